@@ -1,0 +1,54 @@
+# make setup | demo | demo-quick | test | test-all | lint | lock   (README.md says what each does)
+PYTHON ?= python3.11
+BIN := .venv/bin
+SNAKEMAKE = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake
+
+.PHONY: setup setup-test demo demo-quick test test-all lint lock schema envs
+
+setup: .venv/.lock
+
+# the lock is installed again only when it changed
+.venv/.lock: requirements.lock
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --requirement requirements.lock
+	touch $@
+
+setup-test: setup .venv/.lock-test
+
+.venv/.lock-test: requirements-test.lock .venv/.lock
+	$(BIN)/pip install --quiet --requirement requirements-test.lock
+	touch $@
+
+demo: setup
+	$(SNAKEMAKE) --cores all
+
+demo-quick: setup
+	$(SNAKEMAKE) --cores all --configfile studies/quick.yaml
+
+test: setup-test
+	$(BIN)/python -m pytest -n auto -m "not slow"
+
+test-all: setup-test
+	$(BIN)/python -m pytest -n auto
+
+lint: setup-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(SNAKEMAKE) --lint
+
+# after a change of pyproject.toml; envs/*.yaml follow the lock, the schema follows the config models
+lock:
+	$(BIN)/pip-compile --quiet --strip-extras --annotation-style line --no-emit-index-url --no-emit-find-links \
+	  --no-emit-trusted-host --no-emit-options --output-file requirements.lock pyproject.toml
+	$(BIN)/pip-compile --quiet --strip-extras --annotation-style line --no-emit-index-url --no-emit-find-links \
+	  --no-emit-trusted-host --no-emit-options --extra test --constraint requirements.lock \
+	  --output-file requirements-test.lock pyproject.toml
+	sed -i 's/^\(torch==[0-9.]*\)+cpu/\1/' requirements.lock requirements-test.lock
+	$(MAKE) envs
+
+envs:
+	PYTHONPATH=workflow $(BIN)/python -m clearminds.conda_envs
+
+schema:
+	PYTHONPATH=workflow $(BIN)/python -m clearminds.config_schema

@@ -1,0 +1,148 @@
+"""The figures: what they count and draw, that equal charts give equal bytes, and that names cannot inject markup."""
+
+import math
+import xml.etree.ElementTree as ET
+from itertools import pairwise
+
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from clearminds import contracts
+from clearminds.figures import perplexity_bins, perplexity_counts, perplexity_distribution, save_svg, svg, ti_bwt
+from clearminds.summarise import SUMMARY
+from clearminds.tables import write_table
+
+
+def summary(*runs, targets=("sums",)):
+    return pl.DataFrame(
+        [
+            {
+                "variant": v,
+                "seed": s,
+                "eval_task": task,
+                "role": "ood",
+                "ti": ti,
+                "bwt": bwt,
+                "model": "tiny",
+                "target": target,
+            }
+            for target in targets
+            for v, s, ti, bwt in runs
+            for task in ("sums", "gcd")
+        ],
+        schema=SUMMARY,
+    )
+
+
+@pytest.fixture
+def scores(tmp_path):
+    def write(name, perplexities):
+        logprobs = pa.array([-math.log(p) for p in perplexities], pa.float32())
+        columns = {field.name: pa.nulls(len(logprobs), field.type) for field in contracts.TOKEN_SCORES} | {
+            "logprob": logprobs
+        }
+        write_table(tmp_path / f"{name}.parquet", pa.table(columns, schema=contracts.TOKEN_SCORES), "TOKEN_SCORES", {})
+        return name, tmp_path / f"{name}.parquet"
+
+    return write
+
+
+def texts(drawing):
+    return [element.text for element in ET.fromstring(drawing).iter("{http://www.w3.org/2000/svg}text")]
+
+
+def points(drawing):
+    marks = [e for e in ET.fromstring(drawing).iter() if "mark-symbol" in e.get("class", "")]
+    return sum(len(group) for group in marks)
+
+
+RUNS = (("base", None, 0.0, 0.0), ("stm", 0, 5.0, -1.0), ("stm", 1, 6.0, -2.0), ("truth", 0, 8.0, -30.0))
+
+
+def test_one_point_per_variant_and_seed_and_a_label_per_variant():
+    drawing = svg(ti_bwt(summary(*RUNS)))
+    assert points(drawing) == 4
+    assert {"base", "stm", "truth"} <= set(texts(drawing))
+    assert any("(%)" in text for text in texts(drawing))
+
+
+def test_a_panel_per_target():
+    drawing = svg(ti_bwt(summary(*RUNS, targets=("sums", "gcd"))))
+    assert points(drawing) == 8
+    assert {"tiny, trained on sums", "tiny, trained on gcd"} <= set(texts(drawing))
+
+
+def test_runs_without_ti_or_bwt_have_no_point():
+    assert points(svg(ti_bwt(summary(*RUNS, ("odd", 0, None, 1.0))))) == 4
+    drawing = svg(ti_bwt(summary(("base", None, None, 0.0), ("stm", 0, None, 1.0))))
+    assert texts(drawing) == ["No variant has both a TI and a BWT."]
+
+
+def test_points_at_one_place_still_draw():
+    assert points(svg(ti_bwt(summary(("base", None, 0.0, 0.0), ("stm", 0, 0.0, 0.0))))) == 2
+
+
+def test_labels_stand_right_of_every_point():
+    far = (("base", None, 0.0, 0.0), ("stm", 0, 1.0, -40.0), ("stm", 1, 1.0, 40.0))  # the mean lies left of a seed
+    drawing = ET.fromstring(svg(ti_bwt(summary(*far))))
+    symbols = [path for group in drawing.iter() if "mark-symbol" in group.get("class", "") for path in group]
+    labels = [e for e in drawing.iter() if e.text in ("base", "stm")]
+    place = lambda element: float(element.get("transform").split("(")[1].split(",")[0])  # noqa: E731
+    assert max(map(place, symbols)) < min(map(place, labels))
+
+
+def test_labels_never_lie_on_each_other():
+    same = [(f"v{i}", 0, 1.0, 1.0) for i in range(9)]
+    labels = [
+        e
+        for e in ET.fromstring(svg(ti_bwt(summary(RUNS[0], *same)))).iter()
+        if e.text and e.text[0] == "v" and e.text[1:].isdigit()
+    ]
+    heights = sorted(float(e.get("transform").split(",")[1].rstrip(")")) for e in labels)
+    assert len(heights) == 9
+    assert min(b - a for a, b in pairwise(heights)) > 12
+
+
+def test_bins_count_every_token_once(scores):
+    bins = perplexity_bins([scores("reference", [1, 1.1, 2, 50, 1e9]), scores("self_output", [1])])
+    assert bins.group_by("source", maintain_order=True).agg(pl.col("n_tokens").sum(), pl.col("share").sum()).rows() == [
+        ("reference", 5, pytest.approx(1)),
+        ("self_output", 1, pytest.approx(1)),
+    ]
+    reference = bins.filter(pl.col("source") == "reference", pl.col("n_tokens") > 0)
+    assert reference["n_tokens"].to_list() == [2, 1, 1, 1]
+    assert reference["low"].to_list() == pytest.approx([1, 10**0.3, 10**1.6, 1e4])
+
+
+def test_tokens_above_tau_are_counted_as_masks_are_built(scores):
+    files = [scores("reference", [1, 2.5, 2.6, 100]), scores("self_output", [1, 1])]
+    at_tau = math.exp(
+        float(pl.scan_parquet(files[0][1]).select(-pl.col("logprob").cast(pl.Float64)).collect()["logprob"][1])
+    )
+    assert perplexity_counts(files, math.nextafter(at_tau, 3)).rows() == [
+        ("reference", 4, 2, 0.5),
+        ("self_output", 2, 0, 0.0),
+    ]
+    assert perplexity_counts(files, None).rows() == [("reference", 4, None, None), ("self_output", 2, None, None)]
+
+
+def test_the_distribution_names_tau_and_shares(scores):
+    files = [scores("reference", [1, 2, 3, 100]), scores("self_output", [1])]
+    found = texts(svg(perplexity_distribution(files, 2.5)))
+    assert {"τ = 2.5", "reference, 4 tokens, 50.0 % above τ", "self_output, 1 tokens, 0.0 % above τ"} <= set(found)
+    assert not any("τ" in text for text in texts(svg(perplexity_distribution(files, None))))
+
+
+def test_saving_twice_gives_equal_bytes(scores, tmp_path):
+    files = [scores("reference", [1, 2, 3, 100])]
+    for make in (lambda: ti_bwt(summary(*RUNS)), lambda: perplexity_distribution(files, 2.5)):
+        save_svg(make(), tmp_path / "a.svg")
+        save_svg(make(), tmp_path / "b.svg")
+        assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+    assert sorted(p.name for p in tmp_path.glob("*svg*")) == ["a.svg", "b.svg"]
+
+
+def test_a_name_is_no_markup():
+    drawing = svg(ti_bwt(summary(RUNS[0], ("<script>alert(1)</script>", 0, 1.0, 1.0))))
+    assert "<script" not in drawing

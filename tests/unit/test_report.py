@@ -1,0 +1,220 @@
+"""The report: whole, without requests, and safe to open whatever a model wrote; and the captions beside the figures."""
+
+import math
+from html.parser import HTMLParser
+from pathlib import Path
+from types import SimpleNamespace
+
+import jinja2
+import pyarrow as pa
+import pytest
+from docutils.core import publish_parts
+
+from clearminds import contracts, figures, report
+from clearminds.summarise import counts_table, summarise
+from clearminds.tables import write_table
+
+HOSTILE = "</pre><script>alert(1)</script><img src=https://evil.example/x onerror=alert(2)>"
+TASKS = {
+    "sums": {"evaluate": "accuracy", "metric": "accuracy", "filter": "lenient"},
+    "gcd": {"evaluate": "accuracy", "metric": "accuracy", "filter": "lenient"},
+    "text": {"evaluate": "likelihood", "metric": None, "filter": None},
+}
+
+
+def evaluation(path, right):
+    rows = []
+    for task in TASKS:
+        for i in range(4):
+            item = {
+                "eval_task": task,
+                "subtask": task,
+                "doc_id": str(i),
+                "doc_hash": f"{task}{i}",
+                "n_tokens": 5,
+                "prompt": HOSTILE,
+            }
+            if task == "text":
+                rows.append(item | {"metric": "nll", "filter": "none", "score": 5.0})
+            else:
+                shown = {"target": "4 & 5", "response": f"{HOSTILE} {i}", "format_ok": i > 0}
+                for name in ("strict", "lenient"):
+                    rows.append(item | shown | {"metric": "accuracy", "filter": name, "score": float(i < right)})
+    write_table(path, rows, "EVALUATION", {})
+    return path
+
+
+@pytest.fixture
+def evaluations(tmp_path):
+    runs = [("base", None, 2), ("stm", 0, 3), ("stm", 1, 2), ("truth", 0, 1)]
+    return [
+        {
+            "path": evaluation(tmp_path / f"{variant}.{seed}.parquet", right),
+            "model": "tiny",
+            "target": "sums" if seed is not None else None,
+            "variant": variant,
+            "seed": seed,
+        }
+        for variant, seed, right in runs
+    ]
+
+
+@pytest.fixture
+def data(evaluations, tmp_path):
+    logprobs = pa.array([-math.log(p) for p in (1, 2, 3, 4)], pa.float32())
+    columns = {field.name: pa.nulls(4, field.type) for field in contracts.TOKEN_SCORES} | {"logprob": logprobs}
+    write_table(tmp_path / "scores.parquet", pa.table(columns, schema=contracts.TOKEN_SCORES), "TOKEN_SCORES", {})
+    mask = [{"task": "sums", "example_id": "a", "n_kept": 30, "n_response": 40}]
+    write_table(tmp_path / "masks.parquet", mask, "MASKS", {})
+    scores = [("reference", tmp_path / "scores.parquet")]
+    summary = summarise(evaluations, TASKS)
+    return report.ReportData(
+        study="a <b>bold</b> study",
+        models={"tiny": "path:models/tiny"},
+        variants={
+            "stm": {"responses": "reference", "weights": {"rule": "perplexity", "tau": "2.5"}},
+            "truth": {"responses": "reference"},
+        },
+        training={"adapter": "lora", "learning_rate": 0.0005, "target_modules": ["q", "v"]},
+        seeds=[0, 1],
+        summary=summary,
+        counts=counts_table(
+            [{"path": tmp_path / "masks.parquet", "model": "tiny", "target": "sums", "variant": "stm"}]
+        ),
+        matching=[
+            report.Matching("tiny", "sums", 160, 151, {"self_output": {"dropped": 9, "too_long": 1}, "reference": {}})
+        ],
+        ti_bwt_svg=figures.svg(figures.ti_bwt(summary)),
+        perplexity=[
+            report.PerplexityFigure(
+                "tiny",
+                "sums",
+                figures.svg(figures.perplexity_distribution(scores, 2.5)),
+                2.5,
+                figures.perplexity_counts(scores, 2.5),
+            )
+        ],
+        samples=report.sample_responses(evaluations, TASKS),
+        runs=[
+            {
+                "stage": "train_adapter",
+                "seconds": 100.0,
+                "tokens": 500,
+                "tokens_per_second": 10.0,
+                "peak_memory_bytes": 2_000_000_000,
+            },
+            {
+                "stage": "train_adapter",
+                "seconds": 3600.0,
+                "tokens": 500,
+                "tokens_per_second": 30.0,
+                "peak_memory_bytes": 1_000_000_000,
+            },
+            {"stage": "build_masks", "seconds": 0.4, "peak_memory_bytes": 1},
+        ],
+        versions={"torch": "2.13.0"},
+        config={"study": HOSTILE},
+    )
+
+
+class Page(HTMLParser):
+    """Collects the tags, attributes and text of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.open, self.text = [], [], ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        self.text += " " * (tag in ("td", "th", "dt", "dd"))
+        while self.open and self.open.pop() != tag:
+            pass
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.text += data
+
+
+def test_hostile_text_is_shown_and_not_run(data):
+    page = Page(report.render(data))
+    names = [tag for tag, _ in page.tags]
+    assert not {"script", "img", "b", "iframe", "object", "link"} & set(names)
+    assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
+    assert page.text.count("<script>alert(1)</script>") >= 8  # prompts, responses and the config are all there to read
+    assert "a <b>bold</b> study" in page.text
+
+
+def test_nothing_is_fetched(data):
+    html = report.render(data)
+    page = Page(html)
+    for tag, attributes in page.tags:
+        for name in ("src", "href", "xlink:href", "srcset", "data", "action", "poster"):
+            assert (attributes.get(name) or "#").startswith("#"), (tag, attributes)
+    style = html[html.index("<style>") : html.index("</style>")]
+    assert "url(" not in style and "@import" not in style
+    policies = [
+        a["content"] for tag, a in page.tags if tag == "meta" and a.get("http-equiv") == "Content-Security-Policy"
+    ]
+    assert policies == ["default-src 'none'; style-src 'unsafe-inline'"]
+
+
+def test_the_numbers_are_there(data):
+    text = " ".join(Page(report.render(data)).text.split())
+    for expected in (
+        "151 of 160 examples were matched; 9 were dropped",
+        "self_output: dropped 9, too long 1",
+        "reference: nothing dropped",
+        "responses reference; weights: rule perplexity; tau 2.5",
+        "learning_rate 0.0005; target_modules q, v",
+        "+25.00 %",  # TI of stm: (3/4 + 2/4) / 2 of 2/4
+        "-50.00 %",
+        "τ = 2.5: variants with this threshold leave tokens of a higher perplexity, that is of a probability below 0.4",
+        "50.0 % of reference",
+        "25.0 %",  # format failures and masked share
+        "train_adapter 2 1 h 01 min 1,000 20 2.00 GB",
+        "build_masks 1 0.4 s – – 0.00 GB",
+        "No confidence intervals yet. These are means of 2 seeds",
+        "torch 2.13.0",
+    ):
+        assert expected in text, expected
+
+
+def test_equal_input_gives_equal_bytes(data):
+    assert report.render(data) == report.render(data)
+
+
+def test_both_figures_are_inlined(data):
+    assert [tag for tag, _ in Page(report.render(data)).tags].count("svg") == 2
+
+
+def test_every_variant_answers_the_same_items(evaluations):
+    samples = report.sample_responses(evaluations, TASKS, per_task=2)
+    assert [sample.eval_task for sample in samples] == ["sums", "sums", "gcd", "gcd"]
+    for sample in samples:
+        assert [(r["variant"], r["seed"]) for r in sample.responses] == [("base", None), ("stm", 0), ("truth", 0)]
+        assert len({r["response"] for r in sample.responses}) == 1  # all were written alike per item
+
+
+def test_a_study_without_samples_masks_or_runs_still_renders(data, evaluations):
+    assert report.sample_responses(evaluations, {"text": TASKS["text"]}) == []
+    bare = report.ReportData(
+        **{**vars(data), "samples": [], "runs": [], "counts": counts_table([]), "matching": [], "perplexity": []}
+    )
+    assert "No task of this study generates responses" in report.render(bare)
+
+
+@pytest.mark.parametrize("name", ["workflow", "summary", "ti_bwt", "perplexity"])
+@pytest.mark.parametrize("params", [{}, {"tau": "2.5", "seeds": [0, 1]}])
+def test_captions_are_valid_with_and_without_params(name, params):
+    source = (Path(report.__file__).parent.parent / "report" / f"{name}.rst").read_text(encoding="utf-8")
+    text = jinja2.Template(source).render(
+        snakemake=SimpleNamespace(params=SimpleNamespace(get=params.get, **params), wildcards=[])
+    )
+    html = publish_parts(text, writer="html", settings_overrides={"halt_level": 2})["body"]
+    assert "<p>" in html
+    if name == "perplexity":
+        assert ("τ = 2.5" in html and "0.4" in html) == bool(params)

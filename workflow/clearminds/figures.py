@@ -1,0 +1,234 @@
+"""The two figures: what each variant gains and loses, and how surprising its training tokens are to the base model."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import altair as alt
+import polars as pl
+import vl_convert as vlc
+
+from clearminds.summarise import BASE, scan
+from clearminds.tables import write_text
+
+# Okabe & Ito, without the yellow that is lost on white: told apart with every common form of colour blindness.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down")
+GREY = "#555555"
+FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
+
+BINS_PER_DECADE = 10
+LAST_BIN = 4 * BINS_PER_DECADE  # holds everything from a perplexity of 10,000 on
+
+
+def ti_bwt(summary: pl.DataFrame) -> alt.TopLevelMixin:
+    """TI over BWT, both in percent: one point per variant and seed, the base at 0/0, one panel per model and target.
+
+    Args:
+        summary: as `summarise` gives it; runs whose TI or BWT is null have no point.
+    """
+    runs = summary.unique(["model", "target", "variant", "seed"], keep="first", maintain_order=True)
+    variants = runs["variant"].unique(maintain_order=True).to_list()
+    panels = runs.drop_nulls(["ti", "bwt"]).partition_by("model", "target", maintain_order=True)
+    charts = [_ti_bwt_panel(panel, variants) for panel in panels]
+    if not charts:
+        return _styled(_message("No variant has both a TI and a BWT."))
+    return _styled(
+        charts[0] if len(charts) == 1 else alt.concat(*charts, columns=2).resolve_scale(color="shared", shape="shared")
+    )
+
+
+def _ti_bwt_panel(runs: pl.DataFrame, variants: list[str]) -> alt.LayerChart:
+    model, target = runs.select("model", "target").row(0)
+    means = runs.group_by("variant", maintain_order=True).agg(pl.col("bwt", "ti").mean())
+    labels = _spread_labels(means, runs)
+    spokes = runs.join(means, on="variant", suffix="_mean", maintain_order="left")
+    right, top, bottom = labels["label_x"][0], labels["label_y"].max(), labels["label_y"].min()
+    low_x = min(0.0, runs["bwt"].min())
+    margin = 0.04 * (right - low_x)
+    x_scale = alt.Scale(domain=[low_x - margin, right], nice=False)
+    y_scale = alt.Scale(
+        domain=[min(0.0, runs["ti"].min(), bottom), max(0.0, runs["ti"].max(), top)], padding=14, nice=False
+    )
+    others = [variant for variant in variants if variant != BASE]
+    order = [BASE, *others]
+    colours = [GREY, *(PALETTE[i % len(PALETTE)] for i in range(len(others)))]
+    shapes = ["cross", *(SHAPES[i % len(SHAPES)] for i in range(len(others)))]
+    colour = alt.Color("variant:N", scale=alt.Scale(domain=order, range=colours), legend=None)
+    shape = alt.Shape("variant:N", scale=alt.Scale(domain=order, range=shapes), legend=None)
+    x = alt.X("bwt:Q", title="BWT: mean relative change on the other tasks (%)", scale=x_scale)
+    y = alt.Y("ti:Q", title="TI: relative change on the target task (%)", scale=y_scale)
+
+    zero = alt.Chart(pl.DataFrame({"zero": [0.0]}))
+    across = zero.mark_rule(color=GREY).encode(y=alt.Y("zero:Q", scale=y_scale))
+    down = zero.mark_rule(color=GREY).encode(x=alt.X("zero:Q", scale=x_scale))
+    leaders = (
+        alt.Chart(labels)
+        .mark_rule(strokeDash=[1, 3], opacity=0.7)
+        .encode(x=x, y=y, x2="label_x:Q", y2="label_y:Q", color=colour)
+    )
+    texts = (
+        alt.Chart(labels)
+        .mark_text(align="left", dx=4, fontSize=12, color="#222222")
+        .encode(x=alt.X("label_x:Q", scale=x_scale), y=alt.Y("label_y:Q", scale=y_scale), text="variant:N")
+    )
+    joined = alt.Chart(spokes).mark_rule(opacity=0.6).encode(x=x, y=y, x2="bwt_mean:Q", y2="ti_mean:Q", color=colour)
+    points = alt.Chart(runs).mark_point(filled=True, size=90, opacity=0.9).encode(x=x, y=y, color=colour, shape=shape)
+    subtitle = "up: better at the target; right: more of the rest kept; thin lines: to the mean of a variant's seeds"
+    title = alt.TitleParams(f"{model}, trained on {target}", subtitle=subtitle)
+    return alt.layer(across, down, leaders, joined, points, texts).properties(width=480, height=340, title=title)
+
+
+def _spread_labels(means: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
+    """Place one label per variant in a column right of all points, in the order of TI and never one over another."""
+    means = means.sort("ti", "variant")
+    height, width = (max(0.0, runs[name].max()) - min(0.0, runs[name].min()) for name in ("ti", "bwt"))
+    gap = max(height, 1.0) / 12
+    heights: list[float] = []
+    for ti in means["ti"]:
+        heights.append(ti if not heights else max(ti, heights[-1] + gap))
+    column = max(0.0, runs["bwt"].max()) + max(0.1 * width, 0.5)
+    return means.with_columns(label_x=pl.lit(column), label_y=pl.Series(heights))
+
+
+def perplexity_bins(scores: Sequence[tuple[str, Path]]) -> pl.DataFrame:
+    """Response tokens per perplexity bin and source, counted without loading the tables.
+
+    Args:
+        scores: source and path of a token-score Parquet; paths of one source are counted together.
+
+    Returns:
+        Columns source, low, high (perplexity, ten bins per factor of ten; the last is open), n_tokens, share
+        (0 to 1, of the source's tokens), in the order of the sources, every bin present.
+    """
+    bin_of = (
+        (-pl.col("logprob").cast(pl.Float64) / math.log(10) * BINS_PER_DECADE).floor().clip(0, LAST_BIN).cast(pl.Int32)
+    )
+    counts = pl.concat(
+        scan(path, "TOKEN_SCORES")
+        .select(source=pl.lit(source), bin=bin_of)
+        .group_by("source", "bin")
+        .agg(n_tokens=pl.len())
+        for source, path in scores
+    )
+    sources = pl.LazyFrame(
+        {"source": list(dict.fromkeys(source for source, _ in scores))}, schema={"source": pl.String}
+    )
+    grid = sources.with_row_index("order").join(
+        pl.LazyFrame({"bin": range(LAST_BIN + 1)}, schema={"bin": pl.Int32}), how="cross"
+    )
+    return (
+        grid.join(counts.group_by("source", "bin").agg(pl.col("n_tokens").sum()), on=["source", "bin"], how="left")
+        .sort("order", "bin")
+        .select(
+            "source",
+            low=10 ** (pl.col("bin") / BINS_PER_DECADE),
+            high=10 ** ((pl.col("bin") + 1) / BINS_PER_DECADE),
+            n_tokens=pl.col("n_tokens").fill_null(0).cast(pl.Int64),
+        )
+        .with_columns(share=pl.col("n_tokens") / pl.col("n_tokens").sum().over("source"))
+        .collect(engine="streaming")
+    )
+
+
+def perplexity_counts(scores: Sequence[tuple[str, Path]], tau: float | None) -> pl.DataFrame:
+    """Per source: n_tokens, n_above (tokens of a perplexity above `tau`) and share_above (0 to 1); null without tau."""
+    limit = math.inf if tau is None else math.log(tau)
+    above = (-pl.col("logprob").cast(pl.Float64) > limit).sum().cast(pl.Int64)  # the comparison that builds the masks
+    per_file = [
+        scan(path, "TOKEN_SCORES").select(source=pl.lit(source), n_tokens=pl.len().cast(pl.Int64), n_above=above)
+        for source, path in scores
+    ]
+    counts = pl.concat(per_file).collect(engine="streaming").group_by("source", maintain_order=True).sum()
+    known = pl.lit(None) if tau is None else pl.col("n_above")
+    return counts.with_columns(n_above=known.cast(pl.Int64), share_above=(known / pl.col("n_tokens")).cast(pl.Float64))
+
+
+def perplexity_distribution(scores: Sequence[tuple[str, Path]], tau: float | None) -> alt.TopLevelMixin:
+    """Share of response tokens (%) per log-spaced perplexity bin, one line per source, with `tau` as a rule.
+
+    Args:
+        scores: source and path of a token-score Parquet.
+        tau: the threshold whose tokens above it are masked; None draws no rule.
+    """
+    bins = perplexity_bins(scores).with_columns(percent=100 * pl.col("share"))
+    counts = perplexity_counts(scores, tau)
+    names = {
+        source: f"{source}, {n:,} tokens" + ("" if above is None else f", {100 * above:.1f} % above τ")
+        for source, n, above in counts.select("source", "n_tokens", "share_above").iter_rows()
+    }
+    bins = bins.with_columns(pl.col("source").replace(names))
+    # a step drawn after each bin's lower edge needs one more point to draw the last bin
+    bins = pl.concat([bins, bins.filter(pl.col("low") == pl.col("low").max()).with_columns(low="high")])
+    colours = [PALETTE[i % len(PALETTE)] for i in range(len(names))]
+    dashes = [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3]]
+    domain = list(names.values())
+    legend = alt.Legend(title=None, orient="top-right", labelLimit=0, symbolStrokeWidth=2.5, symbolSize=300)
+    x_scale = alt.Scale(type="log", domain=[1, 10 ** ((LAST_BIN + 1) / BINS_PER_DECADE)], nice=False)
+    x_axis = alt.Axis(
+        values=[1, 10, 100, 1000, 10000], labelExpr="(datum.value == 10000 ? '≥ ' : '') + format(datum.value, ',')"
+    )
+    # tails of a tenth of a percent matter here and would vanish on a linear scale
+    y_scale = alt.Scale(type="sqrt", domain=[0, 100])
+    y_axis = alt.Axis(values=[0, 1, 5, 10, 25, 50, 75, 100])
+    lines = (
+        alt.Chart(bins)
+        .mark_line(interpolate="step-after", strokeWidth=2)
+        .encode(
+            x=alt.X(
+                "low:Q", title="perplexity of the token under the base model (log scale)", scale=x_scale, axis=x_axis
+            ),
+            y=alt.Y("percent:Q", title="share of response tokens (%, square-root scale)", scale=y_scale, axis=y_axis),
+            color=alt.Color("source:N", scale=alt.Scale(domain=domain, range=colours), legend=legend),
+            strokeDash=alt.StrokeDash(
+                "source:N", scale=alt.Scale(domain=domain, range=[dashes[i % len(dashes)] for i in range(len(domain))])
+            ),
+        )
+    )
+    layers = [lines]
+    if tau is not None:
+        rule = alt.Chart(pl.DataFrame({"tau": [tau], "label": [f"τ = {tau:g}"]})).encode(x="tau:Q")
+        layers += [
+            rule.mark_rule(color=GREY, strokeDash=[4, 3], strokeWidth=1.5),
+            rule.mark_text(align="left", dx=5, y=8, fontSize=12, color=GREY).encode(text="label:N"),
+        ]
+    title = alt.TitleParams(
+        "How surprising the training responses are", subtitle=f"{BINS_PER_DECADE} bins per factor of ten"
+    )
+    return _styled(alt.layer(*layers).properties(width=560, height=300, title=title))
+
+
+def _message(text: str) -> alt.Chart:
+    return (
+        alt.Chart(pl.DataFrame({"text": [text]}))
+        .mark_text(fontSize=14, color=GREY)
+        .encode(text="text:N")
+        .properties(width=480, height=120)
+    )
+
+
+def _styled(chart: alt.TopLevelMixin) -> alt.TopLevelMixin:
+    return (
+        chart.configure(font=FONT, background="white", padding=12)
+        .configure_axis(
+            labelFontSize=12,
+            titleFontSize=12,
+            titleFontWeight="normal",
+            gridColor="#e8e8e8",
+            domainColor=GREY,
+            tickColor=GREY,
+        )
+        .configure_view(stroke=None)
+        .configure_title(anchor="start", fontSize=15, subtitleFontSize=12, subtitleColor=GREY, offset=12)
+        .configure_legend(labelFontSize=12)
+    )
+
+
+def svg(chart: alt.TopLevelMixin) -> str:
+    """The chart as SVG; equal charts give equal text on one machine."""
+    return vlc.vegalite_to_svg(chart.to_dict())
+
+
+def save_svg(chart: alt.TopLevelMixin, path: Path) -> None:
+    """Write the chart as an SVG file, atomically."""
+    write_text(path, svg(chart))

@@ -1,0 +1,151 @@
+"""Responses to train on: references as they are, or samples of the model.
+
+Every sample has a random stream of its own, keyed by its prompt's token ids and its number: one uniform number per
+token, turned into a token by the inverse of the cumulative distribution. So neither the other rows of a batch, nor asking
+for more samples, nor the device changes a sample's stream. (Gumbel noise would do the same with a draw per token of the
+vocabulary: on a CPU that costs more than a small model's forward pass.)
+"""
+
+import torch
+from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
+
+from clearminds import sources
+from clearminds.batches import pad, plan
+from clearminds.conversation import Chat
+from clearminds.identity import digest
+from clearminds.progress import Progress
+
+
+class SeededSampling(LogitsProcessor):
+    """Turns greedy decoding into sampling with one random stream per row.
+
+    Args:
+        seeds: one per row of the batch.
+        source: temperature (above 0), top_p (the nucleus; 1.0 keeps every token) and max_new_tokens.
+        prompt_length: padded length of the prompts.
+    """
+
+    def __init__(self, seeds: list[int], source: dict, prompt_length: int):
+        self.temperature, self.top_p, self.prompt_length = source["temperature"], source["top_p"], prompt_length
+        # drawn on the CPU in one go, so that the stream is the same on every device
+        draw = (torch.rand(source["max_new_tokens"], generator=torch.Generator().manual_seed(seed)) for seed in seeds)
+        self.uniforms = torch.stack(list(draw)).double()
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """0 for the token drawn, -inf for all others: [rows, vocabulary]."""
+        probs = (scores / self.temperature).softmax(-1)
+        tokens, probs = nucleus(probs, self.top_p) if self.top_p < 1 else (None, probs)
+        cumulative = probs.double().cumsum(-1)
+        uniform = self.uniforms[:, input_ids.shape[1] - self.prompt_length].to(scores.device)
+        drawn = (cumulative <= (uniform * cumulative[:, -1])[:, None]).sum(-1, keepdim=True).clamp_max(probs.shape[1] - 1)
+        chosen = drawn if tokens is None else tokens.gather(1, drawn)
+        return torch.full_like(scores, -torch.inf).scatter(1, chosen, 0.0)
+
+
+def nucleus(probs: torch.Tensor, top_p: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """The smallest set of likeliest tokens whose probability reaches `top_p`.
+
+    Args:
+        probs: [rows, vocabulary].
+        top_p: below 1.
+
+    Returns:
+        tokens and probabilities [rows, k], likeliest first, 0 outside the nucleus. Partial sorts are tried first: a whole
+        sort of a vocabulary costs more than a small model's forward pass.
+    """
+    k = min(128, probs.shape[1])
+    while True:
+        values, tokens = probs.topk(k, dim=-1)
+        before = values.cumsum(-1) - values
+        if k == probs.shape[1] or bool((before[:, -1] >= top_p).all()):
+            return tokens, values * (before < top_p)
+        k = min(8 * k, probs.shape[1])
+
+
+def stream_seed(prompt_ids: list[int], sample: int, seed: int) -> int:
+    """The seed of one sample's random stream: 63 bits."""
+    return int(digest([prompt_ids, sample, seed])[:16], 16) >> 1
+
+
+def reference_rows(examples: list[dict], count_tokens) -> list[dict]:
+    """The contract RESPONSES for references. Args: the examples; a function from text to its number of tokens."""
+    return [
+        {
+            "example_id": example["example_id"],
+            "sample": 0,
+            "response": example["reference"],
+            "token_ids": None,
+            "n_tokens": count_tokens(example["reference"]),
+            "finish_reason": "reference",
+            "seed": None,
+        }
+        for example in examples
+    ]
+
+
+def generate(model: torch.nn.Module, chat: Chat, examples: list[dict], source: dict, batch_tokens: int) -> tuple[list[dict], Progress]:
+    """Sample responses.
+
+    Args:
+        model: causal language model in evaluation mode.
+        chat: its tokenizer with the template.
+        examples: rows of the contract EXAMPLES.
+        source: kind, samples, temperature (0 is greedy), top_p, max_new_tokens and seed.
+        batch_tokens: most tokens of a batch, prompts and new ones together.
+
+    Returns:
+        rows of the contract RESPONSES, ordered by example and sample; and the progress with its rate.
+    """
+    ask = sources.load(source["kind"]).prompt
+    prompts = [chat.prompt_ids(ask(example)) for example in examples]
+    rows = [(i, sample) for i in range(len(examples)) for sample in range(source["samples"])]
+    batches = plan([len(prompts[i]) + source["max_new_tokens"] for i, _ in rows], batch_tokens)
+    progress = Progress(len(rows), "responses")
+    found: dict[int, dict] = {}
+    for batch in batches:
+        members = [rows[k] for k in batch]
+        seeds = [stream_seed(prompts[i], sample, source["seed"]) for i, sample in members]
+        outputs = generate_batch(model, chat, [prompts[i] for i, _ in members], seeds, source)
+        for k, (i, sample), seed, ids in zip(batch, members, seeds, outputs, strict=True):
+            found[k] = _row(chat, examples[i]["example_id"], sample, seed, ids)
+        progress.add(len(members), sum(len(ids) for ids in outputs))
+    return [found[k] for k in range(len(rows))], progress
+
+
+@torch.inference_mode()
+def generate_batch(model: torch.nn.Module, chat: Chat, prompts: list[list[int]], seeds: list[int], source: dict) -> list[list[int]]:
+    """New token ids per prompt, the end-of-turn token included where the model came to it."""
+    device = next(model.parameters()).device
+    ends = sorted(chat.end_of_turn_ids)
+    padding = chat.tokenizer.pad_token_id if chat.tokenizer.pad_token_id is not None else ends[0]
+    processors = LogitsProcessorList()
+    if source["temperature"] > 0:
+        processors.append(SeededSampling(seeds, source, max(len(p) for p in prompts)))
+    # a fresh config: what a model's own one says of sampling or penalties must not leak in
+    config = GenerationConfig(max_new_tokens=source["max_new_tokens"], do_sample=False, eos_token_id=ends, pad_token_id=padding)
+    output = model.generate(
+        input_ids=pad(prompts, padding, left=True).to(device),
+        attention_mask=pad([[1] * len(p) for p in prompts], 0, left=True).to(device),
+        generation_config=config,
+        logits_processor=processors,
+    )
+    new = output[:, max(len(p) for p in prompts) :].tolist()
+    return [_until_end(ids, set(ends)) for ids in new]
+
+
+def _until_end(ids: list[int], ends: set[int]) -> list[int]:
+    last = next((n for n, token in enumerate(ids) if token in ends), len(ids) - 1)
+    return ids[: last + 1]
+
+
+def _row(chat: Chat, example_id: str, sample: int, seed: int, ids: list[int]) -> dict:
+    stopped = bool(ids) and ids[-1] in chat.end_of_turn_ids
+    return {
+        "example_id": example_id,
+        "sample": sample,
+        "response": chat.tokenizer.decode(ids, skip_special_tokens=True),
+        "token_ids": ids,
+        "n_tokens": len(ids),
+        "finish_reason": "stop" if stopped else "length",
+        "seed": seed,
+    }

@@ -1,0 +1,373 @@
+"""Accuracy of a loaded model, run by lm-evaluation-harness: on the project's own tables of examples, or on any task
+that the harness knows by name. Greedy, with the model's chat template, one row per item, metric and filter.
+"""
+
+import difflib
+import functools
+import json
+import logging
+import numbers
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from unittest import mock
+
+import datasets
+import huggingface_hub.utils
+import jinja2
+import lm_eval
+import torch
+from lm_eval.api.task import Task
+from lm_eval.models.huggingface import HFLM
+from lm_eval.tasks import TaskManager
+from lm_eval.tasks._yaml_loader import load_yaml
+from tqdm import tqdm
+from transformers import GenerationConfig
+
+from clearminds import verifiers
+from clearminds.conversation import Chat
+from clearminds.errors import UserError
+from clearminds.identity import digest
+from clearminds.progress import Progress
+
+TASKS = Path(__file__).parents[1] / "tasks"
+BUILT_IN = "lm_eval:"
+INVALID = "[invalid]"  # what the harness' regex filters give where nothing matches
+FEWSHOT_SEED = 1234  # the harness' own default
+
+
+def evaluate_accuracy(
+    model: torch.nn.Module,
+    tokenizer: object,
+    tasks: list[dict],
+    *,
+    batch_size: int,
+    system: str | None,
+    template_arguments: dict,
+    max_new_tokens: int,
+    limit: int | None = None,
+) -> list[dict]:
+    """Evaluate a model on tasks.
+
+    Args:
+        model: a transformers or PEFT causal language model, on its device.
+        tokenizer: its fast tokenizer with a chat template.
+        tasks: each `{"name", "examples": path of a table EXAMPLES, "verifier"}`, or `{"name": "lm_eval:TASK",
+            "num_fewshot": int or None for the task's own}` for a task, group or tag of the harness.
+        batch_size: prompts at a time.
+        system: system prompt, or None to leave it to the template.
+        template_arguments: further arguments of the chat template.
+        max_new_tokens: of a response, where the harness' task does not say.
+        limit: only the first so many items of every task.
+
+    Returns:
+        rows of the contract EVALUATION, task by task and item by item.
+
+    Raises:
+        UserError: a task is unknown, cannot be loaded, runs generated code, or asks more than the model's length.
+    """
+    with _quiet():
+        lm = Model(model, Chat(tokenizer, system, template_arguments), batch_size, max_new_tokens)
+        manager = _task_manager({_harness_name(task) for task in tasks if _is_built_in(task)})
+        loaded: dict[str, dict[str, Task]] = {}
+        for task in tasks:
+            loaded[task["name"]] = _load_built_in(task, manager) if _is_built_in(task) else _load_examples(task)
+        # a leaf may stand in two groups, so its key names the group too
+        leaves = {f"{name}/{leaf}": task for name, found in loaded.items() for leaf, task in found.items()}
+        with lm.greedy():
+            results = lm_eval.evaluate(
+                lm=lm,
+                task_dict={"tasks": leaves, "groups": {}},
+                limit=limit,
+                bootstrap_iters=0,
+                apply_chat_template=True,
+                fewshot_as_multiturn=True,
+                system_instruction=system,
+                log_samples=True,
+            )
+    rows = []
+    for task in tasks:
+        name, found = task["name"], loaded[task["name"]]
+        for leaf, harness_task in found.items():
+            samples = results["samples"][f"{name}/{leaf}"]
+            subtask = leaf if len(found) > 1 else ""
+            new = _built_in_rows(samples, harness_task, lm) if _is_built_in(task) else _example_rows(samples, lm)
+            rows += [{"eval_task": name, "subtask": subtask, **row} for row in new]
+    return rows
+
+
+class Model(HFLM):
+    """The harness' view of a loaded model: plain greedy decoding, the project's chat rendering, counted responses.
+
+    Attributes:
+        generated: per prompt (its token ids), how many tokens were generated, the end-of-turn token included, and
+            whether the model ended its turn.
+    """
+
+    def __init__(self, model: torch.nn.Module, chat: Chat, batch_size: int, max_new_tokens: int):
+        # every prompt comes out of the chat template, which writes the special tokens itself
+        super().__init__(
+            pretrained=model,
+            tokenizer=chat.tokenizer,
+            batch_size=batch_size,
+            softmax_dtype="float32",
+            add_bos_token=False,
+        )
+        self.chat, self.max_new_tokens = chat, max_new_tokens
+        self.generated: dict[tuple[int, ...], tuple[int, bool]] = {}
+        self.progress = Progress(0, "requests")
+        inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+        ends = inner.generation_config.eos_token_id
+        self.ends = chat.end_of_turn_ids | set(ends if isinstance(ends, list) else [ends]) - {None}
+        self.inner = inner
+
+    @property
+    def max_gen_toks(self) -> int:
+        """Most new tokens where a task does not say."""
+        return self.max_new_tokens
+
+    @contextmanager
+    def greedy(self) -> Iterator[None]:
+        """Put the model's own generation settings aside: transformers merges them, penalties too, into any others."""
+        own = self.inner.generation_config
+        self.inner.generation_config = GenerationConfig()
+        try:
+            yield
+        finally:
+            self.inner.generation_config = own
+
+    def apply_chat_template(self, chat_history: list[dict], add_generation_prompt: bool = True) -> str:
+        """The conversation as text; without a generation prompt, its last turn is left open, to be continued."""
+        arguments = (
+            self.chat.arguments if add_generation_prompt else {**self.chat.arguments, "continue_final_message": True}
+        )
+        # the harness has put the system prompt before the task's own description already
+        chat = Chat(self.chat.tokenizer, None, arguments)
+        try:
+            return chat.render(chat_history, add_generation_prompt=add_generation_prompt)
+        except jinja2.TemplateError:
+            # some templates (Gemma's) take no system turn; the harness would drop the task's description without a word
+            if len(chat_history) < 2 or (chat_history[0]["role"], chat_history[1]["role"]) != ("system", "user"):
+                raise
+            system, user, *rest = chat_history
+            merged = {"role": "user", "content": f"{system['content']}\n\n{user['content']}"}
+            return chat.render([merged, *rest], add_generation_prompt=add_generation_prompt)
+
+    def generate_until(self, requests: list, disable_tqdm: bool = False) -> list[str]:
+        """Responses to prompts; a prompt that the harness would cut on the left is an error."""
+        for request in requests:
+            prompt, settings = request.args[:2]
+            length, new = len(self.tok_encode(prompt)), settings.get("max_gen_toks", self.max_gen_toks)
+            if length + new > self.max_length:
+                raise UserError(
+                    f"task {request.task_name}, item {request.doc_id}: a prompt of {length:,} tokens and {new:,} "
+                    f"new ones exceed the model's {self.max_length:,}; lower max_new_tokens or num_fewshot, or drop the task"
+                )
+        with self._progress(len(requests)):
+            return super().generate_until(requests, disable_tqdm)
+
+    def loglikelihood(self, requests: list, disable_tqdm: bool = False) -> list[tuple[float, bool]]:
+        """Log-likelihood of continuations, and whether greedy decoding would give them."""
+        with self._progress(len(requests)):
+            return super().loglikelihood(requests, disable_tqdm)
+
+    @contextmanager
+    def _progress(self, n_requests: int) -> Iterator[None]:
+        self.progress = Progress(n_requests, "requests")
+        yield
+        # several continuations may share one row of a batch
+        if (left := n_requests - self.progress.items) > 0:
+            self.progress.add(left)
+
+    def _model_call(self, inps: torch.Tensor, *args, **options) -> torch.Tensor:
+        logits = super()._model_call(inps, *args, **options)
+        self.progress.add(len(inps))
+        return logits
+
+    def _model_generate(self, context: torch.Tensor, max_length: int, stop: list[str], **settings) -> torch.Tensor:
+        # what a task's YAML says of sampling is left out: everything is greedy
+        output = super()._model_generate(
+            context,
+            max_length,
+            stop,
+            attention_mask=settings["attention_mask"],
+            do_sample=False,
+            eos_token_id=sorted(self.ends),
+        )
+        counts = []
+        for prompt, mask, ids in zip(
+            context, settings["attention_mask"], output[:, context.shape[1] :].tolist(), strict=True
+        ):
+            end = next((n for n, token in enumerate(ids, start=1) if token in self.ends), None)
+            counts.append(end or len(ids))
+            self.generated[tuple(prompt[mask.bool()].tolist())] = (counts[-1], end is not None)
+        self.progress.add(len(counts), sum(counts))
+        return output
+
+    def count(self, prompt: str) -> tuple[int, bool]:
+        """What `generated` says of a prompt."""
+        return self.generated[tuple(self.tok_encode(prompt))]
+
+
+def _is_built_in(task: dict) -> bool:
+    return task["name"].startswith(BUILT_IN)
+
+
+def _harness_name(task: dict) -> str:
+    return task["name"].removeprefix(BUILT_IN)
+
+
+def _task_manager(names: set[str]) -> TaskManager:
+    own = _task_index(False)
+    return own if names <= set(own.all_tasks) else _task_index(True)
+
+
+@functools.cache
+def _task_index(include_defaults: bool) -> TaskManager:
+    """An index of the project's few YAML files, and of the harness' 14,000 tasks too, which takes some ten seconds."""
+    return TaskManager(include_path=TASKS, include_defaults=include_defaults)
+
+
+def _load_examples(task: dict) -> dict[str, Task]:
+    if not verifiers.load(task["verifier"]).FILTERS:
+        raise UserError(
+            f"task {task['name']}: verifier {task['verifier']!r} gives no accuracy; choose another, or leave it out"
+        )
+    config = load_yaml(TASKS / "clearminds_generate.yaml")
+    metadata = {**config["metadata"], "examples": str(task["examples"]), "verifier": task["verifier"]}
+    # built from the file, not looked up: a project task may have any name, also one that the harness has
+    return {task["name"]: config["class"](config={**config, "task": task["name"], "metadata": metadata})}
+
+
+def _load_built_in(task: dict, manager: TaskManager) -> dict[str, Task]:
+    name = _harness_name(task)
+    if name not in manager.task_index:
+        near = difflib.get_close_matches(name, manager.all_tasks, n=3)
+        raise UserError(
+            f"{task['name']}: lm-evaluation-harness has no task {name!r}; nearest: {', '.join(near) or 'none'}"
+        )
+    # before loading, which would run the task's Python and may fetch the metric that executes code
+    _refuse_code(task["name"], (manager.task_index[name].cfg or {}).get("unsafe_code", False))
+    try:
+        found = manager.load([name])["tasks"]
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        raise UserError(
+            f"{task['name']}: lm-evaluation-harness cannot load it; is its data set at hand? ({reason})"
+        ) from error
+    for leaf in found.values():
+        _refuse_code(task["name"], getattr(leaf, "UNSAFE_CODE", False))
+        shots = task.get("num_fewshot")
+        leaf.set_config("num_fewshot", leaf.get_config("num_fewshot") or 0 if shots is None else shots)
+        leaf.set_fewshot_seed(FEWSHOT_SEED)
+    return found
+
+
+def _refuse_code(name: str, unsafe: bool) -> None:
+    if unsafe:
+        raise UserError(
+            f"{name}: this task runs generated code, outside any sandbox; evaluate it with a sandboxed task instead"
+        )
+
+
+def _example_rows(samples: list[dict], lm: Model) -> list[dict]:
+    """Two rows per example: read leniently and strictly."""
+    hashes = _unique([digest([sample["doc"]["messages"], sample["doc"]["answer"]]) for sample in samples])
+    rows = []
+    for sample, doc_hash in zip(samples, hashes, strict=True):
+        prompt = sample["arguments"][0][0]
+        n_tokens, ended = lm.count(prompt)
+        item = {
+            "n_tokens": n_tokens,
+            "prompt": prompt,
+            "target": sample["doc"]["answer"],
+            "response": sample["resps"][0][0],
+        }
+        for reading in ("lenient", "strict"):
+            # a response that was cut happens to end with a number; it did not end as asked
+            cut = reading == "strict" and not ended
+            rows.append(
+                {
+                    "doc_id": sample["doc"]["example_id"],
+                    "doc_hash": doc_hash,
+                    "metric": "accuracy",
+                    "filter": reading,
+                    "score": 0.0 if cut else sample[reading],
+                    "format_ok": not cut and bool(sample[f"{reading}_format"]),
+                    **item,
+                }
+            )
+    return rows
+
+
+def _built_in_rows(samples: list[dict], task: Task, lm: Model) -> list[dict]:
+    """One row per item, filter and metric that is one number per item (not F1's pair or a perplexity's sum)."""
+    generates = task.OUTPUT_TYPE == "generate_until"
+    regex = {
+        entry["name"]
+        for entry in task.get_config("filter_list") or []
+        if any("regex" in str(step["function"]) for step in entry["filter"])
+    }
+    rows = []
+    for filter_name in dict.fromkeys(sample["filter"] for sample in samples):
+        chosen = [sample for sample in samples if sample["filter"] == filter_name]
+        hashes = _unique([sample["doc_hash"] for sample in chosen])
+        for sample, doc_hash in zip(chosen, hashes, strict=True):
+            raw = sample["resps"][0][0] if generates else json.dumps([answers[0] for answers in sample["resps"]])
+            item = {
+                "n_tokens": len(lm.tok_encode(raw)) if generates else None,
+                "format_ok": INVALID not in _as_list(sample["filtered_resps"][0]) if filter_name in regex else None,
+                "prompt": sample["arguments"][0][0],
+                "target": str(sample["target"]),
+                "response": raw,
+            }
+            for metric in sample["metrics"]:
+                if isinstance(sample[metric], numbers.Real):
+                    key = {
+                        "doc_id": str(sample["doc_id"]),
+                        "doc_hash": doc_hash,
+                        "metric": metric,
+                        "filter": filter_name,
+                    }
+                    rows.append({**key, "score": float(sample[metric]), **item})
+    if not rows:
+        raise UserError(
+            f"{BUILT_IN}{task.task_name}: none of its metrics gives a number per item; choose an accuracy task"
+        )
+    return rows
+
+
+def _as_list(value: object) -> list:
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _unique(hashes: list[str]) -> list[str]:
+    """Mark what comes again with its count, so that equal items still pair one to one."""
+    seen: Counter[str] = Counter()
+    unique = []
+    for value in hashes:
+        unique.append(value if not seen[value] else f"{value}-{seen[value]}")
+        seen[value] += 1
+    return unique
+
+
+def _no_bar(*args, **options) -> tqdm:
+    return tqdm(*args, **{**options, "disable": True})
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the harness to errors; what it draws with control characters, `Model` says in plain lines."""
+    harness = logging.getLogger("lm_eval")
+    level = harness.level
+    datasets.disable_progress_bars()
+    huggingface_hub.utils.disable_progress_bars()
+    with ExitStack() as stack:
+        for module in ("lm_eval.api.task", "lm_eval.api.model", "lm_eval.models.huggingface"):
+            stack.enter_context(mock.patch(f"{module}.tqdm", _no_bar))
+        harness.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            harness.setLevel(level)

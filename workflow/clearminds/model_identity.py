@@ -1,0 +1,24 @@
+"""What `model.json` says of a model: the fingerprints that artefacts carry."""
+
+import json
+from pathlib import Path
+
+from clearminds.errors import UserError
+
+KEYS = ("base", "model", "tokenizer", "chat_template")
+
+
+def fingerprints(model: Path) -> dict[str, str]:
+    """`base`, and the fingerprints `model`, `tokenizer` and `chat_template`, from a `model.json`."""
+    found = json.loads(Path(model).read_text(encoding="utf-8"))
+    return {key: found[key] for key in KEYS}
+
+
+def same_tokenizer(model: Path, scorer: Path) -> None:
+    """Refuse a scorer whose token ids mean something else than those of the model that is trained."""
+    ours, theirs = fingerprints(model)["tokenizer"], fingerprints(scorer)["tokenizer"]
+    if ours != theirs:
+        raise UserError(
+            f"{scorer.parent}: its tokenizer ({theirs[:12]}) is not that of {model.parent} ({ours[:12]}); "
+            "a scorer must share the tokenizer of the model that is trained"
+        )

@@ -1,0 +1,47 @@
+"""Loading a model from the folder that `fetch_model` made, with or without an adapter."""
+
+import importlib.util
+import os
+from pathlib import Path
+
+import torch
+from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+from clearminds.errors import UserError
+
+
+def device() -> torch.device:
+    """The accelerator of this process (its rank's one under torchrun), or the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+    return torch.device("cpu")
+
+
+def load_model(folder: Path, *, dtype: str, settings: dict, adapter: Path | None = None) -> torch.nn.Module:
+    """Load a causal language model for this process's device, in evaluation mode.
+
+    Args:
+        folder: a model folder.
+        dtype: float32, bfloat16 or float16: what the weights are loaded in.
+        settings: attn_implementation, quantization and trust_remote_code of the config's model.
+        adapter: a PEFT adapter's folder to put on top.
+    """
+    options = {"attn_implementation": settings["attn_implementation"]} if settings.get("attn_implementation") else {}
+    if settings.get("quantization") == "4bit":
+        if importlib.util.find_spec("bitsandbytes") is None:
+            raise UserError("models: quantization: 4bit needs the package bitsandbytes (and a GPU); install it or set none")
+        options["quantization_config"] = BitsAndBytesConfig(
+            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=getattr(torch, dtype)
+        )
+    model = AutoModelForCausalLM.from_pretrained(
+        folder,
+        dtype=getattr(torch, dtype),
+        device_map={"": device()} if device().type == "cuda" else None,
+        trust_remote_code=settings.get("trust_remote_code", False),
+        **options,
+    )
+    if adapter is not None:
+        from peft import PeftModel
+
+        model = PeftModel.from_pretrained(model, adapter)
+    return model.eval()

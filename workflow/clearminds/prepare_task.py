@@ -1,0 +1,61 @@
+"""Stage prepare_task: the examples of one split of one task, normalised and checked."""
+
+from collections import Counter
+
+from clearminds import task_kinds
+from clearminds.errors import UserError
+from clearminds.normalise import normalise_example
+
+NORMALISE = ("default", "none")
+
+
+def prepare(task: str, spec: dict, split: str) -> tuple[list[dict], dict]:
+    """Load, normalise and check the examples of one split.
+
+    Args:
+        task: the task's name, for error messages.
+        spec: the task's config: `kind`, `splits`, `normalise` ("default" or "none"), `needs_reference` (true for a
+            split that is trained on), and what the module of its kind reads.
+        split: a key of `splits`.
+
+    Returns:
+        Rows of `contracts.EXAMPLES`, and counts: `examples`; `normalised`, how many examples each kind of change has
+        changed; and `normalised_characters`, how many characters.
+
+    Raises:
+        UserError: the source is at fault, an id stands twice, a message is empty, or a reference that is needed is.
+    """
+    try:
+        return _prepare(spec, split)
+    except UserError as error:
+        raise UserError(f"task {task}, split {split}: {error}") from error
+
+
+def _prepare(spec: dict, split: str) -> tuple[list[dict], dict]:
+    if split not in spec["splits"]:
+        raise UserError(f"no such split; declared: {', '.join(spec['splits'])}")
+    how = spec.get("normalise", "default")
+    if how not in NORMALISE:
+        raise UserError(f"normalise: {how!r} is not allowed; allowed: {', '.join(NORMALISE)}")
+    rows = task_kinds.load(spec["kind"]).load(spec, split)
+    changed, characters = Counter(), Counter()
+    if how == "default":
+        for number, row in enumerate(rows):
+            rows[number], changes = normalise_example(row)
+            changed.update(changes.keys())
+            characters.update(changes)
+    _check(rows, bool(spec.get("needs_reference")))
+    return rows, {"examples": len(rows), "normalised": dict(changed), "normalised_characters": dict(characters)}
+
+
+def _check(rows: list[dict], needs_reference: bool) -> None:
+    seen = set()
+    for row in rows:
+        name = row["example_id"]
+        if name in seen:
+            raise UserError(f"example {name} stands twice")
+        seen.add(name)
+        if not row["messages"] or not all(turn["content"].strip() for turn in row["messages"]):
+            raise UserError(f"example {name} has an empty message")
+        if needs_reference and not row["reference"].strip():
+            raise UserError(f"example {name} has no reference, but this split is trained on")

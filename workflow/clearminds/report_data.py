@@ -1,0 +1,70 @@
+"""Collecting what the report shows from the files of a study."""
+
+import json
+from pathlib import Path
+
+import polars as pl
+
+from clearminds import figures
+from clearminds.report import Matching, PerplexityFigure, ReportData, sample_responses
+from clearminds.summarise import counts_table
+from clearminds.tables import library_versions, read_provenance
+
+
+def gather(spec: dict, summary: pl.DataFrame, logs: Path, ti_bwt: Path) -> ReportData:
+    """Read everything that the report shows.
+
+    Args:
+        spec: study (the config), evaluations and tasks (as for `summarise`), masks and scores (their paths, with model,
+            target, and variant or source).
+        summary: the result table.
+        logs: the study's log folder, whose run records say what each job cost.
+        ti_bwt: the figure of TI against BWT, as SVG.
+    """
+    study = spec["study"]
+    return ReportData(
+        study=study["study"],
+        models={name: _origin(model) for name, model in study["models"].items()},
+        variants=study["variants"],
+        training=study["training"],
+        seeds=study["seeds"],
+        summary=summary,
+        counts=counts_table(spec["masks"]),
+        matching=_matching(spec["masks"]),
+        ti_bwt_svg=ti_bwt.read_text(encoding="utf-8"),
+        perplexity=_perplexity(spec["scores"], _first_tau(study["variants"])),
+        samples=sample_responses(spec["evaluations"], spec["tasks"]),
+        runs=[json.loads(path.read_text(encoding="utf-8")) for path in sorted(logs.rglob("*.run.json"))],
+        versions=library_versions(),
+        config=study,
+    )
+
+
+def _origin(model: dict) -> str:
+    return model["pypi"] or (f"{model['hub']}@{model['revision']}" if model["hub"] else model["path"])
+
+
+def _first_tau(variants: dict) -> float | None:
+    return next((float(v["weights"]["tau"]) for v in variants.values() if "tau" in v["weights"]), None)
+
+
+def _matching(masks: list[dict]) -> list[Matching]:
+    found = {}
+    for mask in masks:
+        counts = read_provenance(mask["path"])["counts"]
+        key = mask["model"], mask["target"]
+        known = found.setdefault(key, Matching(*key, counts["examples"], counts["matched"], {}))
+        known.sources.update(counts["sources"])
+    return list(found.values())
+
+
+def _perplexity(scores: list[dict], tau: float | None) -> list[PerplexityFigure]:
+    groups: dict[tuple, list] = {}
+    for score in scores:
+        groups.setdefault((score["model"], score["target"]), []).append((score["source"], Path(score["path"])))
+    return [
+        PerplexityFigure(
+            model, target, figures.svg(figures.perplexity_distribution(files, tau)), tau, figures.perplexity_counts(files, tau)
+        )
+        for (model, target), files in groups.items()
+    ]

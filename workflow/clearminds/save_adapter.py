@@ -1,0 +1,73 @@
+"""Leaving a trained adapter behind: PEFT's files, a model card, the history of the loss, what the run cost, and
+`adapter.json` with the hashes of the files that the adapter consists of."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from huggingface_hub import ModelCard, ModelCardData
+from transformers import Trainer
+
+from clearminds.identity import file_sha256
+from clearminds.tables import atomic_path, write_json
+from clearminds.train_adapter import history
+
+CARD = """---
+{metadata}
+---
+
+# {title}
+
+A {adapter} adapter of `{base}`, trained by clearminds on the loss weights that `masks.spec` below describes.
+
+- loss: weighted mean of token losses over kept tokens
+- seed: {seed}
+- training: `{training}`
+- made with: `{libraries}`
+"""
+
+
+def save(trainer: Trainer, adapter_json: Path, provenance: dict, run: dict) -> None:
+    """Write the adapter's folder; `adapter.json` comes last, so that its presence says the folder is whole.
+
+    Args:
+        trainer: after training; its model has the adapter.
+        adapter_json: the file to declare; its folder is replaced.
+        provenance: spec, code and fingerprints, from the job.
+        run: what the training cost.
+    """
+    folder, fresh = adapter_json.parent, adapter_json.parent.with_name(f".{adapter_json.parent.name}.tmp")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    trainer.accelerator.unwrap_model(trainer.model).save_pretrained(fresh)
+    (fresh / "README.md").write_text(_card(provenance, run, "/".join(folder.parts[-3:])), encoding="utf-8")
+    with atomic_path(fresh / "history.parquet") as temporary:
+        pq.write_table(pa.Table.from_pylist(history(trainer)), temporary)
+    for file in fresh.iterdir():
+        file.chmod(0o644)
+    files = {name: file_sha256(fresh / name) for name in ("adapter_config.json", "adapter_model.safetensors")}
+    write_json(fresh / "run.json", run)
+    shutil.rmtree(folder, ignore_errors=True)
+    fresh.rename(folder)
+    write_json(adapter_json, {"kind": provenance["spec"]["training"]["adapter"], "files": files, **provenance})
+
+
+def _card(provenance: dict, run: dict, title: str) -> str:
+    base, spec = provenance["base"], provenance["spec"]
+    # the hub refuses a base that is no repository id, such as a local folder
+    on_hub = base.count("/") == 1 and not base.startswith(("/", "."))
+    metadata = ModelCardData(
+        base_model=base if on_hub else None, library_name="peft", pipeline_tag="text-generation", tags=["clearminds", "lora"]
+    )
+    card = CARD.format(
+        metadata=metadata.to_yaml(),
+        title=title,
+        adapter=spec["training"]["adapter"],
+        base=base,
+        seed=spec["seed"],
+        training=json.dumps(spec["training"], sort_keys=True),
+        libraries=json.dumps(run["versions"], sort_keys=True),
+    )
+    return ModelCard(card).content

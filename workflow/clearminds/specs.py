@@ -1,0 +1,247 @@
+"""What each rule reads of the study: its `spec` and `code` params, and the files that its study implies.
+
+A spec holds exactly the settings that the stage's result depends on, so that a change reruns what it must and no more.
+Used by the Snakefile; no stage imports it.
+"""
+
+import re
+from collections.abc import Callable
+
+from clearminds import stages
+from clearminds.config import RandomRule, Study
+from clearminds.identity import canonical
+
+
+class Specs:
+    """The specs of a study's jobs, as functions of a rule's wildcards."""
+
+    def __init__(self, study: Study):
+        self.study = study
+        self.results = f"results/{study.study}"
+
+    def text(self, stage: str) -> Callable[[object], str]:
+        """The `spec` param of a rule: wildcards to canonical JSON."""
+        return lambda wildcards: canonical(getattr(self, stage)(wildcards))
+
+    def code(self, stage: str) -> Callable[[object], str]:
+        """The `code` param of a rule: wildcards to the fingerprint of the modules that this job runs."""
+        return lambda wildcards: stages.fingerprint(stage, getattr(self, stage)(wildcards))
+
+    # --- one method per stage: wildcards to spec --------------------------------------------------------------------
+
+    def prepare_task(self, wc) -> dict:
+        """The task's own keys; of its splits only this one's size, of the others that they exist."""
+        task = self.study.tasks[wc.task].model_dump(exclude={"evaluate", "answers", "verifier"})
+        task["splits"] = {name: value if name == wc.split else None for name, value in task["splits"].items()}
+        return {"task": task, "split": wc.split, "needs_reference": wc.task in self.study.targets and wc.split == "train"}
+
+    def fetch_model(self, wc) -> dict:
+        """Where the model comes from, its hash, and its chat template."""
+        keys = {"pypi", "file", "sha256", "hub", "revision", "path", "chat_template"}
+        return {"source": self.study.models[wc.model].model_dump(include=keys)}
+
+    def _loading(self, model: str) -> dict:
+        return self.study.models[model].model_dump(include={"attn_implementation", "quantization", "trust_remote_code"})
+
+    def _source(self, name: str) -> dict:
+        if name == "reference":
+            return {"kind": "reference"}
+        source = self.study.sources[name].model_dump(exclude={"when_none_accepted"})
+        return {**source, "kind": source["kind"] or name}
+
+    def generate_responses(self, wc) -> dict:
+        """How the source samples; nothing of the model where references are only copied."""
+        source = self._source(wc.source)
+        return {"source": source, **({} if source["kind"] == "reference" else {"loading": self._loading(wc.model)})}
+
+    def verify_responses(self, wc) -> dict:
+        """The task's verifier."""
+        return {"verifier": self.study.tasks[wc.task].verifier}
+
+    def score_token_perplexity(self, wc) -> dict:
+        """The scorer's dtype and how it is loaded. Never a threshold or a mask."""
+        return {"dtype": self.study.scoring.dtype, "loading": self._loading(wc.scorer)}
+
+    def build_masks(self, wc) -> dict:
+        """The variant's rule, its source, what fixes the matched examples, and the seed where the rule draws at random."""
+        variant, study = self.study.variants[wc.variant], self.study
+        weights = variant.weights.model_dump()
+        if isinstance(variant.weights, RandomRule):
+            weights["like"] = study.variants[variant.weights.like].weights.model_dump()
+        names = [n for n in dict.fromkeys([*study.match.sources, variant.responses]) if n != "reference"]
+        return {
+            "responses": variant.responses,
+            "match": study.match.sources,
+            "sources": {name: study.sources[name].when_none_accepted for name in names},
+            "max_length": study.training.max_length,
+            "weights": weights,
+            "draw": int(wc.draw.removeprefix(".draw")) if wc.draw else None,
+        }
+
+    def train_adapter(self, wc) -> dict:
+        """The variant's training settings without `max_length`, which the masks have used, and the seed."""
+        training = self.study.training_of(wc.variant).model_dump(exclude={"max_length"})
+        return {"training": training, "seed": int(wc.seed), "loading": self._loading(wc.model)}
+
+    def _evaluated(self, suite: str) -> list[dict]:
+        found = []
+        for name in self.study.suites[suite]:
+            if name.startswith("lm_eval:"):
+                found.append({"name": name, "evaluate": "lm_eval"})
+                continue
+            task = self.study.tasks[name]
+            found.append({"name": name, "evaluate": task.evaluate, **({"verifier": task.verifier} if task.evaluate == "accuracy" else {})})
+        return found
+
+    def evaluate_base(self, wc) -> dict:
+        """The suite's tasks and how their answers are generated and scored."""
+        evaluation = self.study.evaluation.model_dump(exclude={"split"})
+        return {
+            "tasks": self._evaluated(wc.suite),
+            "evaluation": evaluation,
+            "dtype": self.study.scoring.dtype,
+            "loading": self._loading(wc.model),
+        }
+
+    evaluate_adapter = evaluate_base
+
+    def summarise(self, wc) -> dict:
+        """Every evaluation with what it is of, and each task's kind."""
+        return {"evaluations": self._evaluation_rows(), "tasks": self._summarised_tasks()}
+
+    def _summarised_tasks(self) -> dict[str, dict]:
+        found = {}
+        for suite in self.study.suites:
+            for task in self._evaluated(suite):
+                ours = task["evaluate"] == "accuracy"
+                chosen = {"metric": "accuracy" if ours else None, "filter": "lenient" if ours else None}
+                found[task["name"]] = {"evaluate": task["evaluate"], **chosen}
+        return found
+
+    def report(self, wc) -> dict:
+        """The study as it stands, which the report shows."""
+        return {
+            "study": self.study.model_dump(exclude={"runtime"}),
+            "evaluations": self._evaluation_rows(),
+            "tasks": self._summarised_tasks(),
+            "masks": self._masks(),
+            "scores": self._scores(),
+        }
+
+    # --- the files that the study implies ---------------------------------------------------------------------------
+
+    def draws(self, variant: str, seed: int) -> str:
+        """What a mask's file name says of the draw: `.draw{seed}` where its rule draws at random, else nothing."""
+        return f".draw{seed}" if isinstance(self.study.variants[variant].weights, RandomRule) else ""
+
+    def mask_of(self, wc) -> str:
+        """The masks that an adapter is trained on."""
+        return f"{self.results}/masks/{wc.model}/{wc.target}/{wc.variant}{self.draws(wc.variant, wc.seed)}.parquet"
+
+    def sources_of(self, wc) -> list[str]:
+        """The sources whose tables an arm's masks are built from: the matched ones, its own, and fallbacks."""
+        names = dict.fromkeys([*self.study.match.sources, self.study.variants[wc.variant].responses])
+        falls_back = any(n != "reference" and self.study.sources[n].when_none_accepted == "reference" for n in names)
+        return list(dict.fromkeys([*names, "reference"])) if falls_back else list(names)
+
+    def mask_inputs(self, kind: str) -> Callable[[object], list[str]]:
+        """Wildcards to the tables of one kind (verdicts, sequences, scores), one per source of `sources_of`."""
+        pattern = {
+            "verdicts": "verdicts/{model}/{target}/train.{source}.parquet",
+            "scores": "scores/{model}/{model}/{target}/train.{source}.parquet",
+            "sequences": "scores/{model}/{model}/{target}/train.{source}.sequences.parquet",
+        }[kind]
+        return lambda wc: [
+            f"{self.results}/" + pattern.format(model=wc.model, target=wc.target, source=source) for source in self.sources_of(wc)
+        ]
+
+    def task_file(self, wc) -> list[str]:
+        """The user's own file of a split, if the task is read from one."""
+        task = self.study.tasks[wc.task]
+        if task.kind != "file":
+            return []
+        split = task.splits[wc.split]
+        return [split if isinstance(split, str) else split.path]
+
+    def suite_examples(self, wc) -> list[str]:
+        """The examples of a suite's own tasks."""
+        split = self.study.evaluation.split
+        return [f"{self.results}/examples/{n}/{split}.parquet" for n in self.study.suites[wc.suite] if n in self.study.tasks]
+
+    def suite_answers(self, wc) -> list[str]:
+        """The base's own answers for a suite's drift tasks."""
+        split = self.study.evaluation.split
+        drifts = [n for n in self.study.suites[wc.suite] if n in self.study.tasks and self.study.tasks[n].evaluate == "drift"]
+        return [f"{self.results}/responses/{wc.model}/{n}/{split}.{self.study.tasks[n].answers}.parquet" for n in drifts]
+
+    def _evaluation_rows(self) -> list[dict]:
+        rows = []
+        for model in self.study.models:
+            for suite in self.study.suites:
+                path = f"{self.results}/evaluations/{model}/base/{suite}.parquet"
+                rows.append({"path": path, "model": model, "target": None, "variant": "base", "seed": None})
+            for target in self.study.targets:
+                for variant in self.study.variants:
+                    for seed in self.study.seeds:
+                        for suite in self.study.suites:
+                            path = f"{self.results}/evaluations/{model}/{target}/{variant}/seed{seed}/{suite}.parquet"
+                            rows.append({"path": path, "model": model, "target": target, "variant": variant, "seed": seed})
+        return rows
+
+    def _masks(self) -> list[dict]:
+        return [
+            {
+                "model": model,
+                "target": target,
+                "variant": variant,
+                "draw": seed if self.draws(variant, seed) else None,
+                "path": f"{self.results}/masks/{model}/{target}/{variant}{self.draws(variant, seed)}.parquet",
+            }
+            for model in self.study.models
+            for target in self.study.targets
+            for variant in self.study.variants
+            for seed in (self.study.seeds if self.draws(variant, 0) else self.study.seeds[:1])
+        ]
+
+    def _scores(self) -> list[dict]:
+        used = dict.fromkeys([*self.study.match.sources, *(v.responses for v in self.study.variants.values())])
+        return [
+            {
+                "model": model,
+                "target": target,
+                "source": source,
+                "path": f"{self.results}/scores/{model}/{model}/{target}/train.{source}.parquet",
+            }
+            for model in self.study.models
+            for target in self.study.targets
+            for source in used
+        ]
+
+    def evaluations(self, wc=None) -> list[str]:
+        """Every evaluation of the study."""
+        return [row["path"] for row in self._evaluation_rows()]
+
+    def masks(self, wc=None) -> list[str]:
+        """The masks of every arm."""
+        return [mask["path"] for mask in self._masks()]
+
+    def scores(self, wc=None) -> list[str]:
+        """The score tables of every source that an arm or the matching uses."""
+        return [score["path"] for score in self._scores()]
+
+    def constraints(self) -> dict[str, str]:
+        """Regular expressions of the wildcards, built from the study's ids."""
+        study = self.study
+        splits = {split for task in study.tasks.values() for split in task.splits}
+        names = {
+            "model": study.models,
+            "scorer": study.models,
+            "task": study.tasks,
+            "split": splits,
+            "source": ["reference", *study.sources],
+            "target": study.targets,
+            "variant": study.variants,
+            "suite": study.suites,
+        }
+        patterns = {key: "|".join(re.escape(value) for value in sorted(values)) for key, values in names.items()}
+        return {**patterns, "seed": r"\d+", "draw": r"(\.draw\d+)?"}

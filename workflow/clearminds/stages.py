@@ -1,0 +1,76 @@
+"""The stages in their order, and the modules that each one runs: what the `code` param of its rule is taken over."""
+
+from clearminds.identity import code_fingerprint
+
+STAGES = (
+    "prepare_task",
+    "fetch_model",
+    "generate_responses",
+    "verify_responses",
+    "score_token_perplexity",
+    "build_masks",
+    "train_adapter",
+    "evaluate_base",
+    "evaluate_adapter",
+    "summarise",
+    "report",
+)
+
+
+def modules(stage: str, spec: dict) -> tuple[str, ...]:
+    """The stage's own module and the plugins that its spec names; imports of both follow by themselves."""
+    return (*(f"clearminds.{module}" for module in _MODULES.get(stage, (stage,))), *_PLUGINS.get(stage, lambda spec: ())(spec))
+
+
+def fingerprint(stage: str, spec: dict) -> str:
+    """The `code` param of a job of this stage."""
+    return code_fingerprint(*modules(stage, spec))
+
+
+# where a launcher calls more than the module that bears its name
+_MODULES = {
+    "evaluate_base": ("evaluate",),
+    "evaluate_adapter": ("evaluate",),
+    "train_adapter": ("train_adapter", "save_adapter"),
+    "report": ("report", "report_data"),
+}
+
+
+def _task_plugins(spec: dict) -> tuple[str, ...]:
+    task = spec["task"]
+    names = [f"clearminds.task_kinds.{task['kind']}"]
+    if task.get("reference") == "wordings":
+        names.append(f"clearminds.wordings.{task['generator']}")
+    if task["kind"] == "everyday_prompts":
+        names.append("clearminds/wordings/everyday_prompts.txt")
+    return tuple(names)
+
+
+def _weight_plugins(spec: dict) -> tuple[str, ...]:
+    weights = spec["weights"]
+    like = weights.get("like")
+    return (f"clearminds.weights.{weights['rule']}", *([f"clearminds.weights.{like['rule']}"] if like else []))
+
+
+def _evaluation_plugins(spec: dict) -> tuple[str, ...]:
+    names = set()
+    for task in spec["tasks"]:
+        if task["evaluate"] == "accuracy":
+            names |= {"tasks/clearminds_generate.yaml", "tasks/clearminds_tasks.py", "clearminds.lm_harness"}
+            names |= {f"clearminds.verifiers.{task['verifier']}"}
+        elif task["evaluate"] == "lm_eval":
+            names.add("clearminds.lm_harness")
+        else:
+            names.add(f"clearminds.{task['evaluate']}")
+    return tuple(sorted(names))
+
+
+_PLUGINS = {
+    "prepare_task": _task_plugins,
+    "verify_responses": lambda spec: (f"clearminds.verifiers.{spec['verifier']}",),
+    "generate_responses": lambda spec: (f"clearminds.sources.{spec['source']['kind']}",),
+    "build_masks": _weight_plugins,
+    "report": lambda spec: ("clearminds/report.html.jinja",),
+    "evaluate_base": _evaluation_plugins,
+    "evaluate_adapter": _evaluation_plugins,
+}

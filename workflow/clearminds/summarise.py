@@ -1,0 +1,368 @@
+"""From evaluations to the result table: one score per run and task, its change, TI and BWT; and token counts.
+
+`summarise` gives the tidy table; `result_tables` turns it variant x task, for the terminal, Markdown and the report.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+import polars as pl
+from tabulate import tabulate
+
+from clearminds import contracts
+from clearminds.errors import UserError
+from clearminds.metrics import backward_transfer, drift_score, likelihood_score, target_improvement
+from clearminds.tables import read_provenance
+
+SUMMARY = pl.Schema(
+    {
+        "variant": pl.String,  # "base" is the model before fine-tuning
+        "seed": pl.Int64,  # null for the base
+        "eval_task": pl.String,
+        "role": pl.String,  # target, ood, likelihood or drift
+        "metric": pl.String,
+        "score": pl.Float64,
+        "relative_change": pl.Float64,  # percent of the base's score; null where that is 0
+        "ti": pl.Float64,  # percent, of the run, repeated on its rows
+        "bwt": pl.Float64,
+        "model": pl.String,
+        "target": pl.String,  # the task that was trained on
+        "n_items": pl.Int64,
+        "format_ok": pl.Float64,  # share of items in the asked format; null where none was asked
+    }
+)
+BASE = "base"
+
+# What counts for a task of lm-evaluation-harness whose metric or filter the config leaves open: the first one it has.
+HARNESS_METRICS = ("acc", "exact_match")
+HARNESS_FILTERS = ("strict-match", "flexible-extract", "none")
+
+
+def scan(path: Path, contract: str) -> pl.LazyFrame:
+    """A lazy frame over one of our Parquet files; refuses a file of another contract or version."""
+    facts = read_provenance(path)
+    if (facts["contract"], facts["version"]) != (contract, contracts.VERSION):
+        raise UserError(
+            f"{path}: holds {facts['contract']} version {facts['version']}, but {contract} version "
+            f"{contracts.VERSION} is needed; delete it and run the workflow again"
+        )
+    return pl.scan_parquet(path)
+
+
+# ---- the tidy table
+
+
+@dataclass(frozen=True)
+class _TaskResult:
+    path: Path
+    metric: str
+    score: float
+    format_ok: float | None
+    items: Counter  # (subtask, doc_hash)
+
+
+def summarise(evaluations: Sequence[Mapping], tasks: Mapping[str, Mapping]) -> pl.DataFrame:
+    """One row per model, target, variant, seed and evaluation task, as `SUMMARY` says.
+
+    Args:
+        evaluations: one mapping per evaluation Parquet: `path`; `model`; `target` and `seed` (None for the base);
+            `variant`. Several files of one run (its suites) are put together. Their order gives the order of variants.
+        tasks: per evaluation task `evaluate` (accuracy, likelihood, drift or lm_eval), `metric` and `filter` (None: the
+            first known one that the file has). Their order gives the order of rows.
+
+    Returns:
+        The rows of each target start with the base's, whose changes are 0. TI and BWT use accuracy tasks only; they
+        are null where no such task exists or a base score is 0 (`undefined` says which).
+
+    Raises:
+        UserError: a task is missing from a run, a score is missing, or a run and the base saw different items.
+    """
+    paths: dict[tuple, list[Path]] = {}
+    for run in evaluations:
+        paths.setdefault((run["model"], run["target"], run["variant"], run["seed"]), []).append(Path(run["path"]))
+    adapters = [key for key in paths if key[1] is not None]
+    if not adapters:
+        raise UserError("no evaluation of a fine-tuned model was given, so there is nothing to compare the base with")
+    variants = list(dict.fromkeys(key[2] for key in adapters))
+
+    rows: list[dict] = []
+    for model, target in dict.fromkeys(key[:2] for key in adapters):
+        if (model, None, BASE, None) not in paths:
+            raise UserError(f"model {model}: no evaluation of the base model; evaluate it on the same suites")
+        base = _results(paths[model, None, BASE, None], tasks)
+        rows += _rows(model, target, BASE, None, base, base, tasks)
+        runs = sorted((k for k in adapters if k[:2] == (model, target)), key=lambda k: (variants.index(k[2]), k[3]))
+        for run in runs:
+            after = _results(paths[run], tasks)
+            _refuse_unpaired(base, after)
+            rows += _rows(*run, after, base, tasks)
+    return pl.DataFrame(rows, schema=SUMMARY)
+
+
+def _rows(model, target, variant, seed, after, base, tasks) -> list[dict]:
+    roles = {task: _role(task, target, settings["evaluate"]) for task, settings in tasks.items()}
+    ood = [task for task, role in roles.items() if role == "ood"]
+    defined = ood and all(base[task].score for task in ood)
+    bwt = backward_transfer({t: after[t].score for t in ood}, {t: base[t].score for t in ood}) if defined else None
+    change = {task: _change(after[task].score, base[task].score) for task in tasks}
+    return [
+        {
+            "variant": variant,
+            "seed": seed,
+            "eval_task": task,
+            "role": roles[task],
+            "metric": result.metric,
+            "score": result.score,
+            "relative_change": change[task],
+            "ti": change[target] if roles.get(target) == "target" else None,
+            "bwt": bwt,
+            "model": model,
+            "target": target,
+            "n_items": result.items.total(),
+            "format_ok": result.format_ok,
+        }
+        for task, result in ((task, after[task]) for task in tasks)
+    ]
+
+
+def _role(task: str, target: str, evaluate: str) -> str:
+    if evaluate in ("likelihood", "drift"):
+        return evaluate
+    return "target" if task == target else "ood"
+
+
+def _change(after: float, base: float) -> float | None:
+    return target_improvement(after, base) if base else None
+
+
+def _results(paths: list[Path], tasks: Mapping[str, Mapping]) -> dict[str, _TaskResult]:
+    results: dict[str, _TaskResult] = {}
+    columns = ("eval_task", "subtask", "doc_hash", "metric", "filter", "score", "n_tokens", "format_ok")
+    for path in paths:
+        frame = scan(path, "EVALUATION").select(columns).collect()
+        for (task,), rows in frame.partition_by("eval_task", as_dict=True).items():
+            if task not in tasks:
+                raise UserError(f"{path}: holds task {task}, which is not among the evaluated ones: {', '.join(tasks)}")
+            if task not in results:  # two suites that share a task evaluate it alike; it counts once
+                results[task] = _result(path, task, rows, tasks[task])
+    for task in tasks:
+        if task not in results:
+            raise UserError(
+                f"{', '.join(map(str, paths))}: no rows of task {task}; delete the file and run the workflow again"
+            )
+    return results
+
+
+def _result(path: Path, task: str, rows: pl.DataFrame, settings: Mapping) -> _TaskResult:
+    kind = settings["evaluate"]
+    if kind in ("likelihood", "drift"):
+        metric, score_of = {"likelihood": ("nll", likelihood_score), "drift": ("kl", drift_score)}[kind]
+        rows = _chosen(path, task, rows, "metric", [metric])
+        score = score_of(math.fsum(_finite(path, task, rows)), rows["n_tokens"].cast(pl.Int64).sum())
+        label = f"exp(-mean {metric})"
+    else:
+        rows = _chosen(path, task, rows, "metric", [settings["metric"]] if settings["metric"] else HARNESS_METRICS)
+        rows = _chosen(path, task, rows, "filter", [settings["filter"]] if settings["filter"] else HARNESS_FILTERS)
+        # fmean adds exactly, so that the order of rows moves no bit of the score
+        score = fmean(fmean(_finite(path, task, subtask)) for subtask in rows.partition_by("subtask"))
+        metric, chosen_filter = rows.select("metric", "filter").row(0)
+        label = f"{metric},{chosen_filter}" if kind == "lm_eval" else metric
+    return _TaskResult(path, label, score, rows["format_ok"].mean(), Counter(rows.select("subtask", "doc_hash").rows()))
+
+
+def _chosen(path: Path, task: str, rows: pl.DataFrame, column: str, wanted: Sequence[str]) -> pl.DataFrame:
+    """The rows of the first wanted metric or filter that the task has; every subtask and every item must have it."""
+    present = rows[column].unique().to_list()
+    choice = next((value for value in wanted if value in present), None)
+    if choice is None:
+        raise UserError(
+            f"{path}: task {task} has no {column} {' or '.join(wanted)}, "
+            f"only {', '.join(map(str, sorted(present, key=str)))}; name one of them as the task's {column}"
+        )
+    chosen = rows.filter(pl.col(column) == choice)
+    if lacking := set(rows["subtask"]) - set(chosen["subtask"]):
+        raise UserError(
+            f"{path}: task {task}: {len(lacking)} subtasks lack the {column} {choice}, such as {min(lacking, key=str)}"
+        )
+    return chosen
+
+
+def _finite(path: Path, task: str, rows: pl.DataFrame) -> list[float]:
+    """The scores, every one a number: a blank is refused, as it is neither a 0 nor nothing."""
+    if missing := rows.filter(~pl.col("score").is_finite().fill_null(False)).height:
+        raise UserError(
+            f"{path}: task {task}: {missing} of {rows.height} rows lack a finite score; evaluate them again"
+        )
+    return rows["score"].to_list()
+
+
+def _refuse_unpaired(base: dict[str, _TaskResult], after: dict[str, _TaskResult]) -> None:
+    for task, before in base.items():
+        only_base, only_run = before.items - after[task].items, after[task].items - before.items
+        if only_base or only_run:
+            raise UserError(
+                f"task {task}: {only_base.total()} items only in {before.path} and {only_run.total()} only in "
+                f"{after[task].path}; a comparison needs the same items on both sides: "
+                "delete the older file and run the workflow again"
+            )
+        if before.metric != after[task].metric:
+            raise UserError(
+                f"task {task}: {before.path} has {before.metric}, {after[task].path} has {after[task].metric}; "
+                "name the task's metric and filter in the config"
+            )
+
+
+# ---- variant x task, to be read
+
+
+@dataclass(frozen=True)
+class ResultRow:
+    """One variant, means over its seeds: score and change per task of the table; changes, TI, BWT in percent."""
+
+    variant: str
+    seeds: int  # 0 for the base
+    scores: list[float]
+    changes: list[float | None]
+    ti: float | None
+    bwt: float | None
+
+
+@dataclass(frozen=True)
+class ResultTable:
+    """All variants of one model and target; `accuracy` starts with the target, `beside` has likelihood and drift."""
+
+    model: str
+    target: str
+    accuracy: list[str]
+    beside: list[str]
+    roles: dict[str, str]
+    rows: list[ResultRow]
+    notes: list[str]
+
+
+def result_tables(summary: pl.DataFrame) -> list[ResultTable]:
+    """The summary as variant x task, one table per model and target."""
+    tables = []
+    for (model, target), part in _parts(summary, "model", "target"):
+        roles = dict(part.filter(pl.col("variant") == BASE).select("eval_task", "role").iter_rows())
+        accuracy, beside = (
+            [task for role in wanted for task in roles if roles[task] == role]
+            for wanted in (("target", "ood"), ("likelihood", "drift"))
+        )
+        rows = [_result_row(variant, runs, accuracy + beside) for (variant,), runs in _parts(part, "variant")]
+        tables.append(ResultTable(model, target, accuracy, beside, roles, rows, undefined(part)))
+    return tables
+
+
+def _parts(frame: pl.DataFrame, *keys: str) -> list[tuple[tuple, pl.DataFrame]]:
+    return list(frame.partition_by(*keys, as_dict=True, maintain_order=True).items())
+
+
+def _result_row(variant: str, runs: pl.DataFrame, tasks: list[str]) -> ResultRow:
+    means = {
+        task: (score, change)
+        for task, score, change in runs.group_by("eval_task", maintain_order=True)
+        .agg(pl.col("score", "relative_change").mean())
+        .iter_rows()
+    }
+    scores, changes = zip(*(means[task] for task in tasks), strict=True)
+    seeds = runs["seed"].drop_nulls().n_unique()
+    per_run = runs.unique("seed", maintain_order=True)
+    return ResultRow(variant, seeds, list(scores), list(changes), per_run["ti"].mean(), per_run["bwt"].mean())
+
+
+def undefined(summary: pl.DataFrame) -> list[str]:
+    """Why a TI, a BWT or a relative change is blank: one sentence each."""
+    notes = []
+    for (model, target), part in _parts(summary.filter(pl.col("variant") == BASE), "model", "target"):
+        where = f"{model} trained on {target}"
+        for task, role in part.filter(pl.col("score") == 0).select("eval_task", "role").iter_rows():
+            what = {"target": "TI and its relative change are", "ood": "BWT and its relative change are"}.get(
+                role, "its relative change is"
+            )
+            notes.append(f"{where}: the base model scores 0 on {task}, so {what} undefined.")
+        if "target" not in part["role"]:
+            notes.append(f"{where}: TI is blank, because no suite measures accuracy on {target}.")
+        if "ood" not in part["role"]:
+            notes.append(f"{where}: BWT is blank, because no suite measures accuracy on another task.")
+    return notes
+
+
+def terminal_table(summary: pl.DataFrame) -> str:
+    """The result tables in aligned plain text: mean scores over seeds, TI, BWT (percent), likelihood and drift."""
+    return _printed(summary, "simple", "{model}, trained on {target}")
+
+
+def markdown_table(summary: pl.DataFrame) -> str:
+    """The result tables in GitHub's Markdown, with the columns of `terminal_table`."""
+    return _printed(summary, "github", "**{model}, trained on {target}**")
+
+
+def _printed(summary: pl.DataFrame, style: str, heading: str) -> str:
+    blocks = []
+    for table in result_tables(summary):
+        tasks = table.accuracy + table.beside
+        names = [task if table.roles[task] == "ood" else f"{task} ({table.roles[task]})" for task in tasks]
+        split = len(table.accuracy)
+        headers = ["variant", "seeds", *names[:split], "TI %", "BWT %", *names[split:]]
+        lines = []
+        for row in table.rows:
+            scores = [f"{score:.3f}" for score in row.scores]
+            lines.append(
+                [row.variant, row.seeds or "-", *scores[:split], percent(row.ti), percent(row.bwt), *scores[split:]]
+            )
+        aligned = tabulate(
+            lines, headers, style, disable_numparse=True, colalign=["left", *["right"] * (len(headers) - 1)]
+        )
+        blocks += [heading.format(model=table.model, target=table.target), aligned, *table.notes]
+    return "\n\n".join(blocks) + "\n"
+
+
+def percent(change: float | None) -> str:
+    """A change in percent with its sign and two decimals; a dash for one that is undefined."""
+    return "-" if change is None else f"{round(change, 2) + 0.0:+.2f}"  # adding 0.0 turns -0.0 into 0.0
+
+
+# ---- token counts
+
+
+def counts_table(masks: Sequence[Mapping]) -> pl.DataFrame:
+    """What each mask file leaves to train on: one row per file, in the order given.
+
+    Args:
+        masks: per file `path`, `model`, `target`, `variant`, and `draw` (seed of a rule that draws at random, or None).
+
+    Returns:
+        Columns variant, draw, examples, examples_all_masked (kept in their batch with weight 0), response_tokens,
+        kept_tokens, kept_share (0 to 1, of response tokens; null where there are none), model, target.
+    """
+    names = pl.Schema({"model": pl.String, "target": pl.String, "variant": pl.String, "draw": pl.Int64})
+    counted = pl.collect_all([scan(mask["path"], "MASKS").select(_COUNTS) for mask in masks])
+    files = pl.DataFrame([[mask.get(name) for name in names] for mask in masks], schema=names, orient="row")
+    counts = pl.concat(counted) if counted else pl.DataFrame(schema=dict.fromkeys(("examples", *_SUMMED), pl.Int64))
+    return pl.concat([files, counts], how="horizontal").select(
+        "variant",
+        "draw",
+        "examples",
+        "examples_all_masked",
+        "response_tokens",
+        "kept_tokens",
+        kept_share=pl.when(pl.col("response_tokens") > 0).then(pl.col("kept_tokens") / pl.col("response_tokens")),
+        model="model",
+        target="target",
+    )
+
+
+_SUMMED = {
+    "examples_all_masked": pl.col("n_kept") == 0,
+    "response_tokens": pl.col("n_response"),
+    "kept_tokens": pl.col("n_kept"),
+}
+_COUNTS = [
+    pl.len().cast(pl.Int64).alias("examples"),
+    *(e.cast(pl.Int64).sum().alias(name) for name, e in _SUMMED.items()),
+]

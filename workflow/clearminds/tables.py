@@ -1,0 +1,119 @@
+"""Reading and writing the Parquet files of `contracts`: atomically, with provenance, and checked when read.
+
+Provenance is one JSON object under the key `clearminds` of a file's metadata: contract, version, spec, code,
+fingerprints of model and tokenizer, library versions, and what the stage counted.
+"""
+
+import importlib.metadata
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from clearminds import contracts
+from clearminds.errors import UserError
+
+LIBRARIES = ("torch", "transformers", "peft", "accelerate", "datasets", "lm_eval", "polars", "pyarrow", "reasoning-gym")
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of the libraries that can change a number, of those installed here."""
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Give a temporary name beside `path`; it takes `path`'s place when the block ends well, else it is removed."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a small text file atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write JSON with sorted keys, atomically."""
+    write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+@contextmanager
+def table_writer(path: Path, contract: str, provenance: dict) -> Iterator[pq.ParquetWriter]:
+    """Write a table row group by row group; `provenance` is read when the block ends, so it may be filled meanwhile."""
+    with atomic_path(path) as temporary:
+        with pq.ParquetWriter(temporary, getattr(contracts, contract), compression="zstd") as writer:
+            yield writer
+            writer.add_key_value_metadata({"clearminds": _facts(contract, provenance)})
+
+
+def _facts(contract: str, provenance: dict) -> str:
+    facts = {"contract": contract, "version": contracts.VERSION, "libraries": library_versions(), **provenance}
+    return json.dumps(facts, sort_keys=True)
+
+
+def write_table(path: Path, rows: pa.Table | list[dict], contract: str, provenance: dict) -> None:
+    """Write `rows` as one Parquet file.
+
+    Args:
+        path: where to; written under a temporary name first.
+        rows: a table, or a list of rows, that fits the contract.
+        contract: the name of a schema in `contracts`, such as "EXAMPLES".
+        provenance: JSON-able facts about how the rows came to be, kept in the file's metadata.
+    """
+    schema = getattr(contracts, contract)
+    with table_writer(path, contract, provenance) as writer:
+        writer.write_table(pa.Table.from_pylist(rows, schema=schema) if isinstance(rows, list) else rows.cast(schema))
+
+
+def read_provenance(path: Path) -> dict:
+    """The facts that `write_table` put into the file's metadata."""
+    try:
+        metadata = pq.read_metadata(path).metadata or {}
+    except (pa.ArrowInvalid, OSError) as error:
+        raise UserError(f"{path}: not a readable Parquet file ({error}); delete it and run again") from error
+    if b"clearminds" not in metadata:
+        raise UserError(f"{path}: Parquet file without clearminds metadata; delete it and run the workflow again")
+    return json.loads(metadata[b"clearminds"])
+
+
+def read_table(path: Path, contract: str, *, tokenizer: str | None = None) -> pa.Table:
+    """Read a file of a given contract.
+
+    Args:
+        path: the file.
+        contract: the name of the schema it must have.
+        tokenizer: fingerprint of the tokenizer whose ids are expected, where the file has token ids.
+
+    Raises:
+        UserError: the file has another contract, version or tokenizer.
+    """
+    facts = read_provenance(path)
+    if (facts["contract"], facts["version"]) != (contract, contracts.VERSION):
+        raise UserError(
+            f"{path}: holds {facts['contract']} version {facts['version']}, but {contract} version "
+            f"{contracts.VERSION} is needed; delete it and run the workflow again"
+        )
+    if tokenizer is not None and facts.get("tokenizer", tokenizer) != tokenizer:
+        raise UserError(
+            f"{path}: token ids are those of tokenizer {facts['tokenizer'][:12]}, but the model's is "
+            f"{tokenizer[:12]}; score the responses with the tokenizer of the model that is trained"
+        )
+    return pq.read_table(path, schema=getattr(contracts, contract))

@@ -1,0 +1,74 @@
+"""Tasks from a user's own file: JSONL or Parquet, told by the suffix."""
+
+import itertools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from clearminds.errors import UserError
+from clearminds.task_kinds import rows
+
+SUFFIXES = (".jsonl", ".parquet")
+
+
+def load(spec: dict, split: str) -> list[dict]:
+    """The rows of one split's file, as rows of `contracts.EXAMPLES`.
+
+    Args:
+        spec: `splits` (name to a path, or to `path` and `limit`, how many rows to read), `columns` (see
+            `rows.columns_of`) and `prompt_only` (responses may be missing).
+        split: a key of `splits`.
+
+    Raises:
+        UserError: the file is missing, empty, or of another suffix; or a row is bad. Names file and row: the line of a
+            JSONL file, counted from 1, or the row of a Parquet file, counted from 0.
+    """
+    path = path_of(spec, split)
+    if path.suffix not in SUFFIXES:
+        raise UserError(f"{path}: suffix {path.suffix!r} is not supported; allowed: {', '.join(SUFFIXES)}")
+    if not path.is_file():
+        raise UserError(f"{path}: no such file (a relative path starts at {Path.cwd()})")
+    columns = rows.columns_of(spec)
+    records = _json_lines(path, columns) if path.suffix == ".jsonl" else _parquet(path, columns)
+    return rows.examples(str(path), itertools.islice(records, _entry(spec, split).get("limit")), spec, split)
+
+
+def path_of(spec: dict, split: str) -> Path:
+    """The file of a split."""
+    return Path(_entry(spec, split)["path"])
+
+
+def _entry(spec: dict, split: str) -> dict:
+    entry = spec["splits"][split]
+    return {"path": entry} if isinstance(entry, str) else entry
+
+
+def _json_lines(path: Path, columns: dict[str, str]) -> Iterator[rows.Record]:
+    with open(path, "rb") as lines:  # bytes, so that a line that is no UTF-8 can be named
+        for number, line in enumerate(lines, 1):
+            where = f"{path} line {number}"
+            try:
+                text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip()
+                record = json.loads(text) if text else None
+            except UnicodeDecodeError as error:
+                raise UserError(f"{where}: not valid UTF-8 ({error.reason}); save the file as UTF-8") from error
+            except json.JSONDecodeError as error:
+                raise UserError(f"{where}: not valid JSON ({error.msg} at character {error.colno})") from error
+            if not text:
+                continue
+            if not isinstance(record, dict):
+                raise UserError(f"{where}: a line must be a JSON object; found {type(record).__name__}")
+            rows.require_columns(where, record, columns)
+            yield where, record
+
+
+def _parquet(path: Path, columns: dict[str, str]) -> Iterator[rows.Record]:
+    try:
+        file = pq.ParquetFile(path)
+    except pa.ArrowInvalid as error:
+        raise UserError(f"{path}: not a readable Parquet file ({error})") from error
+    rows.require_columns(str(path), file.schema_arrow.names, columns)
+    yield from rows.table_records(str(path), file.iter_batches(columns=list(columns.values())))

@@ -1,0 +1,181 @@
+"""Fine-tuning one adapter on one arm's masks with transformers' Trainer and PEFT.
+
+An optimiser step takes `batch_examples` examples; the token budget only splits a step into forward passes. The loss is
+the weighted mean over the whole step: every forward pass and every process divides by the step's total weight.
+"""
+
+import logging
+from contextlib import nullcontext
+from pathlib import Path
+
+import torch
+from peft import LoraConfig, get_peft_model
+from torch.utils.data import Dataset
+from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
+
+from clearminds.batches import plan
+from clearminds.errors import UserError
+from clearminds.progress import Progress
+from clearminds.weighted_loss import WeightedBatch, weighted_token_loss
+
+log = logging.getLogger("clearminds")
+
+
+class Examples(Dataset):
+    """Rows of the contract MASKS as dictionaries of `input_ids` and `weights`."""
+
+    def __init__(self, masks):
+        self.masks = masks.select(["input_ids", "weights"])
+
+    def __len__(self) -> int:
+        return len(self.masks)
+
+    def __getitem__(self, index: int) -> dict:
+        return self.masks.slice(index, 1).to_pylist()[0]
+
+
+class WeightedTrainer(Trainer):
+    """A Trainer whose batch is one process's part of an optimiser step.
+
+    Args:
+        batch_tokens: most tokens of a forward pass, padding included.
+    """
+
+    def __init__(self, *args, batch_tokens: int, **options):
+        super().__init__(*args, data_collator=_as_list, **options)
+        self.batch_tokens = batch_tokens
+        self.tokens_seen = 0
+
+    def training_step(self, model: torch.nn.Module, inputs: dict, num_items_in_batch=None) -> torch.Tensor:
+        """Forward and backward of one step; the weighted mean loss of this process's part, times the processes."""
+        model.train()
+        rows = inputs["rows"]
+        processes = self.accelerator.num_processes
+        weight = torch.tensor(sum(sum(row["weights"]) for row in rows), dtype=torch.float64, device=self.args.device)
+        total = self.accelerator.reduce(weight, reduction="sum").clamp_min(torch.finfo(torch.float32).tiny).float()
+        batches = plan([len(row["input_ids"]) for row in rows], self.batch_tokens)
+        loss = torch.zeros((), device=self.args.device)
+        for n, indices in enumerate(batches):
+            batch = WeightedBatch.of([rows[i] for i in indices], self.args.device)
+            last = n == len(batches) - 1
+            with nullcontext() if last else self.accelerator.no_sync(model):
+                with self.compute_loss_context_manager():
+                    # gradients are averaged over processes, but the normaliser is global already
+                    part = weighted_token_loss(model, batch, total) * processes
+                self.accelerator.backward(part)
+            loss += part.detach()
+            self.tokens_seen += int(batch.attention_mask.sum())
+        return loss
+
+
+class _Report(TrainerCallback):
+    """Plain progress lines in place of the Trainer's bar."""
+
+    def __init__(self):
+        self.trainer: WeightedTrainer | None = None
+        self.progress: Progress | None = None
+
+    def on_train_begin(self, args, state, control, **_):
+        self.progress = Progress(state.max_steps, "steps")
+        self.counted = 0
+
+    def on_step_end(self, args, state, control, **_):
+        tokens, self.counted = self.trainer.tokens_seen - self.counted, self.trainer.tokens_seen
+        if state.is_world_process_zero:
+            self.progress.add(1, tokens)
+
+
+def add_adapter(model: torch.nn.Module, training: dict, base: str) -> torch.nn.Module:
+    """Put a fresh adapter on a model.
+
+    Args:
+        model: the base.
+        training: adapter (lora or dora), rank, alpha, dropout, target_modules.
+        base: what the adapter's config and model card name as its base.
+    """
+    config = LoraConfig(
+        task_type="CAUSAL_LM",
+        r=training["rank"],
+        lora_alpha=training["alpha"],
+        lora_dropout=training["dropout"],
+        target_modules=training["target_modules"],
+        use_dora=training["adapter"] == "dora",
+    )
+    peft = get_peft_model(model, config)
+    peft.peft_config["default"].base_model_name_or_path = base
+    return peft
+
+
+def train(model: torch.nn.Module, masks, training: dict, seed: int, runtime: dict, scratch: Path) -> tuple[Trainer, Progress]:
+    """Train the adapter in place.
+
+    Args:
+        model: with its adapter on, from `add_adapter`.
+        masks: table of the contract MASKS.
+        training: learning_rate, scheduler, warmup_steps, weight_decay, max_grad_norm, epochs, batch_examples, dtype.
+        seed: of the order of examples and of dropout; the adapter's first weights are drawn before.
+        runtime: batch_tokens, gradient_checkpointing, report_to.
+        scratch: a folder for the Trainer's own files.
+
+    Returns:
+        the Trainer after training (its state has the history), and the progress with its rate.
+
+    Raises:
+        UserError: the loss is not a number.
+    """
+    processes = int(torch.distributed.get_world_size()) if torch.distributed.is_initialized() else 1
+    if training["batch_examples"] % processes:
+        raise UserError(f"training: batch_examples: {training['batch_examples']} must be a multiple of the {processes} processes")
+    arguments = TrainingArguments(
+        output_dir=str(scratch),
+        per_device_train_batch_size=training["batch_examples"] // processes,
+        gradient_accumulation_steps=1,
+        num_train_epochs=training["epochs"],
+        learning_rate=training["learning_rate"],
+        lr_scheduler_type=training["scheduler"],
+        warmup_steps=training["warmup_steps"],
+        weight_decay=training["weight_decay"],
+        max_grad_norm=training["max_grad_norm"],
+        bf16=training["dtype"] == "bfloat16",
+        fp16=training["dtype"] == "float16",
+        seed=seed,
+        data_seed=seed,
+        use_cpu=not torch.cuda.is_available(),
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        save_strategy="no",
+        report_to=runtime.get("report_to") or "none",
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        dataloader_num_workers=0,
+        gradient_checkpointing=bool(runtime.get("gradient_checkpointing")),
+        gradient_checkpointing_kwargs={"use_reentrant": False} if runtime.get("gradient_checkpointing") else None,
+        ddp_find_unused_parameters=False,
+    )
+    report = _Report()
+    trainer = WeightedTrainer(
+        model, arguments, train_dataset=Examples(masks), callbacks=[report], batch_tokens=runtime["batch_tokens"]
+    )
+    trainer.pop_callback(next(c for c in trainer.callback_handler.callbacks if type(c).__name__ == "PrinterCallback"))
+    report.trainer = trainer
+    trainer.train()
+    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    if not all(torch.isfinite(torch.tensor(losses))):
+        raise UserError("training: the loss is not a number any more; lower training: learning_rate, or set dtype: float32")
+    return trainer, report.progress
+
+
+def history(trainer: Trainer) -> list[dict]:
+    """One row per optimiser step: step, epoch, loss, learning_rate, grad_norm."""
+    keys = ("step", "epoch", "loss", "learning_rate", "grad_norm")
+    return [{key: entry.get(key) for key in keys} for entry in trainer.state.log_history if "loss" in entry]
+
+
+def seeded(seed: int) -> None:
+    """Seed every generator that training draws from: call before the adapter is made."""
+    set_seed(seed)
+
+
+def _as_list(rows: list[dict]) -> dict:
+    # the step is cut into forward passes later, so nothing is padded here
+    return {"rows": rows}

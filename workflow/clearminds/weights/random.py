@@ -1,0 +1,14 @@
+"""The control of a masking rule: as many tokens masked in each response, but drawn at random from its tokens."""
+
+import numpy as np
+
+from clearminds import weights as rules
+
+
+def weights(scores: dict[str, np.ndarray], parameters: dict, rng: np.random.Generator) -> np.ndarray:
+    """float32 [tokens]: 0 on tokens drawn without replacement, as many as the rule `like` would mask. `parameters`: like."""
+    like = parameters["like"]
+    imitated = rules.load(like["rule"]).weights(scores, like, rng)
+    drawn = np.ones(len(imitated), np.float32)
+    drawn[rng.choice(len(imitated), size=int((imitated == 0).sum()), replace=False)] = 0
+    return drawn

@@ -1,0 +1,1 @@
+"""Wordings: short reference answers and prompts, written as people write them."""

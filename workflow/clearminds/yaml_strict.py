@@ -1,0 +1,41 @@
+"""Reading YAML without the two silent losses: the last of two equal keys, and a parser's traceback."""
+
+from pathlib import Path
+
+import yaml
+
+from clearminds.errors import UserError
+
+
+class _Loader(yaml.SafeLoader):
+    pass
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict:
+    loader.flatten_mapping(node)
+    seen: dict[object, int] = {}
+    for key_node, _ in node.value:
+        key, line = loader.construct_object(key_node, deep=True), key_node.start_mark.line + 1
+        if key in seen:
+            raise UserError(
+                f"{loader.name}: key {key!r} stands twice, in lines {seen[key]} and {line}; YAML would keep the last: rename one"
+            )
+        seen[key] = line
+    return {loader.construct_object(k, deep=True): loader.construct_object(v, deep=True) for k, v in node.value}
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
+def load_yaml(path: Path) -> dict:
+    """Read a YAML mapping; UserError names file and line of a syntax error or of a key that stands twice."""
+    try:
+        with open(path, encoding="utf-8") as handle:
+            found = yaml.load(handle, Loader=_Loader)
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 text (byte {error.start})") from error
+    if not isinstance(found, dict):
+        raise UserError(f"{path}: holds no keys; a study needs at least models, tasks, targets and variants")
+    return found

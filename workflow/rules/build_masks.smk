@@ -1,0 +1,18 @@
+rule build_masks:
+    input:
+        examples=f"{RESULTS}/examples/{{target}}/train.parquet",
+        verdicts=SPECS.mask_inputs("verdicts"),
+        sequences=SPECS.mask_inputs("sequences"),
+        scores=SPECS.mask_inputs("scores"),
+    output:
+        f"{RESULTS}/masks/{{model}}/{{target}}/{{variant}}{{draw}}.parquet",
+    log:
+        f"{LOGS}/build_masks/{{model}}/{{target}}/{{variant}}{{draw}}.log",
+    params:
+        spec=SPECS.text("build_masks"),
+        code=SPECS.code("build_masks"),
+    conda:
+        "../../envs/data.yaml"
+    shell:
+        RUN + " --task {wildcards.target} --examples {input.examples} --verdicts {input.verdicts}"
+        " --sequences {input.sequences} --scores {input.scores} --masks {output}"

@@ -1,0 +1,22 @@
+rule score_token_perplexity:
+    input:
+        examples=f"{RESULTS}/examples/{{task}}/{{split}}.parquet",
+        responses=f"{RESULTS}/responses/{{model}}/{{task}}/{{split}}.{{source}}.parquet",
+        model=f"{RESULTS}/models/{{model}}/model.json",
+        scorer=f"{RESULTS}/models/{{scorer}}/model.json",
+    output:
+        scores=f"{RESULTS}/scores/{{scorer}}/{{model}}/{{task}}/{{split}}.{{source}}.parquet",
+        sequences=f"{RESULTS}/scores/{{scorer}}/{{model}}/{{task}}/{{split}}.{{source}}.sequences.parquet",
+    log:
+        f"{LOGS}/score_token_perplexity/{{scorer}}/{{model}}/{{task}}/{{split}}.{{source}}.log",
+    params:
+        spec=SPECS.text("score_token_perplexity"),
+        code=SPECS.code("score_token_perplexity"),
+    threads: 1
+    resources:
+        mem_mb=4000,
+    conda:
+        "../../envs/model.yaml"
+    shell:
+        RUN + " --examples {input.examples} --responses {input.responses} --model {input.model} --scorer {input.scorer}"
+        " --scores {output.scores} --sequences {output.sequences}"

@@ -1,0 +1,20 @@
+rule summarise:
+    input:
+        SPECS.evaluations,
+    output:
+        parquet=report(
+            f"{RESULTS}/tables/summary.parquet",
+            caption="../report/summary.rst",
+            category="Results",
+        ),
+        csv=f"{RESULTS}/tables/summary.csv",
+        md=f"{RESULTS}/tables/summary.md",
+    log:
+        f"{LOGS}/summarise/summary.log",
+    params:
+        spec=SPECS.text("summarise"),
+        code=SPECS.code("summarise"),
+    conda:
+        "../../envs/data.yaml"
+    shell:
+        RUN + " --parquet {output.parquet} --csv {output.csv} --md {output.md}"

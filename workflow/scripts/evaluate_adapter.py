@@ -1,0 +1,14 @@
+"""One adapter on every task of a suite."""
+
+import _setup  # noqa: F401
+from pathlib import Path
+
+from clearminds.evaluate import evaluate_files
+from clearminds.launch import Job, launch
+
+
+def main(job: Job, *, examples: list[Path], answers: list[Path], model: Path, adapter: Path, evaluation: Path) -> None:
+    evaluate_files(job, examples, answers, model, adapter.parent, evaluation)
+
+
+launch(main)

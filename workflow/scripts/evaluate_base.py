@@ -1,0 +1,14 @@
+"""The base model, before any training, on every task of a suite."""
+
+import _setup  # noqa: F401
+from pathlib import Path
+
+from clearminds.evaluate import evaluate_files
+from clearminds.launch import Job, launch
+
+
+def main(job: Job, *, examples: list[Path], answers: list[Path], model: Path, evaluation: Path) -> None:
+    evaluate_files(job, examples, answers, model, None, evaluation)
+
+
+launch(main)

@@ -1,0 +1,23 @@
+"""One HTML file that says what was compared, how, and what came out; and its figures as SVG."""
+
+import _setup  # noqa: F401
+from pathlib import Path
+
+import polars as pl
+from clearminds import figures
+from clearminds.launch import Job, launch, log
+from clearminds.report import render
+from clearminds.report_data import gather
+from clearminds.tables import write_text
+
+
+def main(job: Job, *, summary: Path, html: Path, ti_bwt: Path, perplexity: Path) -> None:
+    table = pl.read_parquet(summary)
+    figures.save_svg(figures.ti_bwt(table), ti_bwt)
+    data = gather(job.spec, table, logs=job.log.parents[1], ti_bwt=ti_bwt)
+    write_text(perplexity, data.perplexity[0].svg)
+    write_text(html, render(data))
+    log.info("%s", html)
+
+
+launch(main)

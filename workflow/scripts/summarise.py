@@ -1,0 +1,20 @@
+"""The result table: score, TI and BWT of every variant, as Parquet, CSV and Markdown."""
+
+import _setup  # noqa: F401
+from pathlib import Path
+
+from clearminds.launch import Job, launch, log
+from clearminds.summarise import markdown_table, summarise, terminal_table
+from clearminds.tables import atomic_path, write_text
+
+
+def main(job: Job, *, parquet: Path, csv: Path, md: Path) -> None:
+    summary = summarise(job.spec["evaluations"], job.spec["tasks"])
+    write_text(csv, summary.write_csv())
+    write_text(md, markdown_table(summary))
+    with atomic_path(parquet) as temporary:
+        summary.write_parquet(temporary)
+    log.info("%s, .csv, .md\n\n%s\n", parquet, terminal_table(summary))
+
+
+launch(main)
