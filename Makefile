@@ -38,11 +38,12 @@ lint: setup-test
 	$(SNAKEMAKE) --lint
 
 # after a change of pyproject.toml; envs/*.yaml follow the lock, the schema follows the config models
-lock:
+lock: setup-test
+	$(BIN)/pip install --quiet pip-tools
 	$(BIN)/pip-compile --quiet --strip-extras --annotation-style line --no-emit-index-url --no-emit-find-links \
-	  --no-emit-trusted-host --no-emit-options --output-file requirements.lock pyproject.toml
+	  --no-emit-trusted-host --no-emit-options --no-header --output-file requirements.lock pyproject.toml
 	$(BIN)/pip-compile --quiet --strip-extras --annotation-style line --no-emit-index-url --no-emit-find-links \
-	  --no-emit-trusted-host --no-emit-options --extra test --constraint requirements.lock \
+	  --no-emit-trusted-host --no-emit-options --no-header --extra test --constraint requirements.lock \
 	  --output-file requirements-test.lock pyproject.toml
 	sed -i 's/^\(torch==[0-9.]*\)+cpu/\1/' requirements.lock requirements-test.lock
 	$(MAKE) envs

@@ -12,6 +12,7 @@ from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 from clearminds import sources
 from clearminds.batches import pad, plan
 from clearminds.conversation import Chat
+from clearminds.decoding import own_settings_only
 from clearminds.identity import digest
 from clearminds.progress import Progress
 
@@ -113,24 +114,48 @@ def generate(model: torch.nn.Module, chat: Chat, examples: list[dict], source: d
 
 
 @torch.inference_mode()
-def generate_batch(model: torch.nn.Module, chat: Chat, prompts: list[list[int]], seeds: list[int], source: dict) -> list[list[int]]:
+def generate_batch(
+    model: torch.nn.Module, chat: Chat, prompts: list[list[int]], seeds: list[int], source: dict
+) -> list[list[int]]:
     """New token ids per prompt, the end-of-turn token included where the model came to it."""
     device = next(model.parameters()).device
     ends = sorted(chat.end_of_turn_ids)
     padding = chat.tokenizer.pad_token_id if chat.tokenizer.pad_token_id is not None else ends[0]
+    # samples of one prompt share its prefix
+    unique = list(dict.fromkeys(map(tuple, prompts)))
+    row = {prompt: n for n, prompt in enumerate(unique)}
+    rows = torch.tensor([row[tuple(prompt)] for prompt in prompts], device=device)
+    input_ids = pad(unique, padding, left=True).to(device)
+    attention_mask = pad([[1] * len(prompt) for prompt in unique], 0, left=True).to(device)
     processors = LogitsProcessorList()
     if source["temperature"] > 0:
-        processors.append(SeededSampling(seeds, source, max(len(p) for p in prompts)))
-    # a fresh config: what a model's own one says of sampling or penalties must not leak in
-    config = GenerationConfig(max_new_tokens=source["max_new_tokens"], do_sample=False, eos_token_id=ends, pad_token_id=padding)
-    output = model.generate(
-        input_ids=pad(prompts, padding, left=True).to(device),
-        attention_mask=pad([[1] * len(p) for p in prompts], 0, left=True).to(device),
-        generation_config=config,
-        logits_processor=processors,
-    )
-    new = output[:, max(len(p) for p in prompts) :].tolist()
-    return [_until_end(ids, set(ends)) for ids in new]
+        processors.append(SeededSampling(seeds, source, input_ids.shape[1]))
+    with own_settings_only(model):
+        output = model.generate(
+            input_ids=input_ids[rows],
+            attention_mask=attention_mask[rows],
+            past_key_values=_prefix(model, input_ids, attention_mask, rows),
+            generation_config=GenerationConfig(
+                max_new_tokens=source["max_new_tokens"], do_sample=False, eos_token_id=ends, pad_token_id=padding
+            ),
+            logits_processor=processors,
+        )
+    return [_until_end(ids, set(ends)) for ids in output[:, input_ids.shape[1] :].tolist()]
+
+
+def _prefix(model: torch.nn.Module, input_ids: torch.Tensor, attention_mask: torch.Tensor, rows: torch.Tensor):
+    """The cache of each prompt but its last token, computed once per prompt and laid out by `rows`."""
+    if len(rows) == len(input_ids):
+        return None
+    cache = model(
+        input_ids=input_ids[:, :-1],
+        attention_mask=attention_mask[:, :-1],
+        position_ids=(attention_mask.cumsum(-1) - 1).clamp_min(0)[:, :-1],
+        use_cache=True,
+        logits_to_keep=1,
+    ).past_key_values
+    cache.batch_select_indices(rows)
+    return cache
 
 
 def _until_end(ids: list[int], ends: set[int]) -> list[int]:

@@ -23,10 +23,10 @@ from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 from lm_eval.tasks._yaml_loader import load_yaml
 from tqdm import tqdm
-from transformers import GenerationConfig
 
 from clearminds import verifiers
 from clearminds.conversation import Chat
+from clearminds.decoding import own_settings_only
 from clearminds.errors import UserError
 from clearminds.identity import digest
 from clearminds.progress import Progress
@@ -75,7 +75,7 @@ def evaluate_accuracy(
             loaded[task["name"]] = _load_built_in(task, manager) if _is_built_in(task) else _load_examples(task)
         # a leaf may stand in two groups, so its key names the group too
         leaves = {f"{name}/{leaf}": task for name, found in loaded.items() for leaf, task in found.items()}
-        with lm.greedy():
+        with own_settings_only(model):
             results = lm_eval.evaluate(
                 lm=lm,
                 task_dict={"tasks": leaves, "groups": {}},
@@ -120,22 +120,11 @@ class Model(HFLM):
         inner = model.get_base_model() if hasattr(model, "get_base_model") else model
         ends = inner.generation_config.eos_token_id
         self.ends = chat.end_of_turn_ids | set(ends if isinstance(ends, list) else [ends]) - {None}
-        self.inner = inner
 
     @property
     def max_gen_toks(self) -> int:
         """Most new tokens where a task does not say."""
         return self.max_new_tokens
-
-    @contextmanager
-    def greedy(self) -> Iterator[None]:
-        """Put the model's own generation settings aside: transformers merges them, penalties too, into any others."""
-        own = self.inner.generation_config
-        self.inner.generation_config = GenerationConfig()
-        try:
-            yield
-        finally:
-            self.inner.generation_config = own
 
     def apply_chat_template(self, chat_history: list[dict], add_generation_prompt: bool = True) -> str:
         """The conversation as text; without a generation prompt, its last turn is left open, to be continued."""
@@ -161,8 +150,9 @@ class Model(HFLM):
             length, new = len(self.tok_encode(prompt)), settings.get("max_gen_toks", self.max_gen_toks)
             if length + new > self.max_length:
                 raise UserError(
-                    f"task {request.task_name}, item {request.doc_id}: a prompt of {length:,} tokens and {new:,} "
-                    f"new ones exceed the model's {self.max_length:,}; lower max_new_tokens or num_fewshot, or drop the task"
+                    f"task {request.task_name}, item {request.doc_id}: a prompt of {length:,} tokens and {new:,} new "
+                    f"ones are more than the model's {self.max_length:,}; lower max_new_tokens or num_fewshot, "
+                    "or drop the task"
                 )
         with self._progress(len(requests)):
             return super().generate_until(requests, disable_tqdm)

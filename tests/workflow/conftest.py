@@ -1,0 +1,88 @@
+"""Running the real workflow on a tiny random model."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from tiny import tiny_model_folder
+
+ROOT = Path(__file__).parents[2]
+
+
+class Workflow:
+    """A study in a folder of its own.
+
+    Attributes:
+        folder: the working directory; results and logs land in it.
+        config: the study as a dict; written to study.yaml before each run.
+    """
+
+    def __init__(self, folder: Path, config: dict):
+        self.folder, self.config = folder, config
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess:
+        """Run snakemake with these arguments; output and errors come back together as text."""
+        study = self.folder / "study.yaml"
+        study.write_text(yaml.safe_dump(self.config, sort_keys=False), encoding="utf-8")
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]
+        command += ["--workflow-profile", str(ROOT / "profiles" / "default"), "--configfile", str(study)]
+        environment = {**os.environ, "COLUMNS": "200"}
+        return subprocess.run(
+            [*command, "--directory", str(self.folder), *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=environment,
+            check=False,
+        )
+
+
+def tiny_study(model: Path) -> dict:
+    """A study of every stage on a random model that can answer nothing right."""
+    chain_sum = {"min_terms": 2, "max_terms": 2, "min_digits": 1, "max_digits": 2}
+    return {
+        "study": "tiny",
+        "models": {"tiny": {"path": str(model)}},
+        "tasks": {
+            "sums": {
+                "kind": "reasoning_gym",
+                "generator": "chain_sum",
+                "parameters": chain_sum,
+                "splits": {"train": 8, "test": 4},
+                "reference": "wordings",
+            },
+            "gcd": {"kind": "reasoning_gym", "generator": "gcd", "splits": {"test": 3}},
+            "code": {"kind": "human_eval", "splits": {"test": 1}, "evaluate": "likelihood"},
+            "chat": {"kind": "everyday_prompts", "splits": {"test": 2}, "evaluate": "drift", "answers": "everyday"},
+        },
+        "targets": ["sums"],
+        "suites": {"all": ["sums", "gcd", "code", "chat"]},
+        "sources": {
+            "self_output": {"samples": 2, "max_new_tokens": 6, "when_none_accepted": "reference", "dtype": "float32"},
+            "everyday": {"kind": "self_output", "samples": 1, "max_new_tokens": 6, "dtype": "float32"},
+        },
+        "match": {"sources": ["reference", "self_output"]},
+        "variants": {
+            "self-output": {"responses": "self_output"},
+            "stm-200": {"responses": "reference", "weights": {"rule": "perplexity", "tau": "200"}},
+            "random-200": {"responses": "reference", "weights": {"rule": "random", "like": "stm-200"}},
+        },
+        "training": {"rank": 2, "epochs": 1, "batch_examples": 4, "learning_rate": 0.01, "dtype": "float32"},
+        "evaluation": {"max_new_tokens": 6, "dtype": "float32"},
+        "seeds": [0],
+    }
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory) -> Path:
+    """A tiny random Llama."""
+    return tiny_model_folder(tmp_path_factory.mktemp("model") / "tiny", "llama")
+
+
+@pytest.fixture(scope="module")
+def workflow(tmp_path_factory, tiny_model) -> Workflow:
+    """The tiny study in a folder of this module's own."""
+    return Workflow(tmp_path_factory.mktemp("study"), tiny_study(tiny_model))

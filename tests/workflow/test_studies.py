@@ -1,0 +1,53 @@
+"""Studies stand alone: what is given by --configfile inherits nothing, and bad ones end in one line."""
+
+import pytest
+
+from .conftest import Workflow, tiny_study
+
+
+@pytest.fixture
+def study(tmp_path, tiny_model) -> Workflow:
+    return Workflow(tmp_path, tiny_study(tiny_model))
+
+
+def test_a_study_inherits_nothing_from_config_yaml(study):
+    plan = study.run("--dry-run").stdout
+    assert "results/tiny/report.html" in plan
+    for foreign in ("results/demo", "smollm2", "ground-truth", "products", "stm-2.5"):
+        assert foreign not in plan
+
+
+def test_a_bad_study_ends_in_one_line(study):
+    study.config["trainnig"] = study.config.pop("training")
+    done = study.run("--dry-run")
+    assert done.returncode != 0
+    [line] = [line for line in done.stdout.splitlines() if line.startswith("error:")]
+    assert "study.yaml" in line and "trainnig" in line and "did you mean training?" in line
+    assert "Traceback" not in done.stdout
+
+
+def test_a_key_that_stands_twice_is_refused(study):
+    study.run("--dry-run")
+    path = study.folder / "study.yaml"
+    text = path.read_text() + "seeds: [1]\n"
+    study.config = {}
+
+    class Verbatim(Workflow):
+        def run(self, *arguments):
+            import unittest.mock
+
+            with unittest.mock.patch("yaml.safe_dump", return_value=text):
+                return super().run(*arguments)
+
+    done = Verbatim(study.folder, {}).run("--dry-run")
+    assert done.returncode != 0 and "key 'seeds' stands twice" in done.stdout
+
+
+def test_a_failing_variant_does_not_stop_the_others(study):
+    study.config["variants"]["broken"] = {"responses": "self_output", "training": {"target_modules": ["no_such_layer"]}}
+    study.config["sources"]["self_output"]["samples"] = 1
+    study.config["variants"] = {k: study.config["variants"][k] for k in ("broken", "stm-200")}
+    done = study.run("--until", "train_adapter")
+    assert done.returncode != 0
+    assert (study.folder / "results/tiny/adapters/tiny/sums/stm-200/seed0/adapter.json").is_file()
+    assert not (study.folder / "results/tiny/adapters/tiny/sums/broken/seed0/adapter.json").exists()

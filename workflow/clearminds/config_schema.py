@@ -1,0 +1,18 @@
+"""JSON schema of config.yaml for editors: `python -m clearminds.config_schema` writes `workflow/schemas/`."""
+
+import json
+from pathlib import Path
+
+from clearminds.config import Study
+
+PATH = Path(__file__).parents[1] / "schemas" / "config.schema.json"
+
+
+def schema() -> str:
+    """The schema as JSON text."""
+    found = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Study.model_json_schema()}
+    return json.dumps(found, indent=2, sort_keys=True) + "\n"
+
+
+if __name__ == "__main__":
+    PATH.write_text(schema(), encoding="utf-8")
