@@ -1,8 +1,5 @@
 """clearminds: fine-tune without forgetting. Run: snakemake --cores all [--configfile studies/NAME.yaml]"""
 
-import json
-import os
-import shlex
 import sys
 from pathlib import Path
 
@@ -12,31 +9,27 @@ min_version("9.27")
 
 if not workflow.overwrite_configfiles:
 
-    # given by hand, a study stands alone: Snakemake would merge it into this one
+    # a study given by --configfile stands alone: Snakemake would merge it into this one
+    configfile: str(Path(workflow.basedir, "config.yaml"))
 
-    configfile: str(Path(workflow.basedir) / "config.yaml")
 
+sys.path.insert(0, str(Path(workflow.basedir, "workflow")))
 
-sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
-# jobs run the interpreter that runs Snakemake, unless a conda env comes before it
-os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-
+from clearminds.closing import closing
 from clearminds.errors import UserError
+from clearminds.interpreter import put_first_in_path
 from clearminds.load_config import load_study
 from clearminds.specs import Specs
 
+put_first_in_path()
 try:
-    STUDY = load_study([Path(file) for file in workflow.configfiles], config)
+    SPECS = Specs(load_study([Path(file) for file in workflow.configfiles], config))
 except UserError as error:
     sys.exit(f"error: {error}")
 
-SPECS = Specs(STUDY)
-RESULTS = SPECS.results
-LOGS = f"logs/{STUDY.study}"
-RUNTIME = STUDY.runtime.model_dump_json()
-LAUNCHERS = Path(workflow.basedir) / "workflow" / "scripts"
-# every rule runs its launcher by one plain command
-RUN = "python {LAUNCHERS}/{rule}.py --spec {params.spec:q} --code {params.code} --runtime {RUNTIME:q} --log {log}"
+RESULTS, LOGS = SPECS.results, SPECS.logs
+# every rule is one plain command: its launcher, what the result depends on, how to run, and its files
+RUN = "python {resources.launcher} --spec {params.spec:q} --code {params.code} --runtime {resources.how:q} --log {log}"
 
 
 wildcard_constraints:
@@ -50,7 +43,8 @@ include: "workflow/rules/verify_responses.smk"
 include: "workflow/rules/score_token_perplexity.smk"
 include: "workflow/rules/build_masks.smk"
 include: "workflow/rules/train_adapter.smk"
-include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/evaluate_base.smk"
+include: "workflow/rules/evaluate_adapter.smk"
 include: "workflow/rules/summarise.smk"
 include: "workflow/rules/report.smk"
 
@@ -60,19 +54,23 @@ report: "workflow/report/workflow.rst"
 
 rule all:
     default_target: True
-    localrule: True
     input:
         f"{RESULTS}/report.html",
         f"{RESULTS}/tables/summary.parquet",
+    localrule: True
 
 
 rule scores:
-    localrule: True
     input:
         SPECS.scores,
+    localrule: True
 
 
 rule masks:
-    localrule: True
     input:
         SPECS.masks,
+    localrule: True
+
+
+onsuccess:
+    print(closing(RESULTS))

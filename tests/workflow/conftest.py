@@ -25,6 +25,7 @@ class Workflow:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess:
         """Run snakemake with these arguments; output and errors come back together as text."""
+        self.folder.mkdir(exist_ok=True)
         study = self.folder / "study.yaml"
         study.write_text(yaml.safe_dump(self.config, sort_keys=False), encoding="utf-8")
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]

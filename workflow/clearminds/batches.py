@@ -25,8 +25,13 @@ def plan(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
     return batches
 
 
-def pad(rows: Sequence[Sequence[float]], value: float, *, left: bool = False, dtype: torch.dtype = torch.long) -> torch.Tensor:
+def pad(
+    rows: Sequence[Sequence[float]], value: float, *, left: bool = False, dtype: torch.dtype = torch.long
+) -> torch.Tensor:
     """Rows of unequal length as one tensor [rows, longest], padded with `value`."""
     longest = max(len(row) for row in rows)
-    filled = [[value] * (longest - len(row)) + list(row) if left else list(row) + [value] * (longest - len(row)) for row in rows]
+    filled = [
+        [value] * (longest - len(row)) + list(row) if left else list(row) + [value] * (longest - len(row))
+        for row in rows
+    ]
     return torch.tensor(filled, dtype=dtype)

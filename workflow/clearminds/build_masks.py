@@ -30,7 +30,9 @@ def source_tables(verdicts: list[Path], sequences: list[Path], scores: list[Path
     return {name: SourceTables(*files) for name, *files in zip(names, verdicts, sequences, scores, strict=True)}
 
 
-def write_masks(path: Path, task: str, spec: dict, tables: dict[str, SourceTables], arm: dict[str, Choice], provenance: dict) -> Counter:
+def write_masks(
+    path: Path, task: str, spec: dict, tables: dict[str, SourceTables], arm: dict[str, Choice], provenance: dict
+) -> Counter:
     """Write the contract MASKS for the arm, some rows at a time; returns what `mask_rows` counted.
 
     `provenance` gets the same counts and the fingerprints of the model and tokenizer that the token ids belong to.
@@ -67,16 +69,27 @@ def plan_examples(
         choices[name], counted = choose(name, tables, policy, spec["max_length"], example_ids)
         counts[name] = dict(counted)
     matched = match(choices, spec["match"], example_ids)
-    arm = {example_id: choices[spec["responses"]][example_id] for example_id in matched if example_id in choices[spec["responses"]]}
+    arm = {
+        example_id: choices[spec["responses"]][example_id]
+        for example_id in matched
+        if example_id in choices[spec["responses"]]
+    }
     if not arm:
         raise UserError(
-            f"variant of source {spec['responses']}: no example is left to train on (counted: {counts}); ask for more samples, "
-            "set when_none_accepted: reference, or list fewer sources under match"
+            f"variant of source {spec['responses']}: no example is left to train on (counted: {counts}); "
+            "ask for more samples, set when_none_accepted: reference, or list fewer sources under match"
         )
-    return arm, {"examples": len(example_ids), "matched": len(matched), "missing": len(matched) - len(arm), "sources": counts}
+    return arm, {
+        "examples": len(example_ids),
+        "matched": len(matched),
+        "missing": len(matched) - len(arm),
+        "sources": counts,
+    }
 
 
-def mask_rows(task: str, spec: dict, tables: dict[str, SourceTables], arm: dict[str, Choice], counts: Counter) -> Iterator[dict]:
+def mask_rows(
+    task: str, spec: dict, tables: dict[str, SourceTables], arm: dict[str, Choice], counts: Counter
+) -> Iterator[dict]:
     """Rows of the contract MASKS, in the order of `arm`.
 
     Args:
@@ -84,8 +97,8 @@ def mask_rows(task: str, spec: dict, tables: dict[str, SourceTables], arm: dict[
         spec: weights (the rule and its settings) and draw (seed of rules that draw at random).
         tables: of the arm's sources.
         arm: the chosen responses.
-        counts: filled with `tokens`, `kept`, `all_masked` (examples without any kept token) and `near_tau` (tokens whose
-            distance from tau is within the scorer's own noise, where that was measured).
+        counts: filled with `tokens`, `kept`, `all_masked` (examples without any kept token) and `near_tau` (tokens
+            whose distance from tau is within the scorer's own noise, where that was measured).
     """
     order = {key: n for n, key in enumerate(arm)}
     by_source: dict[str, list[str]] = {}
@@ -104,7 +117,9 @@ def mask_rows(task: str, spec: dict, tables: dict[str, SourceTables], arm: dict[
     yield from sorted(rows, key=lambda row: order[row["example_id"]])
 
 
-def _source_rows(task: str, source: str, spec: dict, tables: SourceTables, wanted: dict[str, int], counts: Counter) -> Iterator[dict]:
+def _source_rows(
+    task: str, source: str, spec: dict, tables: SourceTables, wanted: dict[str, int], counts: Counter
+) -> Iterator[dict]:
     rule = rules.load(spec["weights"]["rule"])
     noise = _scorer_noise(tables.scores)
     # sequences and scores stand in the same order, so the two files are read side by side

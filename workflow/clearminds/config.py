@@ -6,10 +6,10 @@ generated from it for editors (`python -m clearminds.config_schema`).
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Dtype = Literal["float32", "bfloat16", "float16"]
@@ -40,8 +40,12 @@ class Model(Strict):
     revision: str | None = Field(None, description="commit of the hub repository")
     path: str | None = Field(None, description="folder saved by save_pretrained")
     chat_template: ChatTemplate = ChatTemplate()
-    attn_implementation: str | None = Field(None, description="sdpa, eager, flash_attention_2, ...; null: transformers chooses")
-    quantization: Literal["none", "4bit"] = Field("none", description="4bit loads the base weights as NF4 (needs bitsandbytes)")
+    attn_implementation: str | None = Field(
+        None, description="sdpa, eager, flash_attention_2, ...; null: transformers chooses"
+    )
+    quantization: Literal["none", "4bit"] = Field(
+        "none", description="4bit loads the base weights as NF4 (needs bitsandbytes)"
+    )
     trust_remote_code: bool = False
 
     @model_validator(mode="after")
@@ -56,8 +60,12 @@ class Model(Strict):
 
 
 class _Task(Strict):
-    normalise: Literal["default", "none"] = Field("default", description="line ends, trailing blanks and Unicode of all texts")
-    evaluate: Literal["accuracy", "likelihood", "drift"] = Field("accuracy", description="what an evaluation of it measures")
+    normalise: Literal["default", "none"] = Field(
+        "default", description="line ends, trailing blanks and Unicode of all texts"
+    )
+    evaluate: Literal["accuracy", "likelihood", "drift"] = Field(
+        "accuracy", description="what an evaluation of it measures"
+    )
     answers: str | None = Field(None, description="for drift: the source whose samples are the base's own answers")
 
 
@@ -112,6 +120,7 @@ class FileTask(_Task):
     kind: Literal["file"]
     splits: dict[Id, str | FileSplit]
     columns: Columns = Columns()
+    prompt_only: bool = Field(False, description="examples without responses, to be evaluated or asked only")
     verifier: Id = "exact"
 
 
@@ -124,6 +133,7 @@ class HubTask(_Task):
     revision: str | None = None
     splits: dict[Id, str] = Field(description="ours: theirs, such as train: train[:500]")
     columns: Columns = Columns()
+    prompt_only: bool = Field(False, description="examples without responses, to be evaluated or asked only")
     verifier: Id = "exact"
 
 
@@ -158,13 +168,12 @@ class Match(Strict):
 
 
 def _tau(value: object) -> object:
-    if isinstance(value, int | float):
-        raise ValueError(f'tau is a quoted string, so that 0.9 and 0.90 cannot differ: write "{value}" in quotes')
-    try:
-        if not Decimal(str(value)) >= 1:
-            raise ValueError(f"tau is a perplexity and so at least 1, not {value}")
-    except InvalidOperation:
-        raise ValueError(f"tau is a number in quotes, not {value!r}") from None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise ValueError(f'tau is a quoted string, so that no reader rounds it: write tau: "{value}" in quotes')
+    if not isinstance(value, str) or not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", value):
+        raise ValueError(f'tau is a number in quotes, such as "2.5", not {value!r}; to keep every token, set rule: all')
+    if float(value) < 1:
+        raise ValueError(f"tau is a perplexity and so at least 1, not {value}")
     return value
 
 
@@ -234,7 +243,9 @@ class Runtime(Strict):
     batch_rows: Positive = Field(48, description="items generated at a time in evaluations")
     generate_tokens: Positive = Field(8192, description="most tokens, prompts and new ones, generated at a time")
     gradient_checkpointing: bool = False
-    report_to: str | list[str] = Field("none", description="a tracker of transformers' Trainer, such as tensorboard or wandb")
+    report_to: str | list[str] = Field(
+        "none", description="a tracker of transformers' Trainer, such as tensorboard or wandb"
+    )
 
 
 class Study(Strict):
@@ -259,6 +270,7 @@ class Study(Strict):
         known = ["reference", *self.sources]
         _among("targets", self.targets, self.tasks)
         _among("match: sources", self.match.sources, known)
+        _unique("match: sources", self.match.sources)
         _unique("targets", self.targets)
         _unique("seeds", self.seeds)
         for name in self.targets:
@@ -273,8 +285,16 @@ class Study(Strict):
             _unique(f"suites: {name}", members)
             _among(f"suites: {name}", [m for m in members if not m.startswith("lm_eval:")], self.tasks)
             for member in members:
+                if member == "lm_eval:":
+                    raise ValueError(
+                        f"suites: {name}: lm_eval: names no task; write one behind it, as in lm_eval:arc_easy"
+                    )
                 if member in self.tasks:
-                    _among(f"tasks: {member}: splits, of an evaluated task,", [self.evaluation.split], self.tasks[member].splits)
+                    _among(
+                        f"tasks: {member}: splits, of an evaluated task,",
+                        [self.evaluation.split],
+                        self.tasks[member].splits,
+                    )
         _unique("suites (a task in two of them)", [m for members in self.suites.values() for m in members])
         for name, task in self.tasks.items():
             if task.evaluate == "drift":
@@ -285,15 +305,24 @@ class Study(Strict):
             _among(f"variants: {name}: responses", [variant.responses], known)
             _among(f"variants: {name}: training", list(variant.training), list(Training.model_fields))
             if "max_length" in variant.training:
-                raise ValueError(f"variants: {name}: training: max_length fixes the matched examples; set it for all variants")
-            self.training_of(name)
+                raise ValueError(
+                    f"variants: {name}: training: max_length fixes the matched examples; set it for all variants"
+                )
+            try:
+                self.training_of(name)
+            except ValidationError as error:
+                first = error.errors()[0]
+                raise ValueError(
+                    f"variants: {name}: training: {first['loc'][0]}: {first['msg'].lower()}, not {first['input']!r}"
+                ) from None
             if isinstance(variant.weights, RandomRule):
                 like = variant.weights.like
                 _among(f"variants: {name}: weights: like", [like], [v for v in self.variants if v != name])
                 other = self.variants[like]
                 if isinstance(other.weights, RandomRule) or other.responses != variant.responses:
                     raise ValueError(
-                        f"variants: {name}: weights: like: {like} must have the same responses and a rule that does not draw at random"
+                        f"variants: {name}: weights: like: {like} must have the same responses and a rule that does "
+                        "not draw at random"
                     )
         return self
 
@@ -309,10 +338,10 @@ def _among(where: str, found: list[str], allowed) -> None:
         if value not in allowed:
             near = get_close_matches(str(value), list(allowed), n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
-            raise ValueError(f"{where}: {value!r} is not one of {', '.join(allowed)}{hint}")
+            raise ValueError(f"{where}: {value!r} is not one of {', '.join(allowed) or '(none given)'}{hint}")
 
 
 def _unique(where: str, values: list) -> None:
     twice = [value for n, value in enumerate(values) if value in values[:n]]
     if twice:
-        raise ValueError(f"{where}: {twice[0]!r} stands twice")
+        raise ValueError(f"{where}: {twice[0]!r} stands twice; take one out")

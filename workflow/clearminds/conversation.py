@@ -14,6 +14,15 @@ from clearminds.errors import UserError
 
 # Templates that print today's date would change every prompt every day.
 FIXED_DATE = datetime.date(2024, 7, 26)
+# transformers hands templates plain data only, so that the fixed date comes as a macro in place of its own function
+DATE_CODES = {
+    code: FIXED_DATE.strftime(code) for flag in ("%-", "%") for code in (flag + c for c in "aAbBcdHIjmMpSwxXyY")
+}
+DATE_MACRO = (
+    "{% macro strftime_now(format) %}{% set date = namespace(text=format) %}"
+    "{% for code, value in date_codes.items() %}{% set date.text = date.text.replace(code, value) %}{% endfor %}"
+    "{{ date.text }}{% endmacro +%}"
+)
 
 
 @dataclass(frozen=True)
@@ -66,9 +75,16 @@ class Chat:
         """The conversation as text."""
         if self.system is not None and messages[0]["role"] != "system":
             messages = [{"role": "system", "content": self.system}, *messages]
-        date = {"date_string": FIXED_DATE.strftime("%d %b %Y"), "strftime_now": FIXED_DATE.strftime}
+        template, date = self.tokenizer.get_chat_template(), {"date_string": FIXED_DATE.strftime("%d %b %Y")}
+        if "strftime_now" in template:
+            template, date = DATE_MACRO + template, {**date, "date_codes": DATE_CODES}
         return self.tokenizer.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=add_generation_prompt, **date, **self.arguments
+            messages,
+            chat_template=template,
+            tokenize=False,
+            add_generation_prompt=add_generation_prompt,
+            **date,
+            **self.arguments,
         )
 
     def prompt_ids(self, messages: list[dict]) -> list[int]:
@@ -91,8 +107,8 @@ class Chat:
         if not text.startswith(prompt):
             raise UserError(
                 f"{name}: the chat template's prompt is not the beginning of the conversation (they part at character "
-                f"{_common_prefix(prompt, text)}), so the response cannot be told from the prompt; give the model another "
-                "chat_template, or arguments such as enable_thinking: false"
+                f"{_common_prefix(prompt, text)}), so the response cannot be told from the prompt; give the model "
+                "another chat_template, or arguments such as enable_thinking: false"
             )
         encoding = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
         ids, offsets = encoding["input_ids"], encoding["offset_mapping"]
@@ -106,7 +122,9 @@ class Chat:
         # a template may trim the response or put a blank before it; what follows the response is the template's tail
         start = text.find(response.strip(), len(prompt))
         if start < 0:
-            raise UserError(f"{name}: the chat template changes the response's text; give the model another chat_template")
+            raise UserError(
+                f"{name}: the chat template changes the response's text; give the model another chat_template"
+            )
         end = start + len(response.strip())
         ends = self.end_of_turn_ids
         last = next((i for i in range(n_prompt, len(ids)) if ids[i] in ends and offsets[i][0] >= end), None)

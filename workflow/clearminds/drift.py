@@ -1,8 +1,8 @@
-"""Drift of everyday behaviour: KL(base || adapter), summed exactly over the vocabulary at each token of the base's answers.
+"""Drift of everyday behaviour: KL(base || adapter), summed over the vocabulary at each token of the base's answers.
 
 The answers are sampled from the base, so the mean over their tokens estimates how far the adapter's next-token
-distribution has moved where the base would go. (The likelihood of the base's greedy answers is no substitute: an adapter
-that merely became more certain raises it.)
+distribution has moved where the base would go. (The likelihood of the base's greedy answers is no substitute: an
+adapter that merely became more certain raises it.)
 """
 
 from dataclasses import replace
@@ -23,8 +23,8 @@ def evaluate(
 ) -> list[dict]:
     """Rows of the contract EVALUATION, one per sampled answer.
 
-    Metric `kl`: the sum over the answer's tokens, its end of turn included if it has one, of KL(base || model), in nats. A model
-    without an adapter is the base itself, and scores 0.
+    Metric `kl`: the sum over the answer's tokens, its end of turn included if it has one, of KL(base || model), in
+    nats. A model without an adapter is the base itself, and scores 0.
     """
     cut = {(row["example_id"], row["sample"]) for row in responses if row["finish_reason"] == "length"}
     whole = [{**row, "finish_reason": "stop"} for row in responses if row["response"].strip()]
@@ -33,7 +33,10 @@ def evaluate(
     values = _divergences(model, [s.encoded for s in sequences], batch_tokens)
     by_id = {e["example_id"]: e for e in examples}
     text = {(r["example_id"], r["sample"]): r["response"] for r in responses}
-    return [_row(task, by_id[s.example_id], s, value, text[s.example_id, s.sample]) for s, value in zip(sequences, values, strict=True)]
+    return [
+        _row(task, by_id[s.example_id], s, value, text[s.example_id, s.sample])
+        for s, value in zip(sequences, values, strict=True)
+    ]
 
 
 def _without_end(sequence: Sequence) -> Sequence:

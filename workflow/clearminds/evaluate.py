@@ -36,7 +36,9 @@ def evaluate_suite(
         name = task["name"]
         if task["evaluate"] == "likelihood":
             log.info("%s: likelihood of the reference text", name)
-            rows += likelihood.evaluate(model, chat, name, read_table(examples[name], "EXAMPLES").to_pylist(), runtime["batch_tokens"])
+            rows += likelihood.evaluate(
+                model, chat, name, read_table(examples[name], "EXAMPLES").to_pylist(), runtime["batch_tokens"]
+            )
         elif task["evaluate"] == "drift":
             log.info("%s: divergence from the base over its own answers", name)
             table = read_table(examples[name], "EXAMPLES").to_pylist()
@@ -51,7 +53,10 @@ def evaluate_suite(
         rows += lm_harness.evaluate_accuracy(
             model,
             chat.tokenizer,
-            [{**task, "examples": str(examples[task["name"]])} if task["name"] in examples else task for task in generated],
+            [
+                {**task, "examples": str(examples[task["name"]])} if task["name"] in examples else task
+                for task in generated
+            ],
             batch_size=runtime["batch_rows"],
             system=chat.system,
             template_arguments=chat.arguments,
@@ -61,7 +66,9 @@ def evaluate_suite(
     return rows
 
 
-def evaluate_files(job, examples: list[Path], answers: list[Path], model: Path, adapter: Path | None, evaluation: Path) -> None:
+def evaluate_files(
+    job, examples: list[Path], answers: list[Path], model: Path, adapter: Path | None, evaluation: Path
+) -> None:
     """What both launchers do: load, evaluate, write. Args: the job, and its input and output files."""
     spec = job.spec
     chat = Chat.from_folder(model.parent)

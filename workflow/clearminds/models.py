@@ -29,7 +29,9 @@ def load_model(folder: Path, *, dtype: str, settings: dict, adapter: Path | None
     options = {"attn_implementation": settings["attn_implementation"]} if settings.get("attn_implementation") else {}
     if settings.get("quantization") == "4bit":
         if importlib.util.find_spec("bitsandbytes") is None:
-            raise UserError("models: quantization: 4bit needs the package bitsandbytes (and a GPU); install it or set none")
+            raise UserError(
+                "models: quantization: 4bit needs the package bitsandbytes (and a GPU); install it or set none"
+            )
         options["quantization_config"] = BitsAndBytesConfig(
             load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=getattr(torch, dtype)
         )

@@ -64,7 +64,11 @@ def _perplexity(scores: list[dict], tau: float | None) -> list[PerplexityFigure]
         groups.setdefault((score["model"], score["target"]), []).append((score["source"], Path(score["path"])))
     return [
         PerplexityFigure(
-            model, target, figures.svg(figures.perplexity_distribution(files, tau)), tau, figures.perplexity_counts(files, tau)
+            model,
+            target,
+            figures.svg(figures.perplexity_distribution(files, tau)),
+            tau,
+            figures.perplexity_counts(files, tau),
         )
         for (model, target), files in groups.items()
     ]

@@ -59,7 +59,10 @@ def _card(provenance: dict, run: dict, title: str) -> str:
     # the hub refuses a base that is no repository id, such as a local folder
     on_hub = base.count("/") == 1 and not base.startswith(("/", "."))
     metadata = ModelCardData(
-        base_model=base if on_hub else None, library_name="peft", pipeline_tag="text-generation", tags=["clearminds", "lora"]
+        base_model=base if on_hub else None,
+        library_name="peft",
+        pipeline_tag="text-generation",
+        tags=["clearminds", "lora"],
     )
     card = CARD.format(
         metadata=metadata.to_yaml(),

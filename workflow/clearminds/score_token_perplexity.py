@@ -32,7 +32,9 @@ class Sequence:
     encoded: Encoded
 
 
-def encode_responses(chat: Chat, examples: list[dict], responses: list[dict], limit: int) -> tuple[list[Sequence], dict]:
+def encode_responses(
+    chat: Chat, examples: list[dict], responses: list[dict], limit: int
+) -> tuple[list[Sequence], dict]:
     """Tokenise every response after its example's prompt.
 
     Args:
@@ -41,8 +43,8 @@ def encode_responses(chat: Chat, examples: list[dict], responses: list[dict], li
         limit: most tokens of a conversation that the model can take.
 
     Returns:
-        the sequences in the order of the responses, and how many were left out: `cut` at generation's length limit (they
-        have no end of turn) and `too_long` for the model.
+        the sequences in the order of the responses, and how many were left out: `cut` at generation's length limit
+        (they have no end of turn) and `too_long` for the model.
     """
     by_id = {row["example_id"]: row for row in examples}
     sequences, left_out = [], {"cut": 0, "too_long": 0}
@@ -77,7 +79,13 @@ def token_statistics(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tenso
     # 0 * log 0 counts as 0: a probability that underflows has a finite log-probability here, so no nan arises
     entropy = -(probs * logprobs.clamp_min(torch.finfo(torch.float32).min)).sum(1)
     top = logits.topk(min(20, logits.shape[1]), dim=1).values.log_softmax(-1)
-    columns = (logprobs.gather(1, targets[:, None])[:, 0], entropy, -(top.exp() * top).sum(1), probs.square().sum(1), rank)
+    columns = (
+        logprobs.gather(1, targets[:, None])[:, 0],
+        entropy,
+        -(top.exp() * top).sum(1),
+        probs.square().sum(1),
+        rank,
+    )
     return torch.stack([column.float() for column in columns], dim=1)
 
 
@@ -116,7 +124,9 @@ def response_positions(members: list[Encoded], length: int) -> torch.Tensor:
     return keep
 
 
-def batch_tensors(members: list[Encoded], device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+def batch_tensors(
+    members: list[Encoded], device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """input_ids, attention_mask, the positions to keep (each [batch, length]), and the response tokens they predict."""
     input_ids = pad([m.input_ids for m in members], 0)
     attention_mask = pad([[1] * len(m.input_ids) for m in members], 0)
@@ -168,7 +178,12 @@ def score_table(sequences: list[Sequence], statistics: Iterable[np.ndarray]) -> 
 def sequence_table(sequences: list[Sequence]) -> pa.Table:
     """The contract SEQUENCES."""
     rows = [
-        {"example_id": s.example_id, "sample": s.sample, "input_ids": s.encoded.input_ids, "n_prompt": s.encoded.n_prompt}
+        {
+            "example_id": s.example_id,
+            "sample": s.sample,
+            "input_ids": s.encoded.input_ids,
+            "n_prompt": s.encoded.n_prompt,
+        }
         for s in sequences
     ]
     return pa.Table.from_pylist(rows, schema=contracts.SEQUENCES)

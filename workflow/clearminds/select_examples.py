@@ -41,7 +41,11 @@ def candidates(tables: SourceTables, max_length: int) -> tuple[pl.DataFrame, int
     Returns:
         columns example_id, sample, verdict, mean_nll; and how many responses were too long.
     """
-    mean_nll = pl.scan_parquet(tables.scores).group_by("example_id", "sample").agg(mean_nll=-pl.col("logprob").cast(pl.Float64).mean())
+    mean_nll = (
+        pl.scan_parquet(tables.scores)
+        .group_by("example_id", "sample")
+        .agg(mean_nll=-pl.col("logprob").cast(pl.Float64).mean())
+    )
     lengths = pl.scan_parquet(tables.sequences).select("example_id", "sample", length=pl.col("input_ids").list.len())
     verdicts = pl.scan_parquet(tables.verdicts).select("example_id", "sample", "verdict")
     keys = ["example_id", "sample"]
@@ -63,8 +67,8 @@ def choose(
         example_ids: every example, in order.
 
     Returns:
-        the choice per example that has one, in that order; and counts: `accepted`, `none_accepted` (before the fallback),
-        `dropped`, and `too_long`, counted in responses.
+        the choice per example that has one, in that order; and counts: `accepted`, `none_accepted` (before the
+        fallback), `dropped`, and `too_long`, counted in responses.
     """
     found, too_long = candidates(tables[source], max_length)
     accepted = found.filter(pl.col("verdict").is_in(ACCEPTED))

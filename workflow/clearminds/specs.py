@@ -6,10 +6,13 @@ Used by the Snakefile; no stage imports it.
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 from clearminds import stages
 from clearminds.config import RandomRule, Study
 from clearminds.identity import canonical
+
+LAUNCHERS = Path(__file__).parents[1] / "scripts"
 
 
 class Specs:
@@ -18,6 +21,11 @@ class Specs:
     def __init__(self, study: Study):
         self.study = study
         self.results = f"results/{study.study}"
+        self.logs = f"logs/{study.study}"
+
+    def launch(self, stage: str) -> dict[str, str]:
+        """A rule's `launcher` and `runtime` settings: resources, because no change of either may rerun anything."""
+        return {"launcher": str(LAUNCHERS / f"{stage}.py"), "how": self.study.runtime.model_dump_json()}
 
     def text(self, stage: str) -> Callable[[object], str]:
         """The `spec` param of a rule: wildcards to canonical JSON."""
@@ -33,7 +41,11 @@ class Specs:
         """The task's own keys; of its splits only this one's size, of the others that they exist."""
         task = self.study.tasks[wc.task].model_dump(exclude={"evaluate", "answers", "verifier"})
         task["splits"] = {name: value if name == wc.split else None for name, value in task["splits"].items()}
-        return {"task": task, "split": wc.split, "needs_reference": wc.task in self.study.targets and wc.split == "train"}
+        return {
+            "task": task,
+            "split": wc.split,
+            "needs_reference": wc.task in self.study.targets and wc.split == "train",
+        }
 
     def fetch_model(self, wc) -> dict:
         """Where the model comes from, its hash, and its chat template."""
@@ -63,7 +75,7 @@ class Specs:
         return {"dtype": self.study.scoring.dtype, "loading": self._loading(wc.scorer)}
 
     def build_masks(self, wc) -> dict:
-        """The variant's rule, its source, what fixes the matched examples, and the seed where the rule draws at random."""
+        """The variant's rule, its source, what fixes the matched examples, and the seed if its rule draws at random."""
         variant, study = self.study.variants[wc.variant], self.study
         weights = variant.weights.model_dump()
         if isinstance(variant.weights, RandomRule):
@@ -90,7 +102,13 @@ class Specs:
                 found.append({"name": name, "evaluate": "lm_eval"})
                 continue
             task = self.study.tasks[name]
-            found.append({"name": name, "evaluate": task.evaluate, **({"verifier": task.verifier} if task.evaluate == "accuracy" else {})})
+            found.append(
+                {
+                    "name": name,
+                    "evaluate": task.evaluate,
+                    **({"verifier": task.verifier} if task.evaluate == "accuracy" else {}),
+                }
+            )
         return found
 
     def evaluate_base(self, wc) -> dict:
@@ -152,7 +170,8 @@ class Specs:
             "sequences": "scores/{model}/{model}/{target}/train.{source}.sequences.parquet",
         }[kind]
         return lambda wc: [
-            f"{self.results}/" + pattern.format(model=wc.model, target=wc.target, source=source) for source in self.sources_of(wc)
+            f"{self.results}/" + pattern.format(model=wc.model, target=wc.target, source=source)
+            for source in self.sources_of(wc)
         ]
 
     def task_file(self, wc) -> list[str]:
@@ -166,13 +185,19 @@ class Specs:
     def suite_examples(self, wc) -> list[str]:
         """The examples of a suite's own tasks."""
         split = self.study.evaluation.split
-        return [f"{self.results}/examples/{n}/{split}.parquet" for n in self.study.suites[wc.suite] if n in self.study.tasks]
+        return [
+            f"{self.results}/examples/{n}/{split}.parquet" for n in self.study.suites[wc.suite] if n in self.study.tasks
+        ]
 
     def suite_answers(self, wc) -> list[str]:
         """The base's own answers for a suite's drift tasks."""
         split = self.study.evaluation.split
-        drifts = [n for n in self.study.suites[wc.suite] if n in self.study.tasks and self.study.tasks[n].evaluate == "drift"]
-        return [f"{self.results}/responses/{wc.model}/{n}/{split}.{self.study.tasks[n].answers}.parquet" for n in drifts]
+        drifts = [
+            n for n in self.study.suites[wc.suite] if n in self.study.tasks and self.study.tasks[n].evaluate == "drift"
+        ]
+        return [
+            f"{self.results}/responses/{wc.model}/{n}/{split}.{self.study.tasks[n].answers}.parquet" for n in drifts
+        ]
 
     def _evaluation_rows(self) -> list[dict]:
         rows = []
@@ -185,7 +210,9 @@ class Specs:
                     for seed in self.study.seeds:
                         for suite in self.study.suites:
                             path = f"{self.results}/evaluations/{model}/{target}/{variant}/seed{seed}/{suite}.parquet"
-                            rows.append({"path": path, "model": model, "target": target, "variant": variant, "seed": seed})
+                            rows.append(
+                                {"path": path, "model": model, "target": target, "variant": variant, "seed": seed}
+                            )
         return rows
 
     def _masks(self) -> list[dict]:

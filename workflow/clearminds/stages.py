@@ -19,7 +19,10 @@ STAGES = (
 
 def modules(stage: str, spec: dict) -> tuple[str, ...]:
     """The stage's own module and the plugins that its spec names; imports of both follow by themselves."""
-    return (*(f"clearminds.{module}" for module in _MODULES.get(stage, (stage,))), *_PLUGINS.get(stage, lambda spec: ())(spec))
+    return (
+        *(f"clearminds.{module}" for module in _MODULES.get(stage, (stage,))),
+        *_PLUGINS.get(stage, lambda spec: ())(spec),
+    )
 
 
 def fingerprint(stage: str, spec: dict) -> str:

@@ -40,6 +40,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         os.replace(temporary, path)
+    except OSError as error:
+        if error.errno and error.filename in (None, str(temporary)):
+            error.filename = str(path)  # the place that the user knows, which Arrow's errors leave out
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -58,10 +62,10 @@ def write_json(path: Path, value: object) -> None:
 @contextmanager
 def table_writer(path: Path, contract: str, provenance: dict) -> Iterator[pq.ParquetWriter]:
     """Write a table row group by row group; `provenance` is read when the block ends, so it may be filled meanwhile."""
-    with atomic_path(path) as temporary:
-        with pq.ParquetWriter(temporary, getattr(contracts, contract), compression="zstd") as writer:
-            yield writer
-            writer.add_key_value_metadata({"clearminds": _facts(contract, provenance)})
+    schema = getattr(contracts, contract)
+    with atomic_path(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+        yield writer
+        writer.add_key_value_metadata({"clearminds": _facts(contract, provenance)})
 
 
 def _facts(contract: str, provenance: dict) -> str:
@@ -88,7 +92,7 @@ def read_provenance(path: Path) -> dict:
     try:
         metadata = pq.read_metadata(path).metadata or {}
     except (pa.ArrowInvalid, OSError) as error:
-        raise UserError(f"{path}: not a readable Parquet file ({error}); delete it and run again") from error
+        raise UserError(f"{path}: not a readable Parquet file ({_brief(error)}); delete it and run again") from error
     if b"clearminds" not in metadata:
         raise UserError(f"{path}: Parquet file without clearminds metadata; delete it and run the workflow again")
     return json.loads(metadata[b"clearminds"])
@@ -116,4 +120,11 @@ def read_table(path: Path, contract: str, *, tokenizer: str | None = None) -> pa
             f"{path}: token ids are those of tokenizer {facts['tokenizer'][:12]}, but the model's is "
             f"{tokenizer[:12]}; score the responses with the tokenizer of the model that is trained"
         )
-    return pq.read_table(path, schema=getattr(contracts, contract))
+    try:
+        return pq.read_table(path, schema=getattr(contracts, contract))
+    except (pa.ArrowInvalid, OSError) as error:
+        raise UserError(f"{path}: damaged ({_brief(error)}); delete it and run again") from error
+
+
+def _brief(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

@@ -106,7 +106,9 @@ def add_adapter(model: torch.nn.Module, training: dict, base: str) -> torch.nn.M
     return peft
 
 
-def train(model: torch.nn.Module, masks, training: dict, seed: int, runtime: dict, scratch: Path) -> tuple[Trainer, Progress]:
+def train(
+    model: torch.nn.Module, masks, training: dict, seed: int, runtime: dict, scratch: Path
+) -> tuple[Trainer, Progress]:
     """Train the adapter in place.
 
     Args:
@@ -125,7 +127,9 @@ def train(model: torch.nn.Module, masks, training: dict, seed: int, runtime: dic
     """
     processes = int(torch.distributed.get_world_size()) if torch.distributed.is_initialized() else 1
     if training["batch_examples"] % processes:
-        raise UserError(f"training: batch_examples: {training['batch_examples']} must be a multiple of the {processes} processes")
+        raise UserError(
+            f"training: batch_examples: {training['batch_examples']} must be a multiple of the {processes} processes"
+        )
     arguments = TrainingArguments(
         output_dir=str(scratch),
         per_device_train_batch_size=training["batch_examples"] // processes,
@@ -161,7 +165,9 @@ def train(model: torch.nn.Module, masks, training: dict, seed: int, runtime: dic
     trainer.train()
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     if not all(torch.isfinite(torch.tensor(losses))):
-        raise UserError("training: the loss is not a number any more; lower training: learning_rate, or set dtype: float32")
+        raise UserError(
+            "training: the loss is not a number any more; lower training: learning_rate, or set dtype: float32"
+        )
     return trainer, report.progress
 
 

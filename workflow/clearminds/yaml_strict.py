@@ -12,15 +12,22 @@ class _Loader(yaml.SafeLoader):
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict:
-    loader.flatten_mapping(node)
     seen: dict[object, int] = {}
     for key_node, _ in node.value:
+        if key_node.tag == "tag:yaml.org,2002:merge":
+            continue
         key, line = loader.construct_object(key_node, deep=True), key_node.start_mark.line + 1
+        if not isinstance(key_node, yaml.ScalarNode):
+            raise UserError(
+                f"{loader.name}: line {line}: a key must be a word or a number, not {key!r}; quote it or indent it"
+            )
         if key in seen:
             raise UserError(
-                f"{loader.name}: key {key!r} stands twice, in lines {seen[key]} and {line}; YAML would keep the last: rename one"
+                f"{loader.name}: key {key!r} stands twice, in lines {seen[key]} and {line}; YAML would keep the last: "
+                "rename one"
             )
         seen[key] = line
+    loader.flatten_mapping(node)  # after the check: a key beside `<<` may override a merged one
     return {loader.construct_object(k, deep=True): loader.construct_object(v, deep=True) for k, v in node.value}
 
 
@@ -35,7 +42,9 @@ def load_yaml(path: Path) -> dict:
     except yaml.YAMLError as error:
         raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
     except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 text (byte {error.start})") from error
+        raise UserError(f"{path}: not UTF-8 text (byte {error.start}); save the file as UTF-8") from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); give the path of a study's YAML file") from error
     if not isinstance(found, dict):
         raise UserError(f"{path}: holds no keys; a study needs at least models, tasks, targets and variants")
     return found

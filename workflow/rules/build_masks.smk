@@ -8,11 +8,13 @@ rule build_masks:
         f"{RESULTS}/masks/{{model}}/{{target}}/{{variant}}{{draw}}.parquet",
     log:
         f"{LOGS}/build_masks/{{model}}/{{target}}/{{variant}}{{draw}}.log",
+    conda:
+        "../../envs/data.yaml"
+    resources:
+        **SPECS.launch("build_masks"),
     params:
         spec=SPECS.text("build_masks"),
         code=SPECS.code("build_masks"),
-    conda:
-        "../../envs/data.yaml"
     shell:
         RUN + " --task {wildcards.target} --examples {input.examples} --verdicts {input.verdicts}"
         " --sequences {input.sequences} --scores {input.scores} --masks {output}"

@@ -6,13 +6,14 @@ rule generate_responses:
         f"{RESULTS}/responses/{{model}}/{{task}}/{{split}}.{{source}}.parquet",
     log:
         f"{LOGS}/generate_responses/{{model}}/{{task}}/{{split}}.{{source}}.log",
+    conda:
+        "../../envs/model.yaml"
+    threads: 1
+    resources:
+        **SPECS.launch("generate_responses"),
+        mem_mb=4000,
     params:
         spec=SPECS.text("generate_responses"),
         code=SPECS.code("generate_responses"),
-    threads: 1
-    resources:
-        mem_mb=4000,
-    conda:
-        "../../envs/model.yaml"
     shell:
         RUN + " --examples {input.examples} --model {input.model} --responses {output}"

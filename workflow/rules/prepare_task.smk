@@ -5,10 +5,12 @@ rule prepare_task:
         f"{RESULTS}/examples/{{task}}/{{split}}.parquet",
     log:
         f"{LOGS}/prepare_task/{{task}}/{{split}}.log",
+    conda:
+        "../../envs/data.yaml"
+    resources:
+        **SPECS.launch("prepare_task"),
     params:
         spec=SPECS.text("prepare_task"),
         code=SPECS.code("prepare_task"),
-    conda:
-        "../../envs/data.yaml"
     shell:
         RUN + " --task {wildcards.task} --examples {output}"

@@ -18,10 +18,13 @@ rule report:
         ),
     log:
         f"{LOGS}/report/report.log",
+    conda:
+        "../../envs/report.yaml"
+    resources:
+        **SPECS.launch("report"),
     params:
         spec=SPECS.text("report"),
         code=SPECS.code("report"),
-    conda:
-        "../../envs/report.yaml"
     shell:
-        RUN + " --summary {input.summary} --html {output.html} --ti-bwt {output.ti_bwt} --perplexity {output.perplexity}"
+        RUN
+        + " --summary {input.summary} --html {output.html} --ti-bwt {output.ti_bwt} --perplexity {output.perplexity}"

@@ -9,14 +9,16 @@ rule score_token_perplexity:
         sequences=f"{RESULTS}/scores/{{scorer}}/{{model}}/{{task}}/{{split}}.{{source}}.sequences.parquet",
     log:
         f"{LOGS}/score_token_perplexity/{{scorer}}/{{model}}/{{task}}/{{split}}.{{source}}.log",
+    conda:
+        "../../envs/model.yaml"
+    threads: 1
+    resources:
+        **SPECS.launch("score_token_perplexity"),
+        mem_mb=4000,
     params:
         spec=SPECS.text("score_token_perplexity"),
         code=SPECS.code("score_token_perplexity"),
-    threads: 1
-    resources:
-        mem_mb=4000,
-    conda:
-        "../../envs/model.yaml"
     shell:
-        RUN + " --examples {input.examples} --responses {input.responses} --model {input.model} --scorer {input.scorer}"
+        RUN
+        + " --examples {input.examples} --responses {input.responses} --model {input.model} --scorer {input.scorer}"
         " --scores {output.scores} --sequences {output.sequences}"

@@ -11,10 +11,12 @@ rule summarise:
         md=f"{RESULTS}/tables/summary.md",
     log:
         f"{LOGS}/summarise/summary.log",
+    conda:
+        "../../envs/data.yaml"
+    resources:
+        **SPECS.launch("summarise"),
     params:
         spec=SPECS.text("summarise"),
         code=SPECS.code("summarise"),
-    conda:
-        "../../envs/data.yaml"
     shell:
         RUN + " --parquet {output.parquet} --csv {output.csv} --md {output.md}"

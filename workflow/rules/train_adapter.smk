@@ -6,13 +6,14 @@ rule train_adapter:
         f"{RESULTS}/adapters/{{model}}/{{target}}/{{variant}}/seed{{seed}}/adapter.json",
     log:
         f"{LOGS}/train_adapter/{{model}}/{{target}}/{{variant}}/seed{{seed}}.log",
+    conda:
+        "../../envs/model.yaml"
+    threads: 1
+    resources:
+        **SPECS.launch("train_adapter"),
+        mem_mb=6000,
     params:
         spec=SPECS.text("train_adapter"),
         code=SPECS.code("train_adapter"),
-    threads: 1
-    resources:
-        mem_mb=6000,
-    conda:
-        "../../envs/model.yaml"
     shell:
         RUN + " --masks {input.masks} --model {input.model} --adapter {output}"

@@ -6,10 +6,12 @@ rule verify_responses:
         f"{RESULTS}/verdicts/{{model}}/{{task}}/{{split}}.{{source}}.parquet",
     log:
         f"{LOGS}/verify_responses/{{model}}/{{task}}/{{split}}.{{source}}.log",
+    conda:
+        "../../envs/data.yaml"
+    resources:
+        **SPECS.launch("verify_responses"),
     params:
         spec=SPECS.text("verify_responses"),
         code=SPECS.code("verify_responses"),
-    conda:
-        "../../envs/data.yaml"
     shell:
         RUN + " --examples {input.examples} --responses {input.responses} --verdicts {output}"

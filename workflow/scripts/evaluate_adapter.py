@@ -1,7 +1,8 @@
 """One adapter on every task of a suite."""
 
-import _setup  # noqa: F401
 from pathlib import Path
+
+import _setup  # noqa: F401
 
 from clearminds.evaluate import evaluate_files
 from clearminds.launch import Job, launch

@@ -1,7 +1,8 @@
 """The base model, before any training, on every task of a suite."""
 
-import _setup  # noqa: F401
 from pathlib import Path
+
+import _setup  # noqa: F401
 
 from clearminds.evaluate import evaluate_files
 from clearminds.launch import Job, launch

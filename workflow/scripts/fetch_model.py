@@ -1,7 +1,8 @@
 """A model as a folder of safetensors, tokenizer and chat template, with hashes."""
 
-import _setup  # noqa: F401
 from pathlib import Path
+
+import _setup  # noqa: F401
 
 from clearminds.fetch_model import fetch
 from clearminds.launch import Job, launch, log

@@ -1,7 +1,8 @@
 """Responses to a split's prompts: references as they are, or samples of the model."""
 
-import _setup  # noqa: F401
 from pathlib import Path
+
+import _setup  # noqa: F401
 
 from clearminds.conversation import Chat
 from clearminds.generate_responses import generate, reference_rows

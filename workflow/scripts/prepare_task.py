@@ -1,7 +1,8 @@
 """Examples of one split of a task: read or generated, normalised, checked."""
 
-import _setup  # noqa: F401
 from pathlib import Path
+
+import _setup  # noqa: F401
 
 from clearminds.launch import Job, launch, log
 from clearminds.prepare_task import prepare

@@ -1,9 +1,10 @@
 """One HTML file that says what was compared, how, and what came out; and its figures as SVG."""
 
-import _setup  # noqa: F401
 from pathlib import Path
 
+import _setup  # noqa: F401
 import polars as pl
+
 from clearminds import figures
 from clearminds.launch import Job, launch, log
 from clearminds.report import render

@@ -1,7 +1,8 @@
 """Log-probability, entropy and rank of every response token under a model, with the token ids they belong to."""
 
-import _setup  # noqa: F401
 from pathlib import Path
+
+import _setup  # noqa: F401
 
 from clearminds.conversation import Chat
 from clearminds.launch import Job, launch, log
@@ -12,11 +13,15 @@ from clearminds.tables import read_table, write_table
 from clearminds.throughput import throughput
 
 
-def main(job: Job, *, examples: Path, responses: Path, model: Path, scorer: Path, scores: Path, sequences: Path) -> None:
+def main(
+    job: Job, *, examples: Path, responses: Path, model: Path, scorer: Path, scores: Path, sequences: Path
+) -> None:
     same_tokenizer(model, scorer)
     chat = Chat.from_folder(model.parent)
     network = load_model(scorer.parent, dtype=job.spec["dtype"], settings=job.spec["loading"])
-    rows = [read_table(path, contract).to_pylist() for path, contract in ((examples, "EXAMPLES"), (responses, "RESPONSES"))]
+    rows = [
+        read_table(path, contract).to_pylist() for path, contract in ((examples, "EXAMPLES"), (responses, "RESPONSES"))
+    ]
     found, left_out = encode_responses(chat, *rows, limit=network.config.max_position_embeddings)
     log.info("%d sequences; left out: %s", len(found), left_out)
     encoded = [sequence.encoded for sequence in found]

@@ -1,10 +1,11 @@
 """The result table: score, TI and BWT of every variant, as Parquet, CSV and Markdown."""
 
-import _setup  # noqa: F401
 from pathlib import Path
 
+import _setup  # noqa: F401
+
 from clearminds.launch import Job, launch, log
-from clearminds.summarise import markdown_table, summarise, terminal_table
+from clearminds.summarise import markdown_table, summarise
 from clearminds.tables import atomic_path, write_text
 
 
@@ -14,7 +15,7 @@ def main(job: Job, *, parquet: Path, csv: Path, md: Path) -> None:
     write_text(md, markdown_table(summary))
     with atomic_path(parquet) as temporary:
         summary.write_parquet(temporary)
-    log.info("%s, .csv, .md\n\n%s\n", parquet, terminal_table(summary))
+    log.info("%s, .csv, .md", parquet)
 
 
 launch(main)

@@ -1,8 +1,9 @@
 """One adapter: fine-tuned on one arm's masks with one seed."""
 
-import _setup  # noqa: F401
 import tempfile
 from pathlib import Path
+
+import _setup  # noqa: F401
 
 from clearminds.launch import Job, launch
 from clearminds.model_identity import fingerprints

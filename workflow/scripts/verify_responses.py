@@ -1,8 +1,9 @@
 """A verdict on every response, by the task's verifier."""
 
-import _setup  # noqa: F401
 from collections import Counter
 from pathlib import Path
+
+import _setup  # noqa: F401
 
 from clearminds.launch import Job, launch, log
 from clearminds.tables import read_table, write_table
@@ -11,7 +12,9 @@ from clearminds.verify_responses import verify
 
 def main(job: Job, *, examples: Path, responses: Path, verdicts: Path) -> None:
     rows = verify(
-        read_table(responses, "RESPONSES").to_pylist(), read_table(examples, "EXAMPLES").to_pylist(), job.spec["verifier"]
+        read_table(responses, "RESPONSES").to_pylist(),
+        read_table(examples, "EXAMPLES").to_pylist(),
+        job.spec["verifier"],
     )
     counts = Counter(row["verdict"] for row in rows)
     log.info("%s", ", ".join(f"{n} {verdict}" for verdict, n in counts.most_common()))

@@ -11,4 +11,7 @@ Write this answer in your own words. Keep its result and do not mention that you
 def prompt(example: dict) -> list[dict]:
     """The example's turns, the last of them with the reference put under it."""
     *before, last = example["messages"]
-    return [*before, {"role": "user", "content": TEMPLATE.format(question=last["content"], reference=example["reference"])}]
+    return [
+        *before,
+        {"role": "user", "content": TEMPLATE.format(question=last["content"], reference=example["reference"])},
+    ]

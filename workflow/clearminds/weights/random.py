@@ -6,7 +6,7 @@ from clearminds import weights as rules
 
 
 def weights(scores: dict[str, np.ndarray], parameters: dict, rng: np.random.Generator) -> np.ndarray:
-    """float32 [tokens]: 0 on tokens drawn without replacement, as many as the rule `like` would mask. `parameters`: like."""
+    """float32 [tokens]: 0 on tokens drawn without replacement, as many as the rule `parameters["like"]` masks."""
     like = parameters["like"]
     imitated = rules.load(like["rule"]).weights(scores, like, rng)
     drawn = np.ones(len(imitated), np.float32)

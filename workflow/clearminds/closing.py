@@ -1,0 +1,15 @@
+"""The last words of a run: where the results are, and the result table."""
+
+from pathlib import Path
+
+import polars as pl
+
+from clearminds.summarise import terminal_table
+
+
+def closing(results: str) -> str:
+    """Paths and table of a study's results; empty where a run was asked for something else."""
+    summary, report = Path(results, "tables", "summary.parquet"), Path(results, "report.html")
+    if not (summary.is_file() and report.is_file()):
+        return ""
+    return f"\n{terminal_table(pl.read_parquet(summary))}\n\n{report}\n{summary} (+ .csv, .md)\n"

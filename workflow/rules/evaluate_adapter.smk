@@ -1,0 +1,22 @@
+rule evaluate_adapter:
+    input:
+        examples=SPECS.suite_examples,
+        answers=SPECS.suite_answers,
+        model=f"{RESULTS}/models/{{model}}/model.json",
+        adapter=f"{RESULTS}/adapters/{{model}}/{{target}}/{{variant}}/seed{{seed}}/adapter.json",
+    output:
+        f"{RESULTS}/evaluations/{{model}}/{{target}}/{{variant}}/seed{{seed}}/{{suite}}.parquet",
+    log:
+        f"{LOGS}/evaluate_adapter/{{model}}/{{target}}/{{variant}}/seed{{seed}}/{{suite}}.log",
+    conda:
+        "../../envs/model.yaml"
+    threads: 1
+    resources:
+        **SPECS.launch("evaluate_adapter"),
+        mem_mb=4000,
+    params:
+        spec=SPECS.text("evaluate_adapter"),
+        code=SPECS.code("evaluate_adapter"),
+    shell:
+        RUN + " --examples {input.examples} --answers {input.answers} --model {input.model} --adapter {input.adapter}"
+        " --evaluation {output}"

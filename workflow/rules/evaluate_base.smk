@@ -1,0 +1,20 @@
+rule evaluate_base:
+    input:
+        examples=SPECS.suite_examples,
+        answers=SPECS.suite_answers,
+        model=f"{RESULTS}/models/{{model}}/model.json",
+    output:
+        f"{RESULTS}/evaluations/{{model}}/base/{{suite}}.parquet",
+    log:
+        f"{LOGS}/evaluate_base/{{model}}/{{suite}}.log",
+    conda:
+        "../../envs/model.yaml"
+    threads: 1
+    resources:
+        **SPECS.launch("evaluate_base"),
+        mem_mb=4000,
+    params:
+        spec=SPECS.text("evaluate_base"),
+        code=SPECS.code("evaluate_base"),
+    shell:
+        RUN + " --examples {input.examples} --answers {input.answers} --model {input.model} --evaluation {output}"
