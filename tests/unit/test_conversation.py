@@ -50,7 +50,8 @@ def test_a_prompt_that_is_no_textual_prefix_is_refused():
 def test_a_prompt_that_merges_with_the_response_is_refused():
     # "n" and "umber" are one token: the prompt's last token depends on what follows
     merging = chat(
-        "{% for m in messages %}{% if m['role'] == 'user' %}{{ m['content'] }} n{% else %}{{ m['content'] }}<|im_end|>{% endif %}{% endfor %}"
+        "{% for m in messages %}{% if m['role'] == 'user' %}{{ m['content'] }} n"
+        "{% else %}{{ m['content'] }}<|im_end|>{% endif %}{% endfor %}"
     )
     assert merging.encode(ASKED, "\nx", "x").text.endswith("n\nx<|im_end|>")
     with pytest.raises(UserError, match="example e2: the prompt's tokens are not the beginning"):

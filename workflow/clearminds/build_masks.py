@@ -126,7 +126,7 @@ def _source_rows(
     scores = responses_of(tables.scores)
     for batch in pq.ParquetFile(tables.sequences).iter_batches(ROW_GROUP):
         for sequence in batch.to_pylist():
-            key, columns = next(scores)
+            key, columns = next(scores, (None, {}))
             if key != (sequence["example_id"], sequence["sample"]):
                 raise UserError(f"{tables.scores}: rows do not follow {tables.sequences}; delete both and run again")
             if wanted.get(key[0]) != key[1]:

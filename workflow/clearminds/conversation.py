@@ -25,6 +25,10 @@ DATE_MACRO = (
 )
 
 
+class MergedPromptError(UserError):
+    """The prompt's last token merges with the response's first, so that the prompt's tokens are no prefix."""
+
+
 @dataclass(frozen=True)
 class Encoded:
     """One conversation.
@@ -115,7 +119,7 @@ class Chat:
         prompt_ids = self.tokenizer(prompt, add_special_tokens=False)["input_ids"]
         n_prompt = len(prompt_ids)
         if ids[:n_prompt] != prompt_ids:
-            raise UserError(
+            raise MergedPromptError(
                 f"{name}: the prompt's tokens are not the beginning of the conversation's (its end merges with the "
                 "response); let the chat template end its generation prompt with a special token or a line break"
             )

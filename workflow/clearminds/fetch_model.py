@@ -133,10 +133,11 @@ def _from_hub(source: dict, folder: Path) -> str:
         ) from error
     except RevisionNotFoundError as error:
         raise UserError(f"models: hub: {name}: no such revision; pin a commit of that repository") from error
-    except (LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
+    except (LocalEntryNotFoundError, OfflineModeIsEnabled, *_connection_errors()) as error:
+        status = getattr(getattr(error.__cause__, "response", None), "status_code", None)
         raise UserError(
-            f"models: hub: {name} is not in the cache {os.environ.get('HF_HOME', '~/.cache/huggingface')} and the "
-            "hub cannot be reached; fetch it where there is a network, or use path: FOLDER"
+            f"models: hub: {name} is not in the cache {os.environ.get('HF_HOME', '~/.cache/huggingface')} and the hub "
+            f"{f'answered {status}' if status else 'cannot be reached'}; fetch it where there is a network, or use path: FOLDER"
         ) from error
     except HfHubHTTPError as error:
         raise UserError(
@@ -144,6 +145,15 @@ def _from_hub(source: dict, folder: Path) -> str:
         ) from error
     _from_folder(Path(snapshot), folder)
     return source["hub"]
+
+
+def _connection_errors() -> tuple[type[Exception], ...]:
+    """What the hub's library lets through when it meets no network; which one depends on its version."""
+    try:
+        import httpx
+    except ImportError:
+        return (ConnectionError,)
+    return (ConnectionError, httpx.TransportError)
 
 
 def _from_folder(origin: Path, folder: Path) -> str:

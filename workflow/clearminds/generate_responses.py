@@ -53,16 +53,21 @@ def nucleus(probs: torch.Tensor, top_p: float) -> tuple[torch.Tensor, torch.Tens
         top_p: below 1.
 
     Returns:
-        tokens and probabilities [rows, k], likeliest first, 0 outside the nucleus. Partial sorts are tried first: a
-        whole sort of a vocabulary costs more than a small model's forward pass.
+        tokens and probabilities [rows, k], likeliest first and of equal ones the lower id, 0 outside the nucleus.
+        Partial sorts are tried first: a whole sort of a vocabulary costs more than a small model's forward pass.
     """
     k = min(128, probs.shape[1])
     while True:
         values, tokens = probs.topk(k, dim=-1)
-        before = values.cumsum(-1) - values
-        if k == probs.shape[1] or bool((before[:, -1] >= top_p).all()):
-            return tokens, values * (before < top_p)
+        kept = values.cumsum(-1) - values < top_p
+        # a partial sort cuts a run of equal values anywhere, so it must reach past the run that ends the nucleus
+        if k == probs.shape[1] or bool((values[:, -1] < values.where(kept, torch.inf).amin(-1)).all()):
+            break
         k = min(8 * k, probs.shape[1])
+    # nor does it order them, and the order must not depend on k, which the other rows have a say in
+    tokens, order = tokens.sort(dim=-1)
+    values, order = values.gather(1, order).sort(dim=-1, descending=True, stable=True)
+    return tokens.gather(1, order), values * kept
 
 
 def stream_seed(prompt_ids: list[int], sample: int, seed: int) -> int:

@@ -32,12 +32,16 @@ A {adapter} adapter of `{base}`, trained by clearminds on the loss weights that 
 def save(trainer: Trainer, adapter_json: Path, provenance: dict, run: dict) -> None:
     """Write the adapter's folder; `adapter.json` comes last, so that its presence says the folder is whole.
 
+    Of several processes the first one writes.
+
     Args:
         trainer: after training; its model has the adapter.
         adapter_json: the file to declare; its folder is replaced.
         provenance: spec, code and fingerprints, from the job.
         run: what the training cost.
     """
+    if not trainer.is_world_process_zero():
+        return
     folder, fresh = adapter_json.parent, adapter_json.parent.with_name(f".{adapter_json.parent.name}.tmp")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)

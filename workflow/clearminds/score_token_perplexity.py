@@ -14,7 +14,7 @@ import torch
 
 from clearminds import contracts
 from clearminds.batches import pad, plan
-from clearminds.conversation import Chat, Encoded
+from clearminds.conversation import Chat, Encoded, MergedPromptError
 from clearminds.head import ChunkedHead
 from clearminds.progress import Progress
 
@@ -44,16 +44,26 @@ def encode_responses(
 
     Returns:
         the sequences in the order of the responses, and how many were left out: `cut` at generation's length limit
-        (they have no end of turn) and `too_long` for the model.
+        (they have no end of turn), `too_long` for the model, and `merged`: samples that begin with blanks which the
+        tokenizer merges into the prompt.
+
+    Raises:
+        UserError: a reference, which its author can mend, merges with its prompt.
     """
     by_id = {row["example_id"]: row for row in examples}
-    sequences, left_out = [], {"cut": 0, "too_long": 0}
+    sequences, left_out = [], {"cut": 0, "too_long": 0, "merged": 0}
     for row in responses:
         if row["finish_reason"] == "length":
             left_out["cut"] += 1
             continue
         messages = by_id[row["example_id"]]["messages"]
-        encoded = chat.encode(messages, row["response"], f"example {row['example_id']}, sample {row['sample']}")
+        try:
+            encoded = chat.encode(messages, row["response"], f"example {row['example_id']}, sample {row['sample']}")
+        except MergedPromptError:
+            if row["finish_reason"] == "reference":
+                raise
+            left_out["merged"] += 1
+            continue
         if len(encoded.input_ids) > limit:
             left_out["too_long"] += 1
             continue

@@ -5,6 +5,7 @@ the weighted mean over the whole step: every forward pass and every process divi
 """
 
 import logging
+import os
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -49,7 +50,7 @@ class WeightedTrainer(Trainer):
     def training_step(self, model: torch.nn.Module, inputs: dict, num_items_in_batch=None) -> torch.Tensor:
         """Forward and backward of one step; the weighted mean loss of this process's part, times the processes."""
         model.train()
-        rows = inputs["rows"]
+        rows = self._without_repeats(inputs["rows"])
         processes = self.accelerator.num_processes
         weight = torch.tensor(sum(sum(row["weights"]) for row in rows), dtype=torch.float64, device=self.args.device)
         total = self.accelerator.reduce(weight, reduction="sum").clamp_min(torch.finfo(torch.float32).tiny).float()
@@ -66,6 +67,14 @@ class WeightedTrainer(Trainer):
             loss += part.detach()
             self.tokens_seen += int(batch.attention_mask.sum())
         return loss
+
+    def _without_repeats(self, rows: list[dict]) -> list[dict]:
+        """Take the weight from examples that are repeated to give every process its rows of an epoch's last step."""
+        state = self.accelerator.gradient_state
+        if not state.end_of_dataloader or state.remainder <= 0:
+            return rows
+        own = state.remainder - self.accelerator.process_index * self.args.per_device_train_batch_size
+        return [row if n < own else {**row, "weights": [0.0] * len(row["weights"])} for n, row in enumerate(rows)]
 
 
 class _Report(TrainerCallback):
@@ -123,9 +132,10 @@ def train(
         the Trainer after training (its state has the history), and the progress with its rate.
 
     Raises:
-        UserError: the loss is not a number.
+        UserError: batch_examples cannot be divided by the processes, or the loss is not a number.
     """
-    processes = int(torch.distributed.get_world_size()) if torch.distributed.is_initialized() else 1
+    # torchrun says how many there are; torch.distributed is only initialised by the Trainer's arguments
+    processes = int(os.environ.get("WORLD_SIZE", 1))
     if training["batch_examples"] % processes:
         raise UserError(
             f"training: batch_examples: {training['batch_examples']} must be a multiple of the {processes} processes"

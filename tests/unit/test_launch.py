@@ -1,0 +1,307 @@
+"""Launchers as Snakemake runs them, in a process of their own: the result, the log, and one line for every failure."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from clearminds import stages
+from clearminds.tables import read_provenance, read_table
+
+SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
+LAUNCHERS = sorted(file for file in SCRIPTS.glob("*.py") if file.name != "_setup.py")
+GOOD = ({"prompt": "What is 1 + 1?", "response": "2"}, {"prompt": "What is 2 + 2?", "response": "4"})
+
+
+class Run:
+    """One run of prepare_task.py on a JSONL file, below a folder."""
+
+    def __init__(self, folder: Path, *lines: dict):
+        self.data = folder / "data.jsonl"
+        self.data.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+        self.output = folder / "results" / "examples" / "mine" / "train.parquet"
+        self.log = folder / "logs" / "demo" / "prepare_task" / "mine" / "train.log"
+        self.launcher = SCRIPTS / "prepare_task.py"
+        columns = {"prompt": "prompt", "response": "response"}
+        task = {"kind": "file", "splits": {"train": str(self.data)}, "columns": columns, "normalise": "default"}
+        self.spec = {"task": task, "split": "train", "needs_reference": True}
+
+    def command(self, **options: str) -> list[str]:
+        given = {
+            "spec": json.dumps(self.spec),
+            "code": stages.fingerprint("prepare_task", self.spec),
+            "log": str(self.log),
+            "task": "mine",
+            "examples": str(self.output),
+            **options,
+        }
+        return [
+            sys.executable,
+            str(self.launcher),
+            *(part for key, text in given.items() for part in (f"--{key}", text)),
+        ]
+
+    def __call__(self, limit: int | None = None, **options: str) -> subprocess.CompletedProcess:
+        def limit_files():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+        prepare = limit_files if limit is not None else None
+        return subprocess.run(self.command(**options), capture_output=True, text=True, preexec_fn=prepare)
+
+    def left_over(self) -> list[Path]:
+        """Everything beside the output, temporary files too."""
+        return [file for file in self.output.parent.glob("*") if file != self.output]
+
+
+def only_error(done: subprocess.CompletedProcess) -> str:
+    """The one line of a failed run that tells the error."""
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    assert all(c.isprintable() or c == "\n" for c in done.stderr)
+    [line] = [line for line in done.stderr.splitlines() if "error: " in line]
+    assert line == done.stderr.splitlines()[-1]
+    return line.partition("error: ")[2]
+
+
+def test_a_run_leaves_its_result_its_log_and_its_cost(tmp_path):
+    run = Run(tmp_path, *GOOD)
+    done = run()
+    assert done.returncode == 0, done.stderr
+    assert [row["reference"] for row in read_table(run.output, "EXAMPLES").to_pylist()] == ["2", "4"]
+    facts = read_provenance(run.output)
+    assert (facts["stage"], facts["spec"]) == ("prepare_task", run.spec)
+    assert facts["code"] == stages.fingerprint("prepare_task", run.spec)
+    prefix = "[stage 1/11 prepare_task] mine/train: "
+    assert all(line.startswith(prefix) for line in done.stderr.splitlines())
+    assert f"{prefix}2 examples; changed by normalising: none" in done.stderr
+    assert "2 examples" in run.log.read_text(encoding="utf-8")
+    cost = json.loads(run.log.with_suffix(".run.json").read_text(encoding="utf-8"))
+    assert cost.keys() >= {"stage", "versions", "threads", "seconds", "peak_memory_bytes"}
+    assert cost["peak_memory_bytes"] > 2**20
+    assert not run.left_over()
+
+
+def test_the_same_job_gives_the_same_bytes(tmp_path):
+    run = Run(tmp_path, *GOOD)
+    run()
+    first = run.output.read_bytes()
+    run()
+    assert run.output.read_bytes() == first
+
+
+def test_a_user_s_mistake_is_one_line_and_leaves_no_result(tmp_path):
+    run = Run(tmp_path, GOOD[0], {"prompt": "What?", "response": ""})
+    error = only_error(run())
+    assert error == (f"task mine, split train: {run.data} line 2: empty response; fill it in or take the row out")
+    assert not run.output.exists()
+    assert not run.left_over()
+    assert not run.log.with_suffix(".run.json").exists()
+    assert "Traceback" in run.log.read_text(encoding="utf-8")
+
+
+def test_a_failed_run_leaves_the_former_result_as_it_was(tmp_path):
+    run = Run(tmp_path, *GOOD)
+    run()
+    before = run.output.read_bytes()
+    run.data.write_text("not JSON\n", encoding="utf-8")
+    assert "line 1: not valid JSON" in only_error(run())
+    assert run.output.read_bytes() == before
+
+
+def test_an_unexpected_error_leaves_its_traceback_in_the_log_only(tmp_path):
+    run = Run(tmp_path, *GOOD)
+    run.spec["task"]["columns"] = 3
+    error = only_error(run())
+    assert error.startswith("unexpected AttributeError: 'int' object has no attribute 'items' ")
+    assert error.endswith(f"(traceback in {run.log})")
+    log = run.log.read_text(encoding="utf-8")
+    assert "Traceback (most recent call last)" in log
+    assert "rows.py" in log
+
+
+def test_control_characters_of_the_data_never_reach_the_terminal(tmp_path):
+    escape = "\x1b[2J\x07red\u202e\nnext"
+    run = Run(tmp_path, {"prompt": "p", "response": "r", escape: 1})
+    run.spec["task"]["columns"] = {"prompt": "prompt", "response": "reply"}
+    error = only_error(run())
+    assert r"no column 'reply'; found: prompt, response, \x1b[2J\x07red\u202e next" in error
+
+
+def test_code_that_changed_after_submission_is_refused_with_its_modules(tmp_path):
+    run = Run(tmp_path, *GOOD)
+    assert only_error(run(code="0" * 32)) == (
+        "prepare_task: the code changed after this job was submitted (one of clearminds.prepare_task, "
+        "clearminds.task_kinds.file or what they import); start the workflow again"
+    )
+    assert not run.output.exists()
+
+
+def test_a_job_run_by_hand_needs_no_code(tmp_path):
+    run = Run(tmp_path, *GOOD)
+    assert run(code="").returncode == 0
+    assert read_provenance(run.output)["code"] == stages.fingerprint("prepare_task", run.spec)
+
+
+def test_a_log_that_cannot_be_written_is_one_line(tmp_path):
+    run = Run(tmp_path, *GOOD)
+    (tmp_path / "file").write_text("")
+    log = tmp_path / "file" / "train.log"
+    assert only_error(run(log=str(log))) == (
+        f"cannot write the log {log} (File exists); free or mend that folder, then run again"
+    )
+    assert not run.output.exists()
+
+
+def test_an_output_folder_that_is_a_file_is_named(tmp_path):
+    run = Run(tmp_path, *GOOD)
+    (tmp_path / "results").write_text("")
+    assert str(tmp_path / "results") in only_error(run())
+
+
+def test_an_interrupted_run_says_so_and_leaves_nothing(tmp_path):
+    run = Run(tmp_path, *GOOD)
+    fed = tmp_path / "fed-by-nobody"
+    os.mkfifo(fed)
+    launcher = tmp_path / "prepare_task.py"
+    launcher.write_text(
+        f"import sys; sys.path.insert(0, {str(SCRIPTS)!r}); import _setup\n"
+        "from pathlib import Path\n"
+        "from clearminds.launch import Job, launch\n"
+        "def main(job: Job, *, task: str, examples: Path) -> None:\n"
+        f"    open({str(fed)!r}).read()\n"
+        "launch(main)\n",
+        encoding="utf-8",
+    )
+    run.launcher = launcher
+    with subprocess.Popen(run.command(), stderr=subprocess.PIPE, text=True) as process:
+        assert "started" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()
+    assert process.returncode == 130
+    assert said.endswith("error: stopped by the user; run again to go on\n")
+    assert "Traceback" not in said
+
+
+# --- full and read-only disks -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def mounted(tmp_path):
+    """Mounts a small file system of its own at a folder; skips where that is not permitted."""
+    folders = []
+
+    def mount(folder: Path, size: str) -> Path:
+        folder.mkdir(parents=True)
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True, text=True
+        )
+        if done.returncode:
+            pytest.skip(f"mounting a tmpfs is not permitted here: {done.stderr.strip()}")
+        folders.append(folder)
+        return folder
+
+    yield mount
+    for folder in folders:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def long_texts(number: int) -> list[dict]:
+    return [{"prompt": f"{n} {os.urandom(500).hex()}", "response": os.urandom(500).hex()} for n in range(number)]
+
+
+def test_a_full_disk_is_named_and_the_former_result_stays(tmp_path, mounted):
+    disk = mounted(tmp_path / "results", "64k")
+    run = Run(tmp_path, *GOOD)
+    run()
+    before = run.output.read_bytes()
+    run.data.write_text("".join(json.dumps(line) + "\n" for line in long_texts(200)), encoding="utf-8")
+    assert only_error(run()) == (
+        f"no space left on the disk of {run.output}: free some, then run again (nothing finished is lost)"
+    )
+    assert run.output.read_bytes() == before
+    assert not run.left_over(), disk
+
+
+def test_a_full_disk_under_the_log_too_gives_the_same_line(tmp_path, mounted):
+    mounted(tmp_path / "disk", "64k")
+    run = Run(tmp_path, *long_texts(200))
+    run.output = tmp_path / "disk" / "train.parquet"
+    run.log = tmp_path / "disk" / "logs" / "train.log"
+    filler = tmp_path / "disk" / "filler"
+    run.log.parent.mkdir()
+    try:
+        filler.write_bytes(b"x" * 2**17)
+    except OSError:
+        assert filler.stat().st_size > 0
+    error = only_error(run())
+    assert error == f"no space left on the disk of {run.output}: free some, then run again (nothing finished is lost)"
+
+
+def test_a_log_on_a_full_disk_costs_no_result(tmp_path, mounted):
+    disk = mounted(tmp_path / "logs", "64k")
+    run = Run(tmp_path, *GOOD)
+    run.log.parent.mkdir(parents=True)
+    try:
+        (disk / "filler").write_bytes(b"x" * 2**17)
+    except OSError:
+        assert (disk / "filler").stat().st_size > 0
+    done = run()
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "what this run cost is not recorded: no space left on the disk of " in done.stderr
+    assert read_table(run.output, "EXAMPLES").num_rows == 2
+
+
+def test_a_read_only_disk_is_named(tmp_path, mounted):
+    disk = mounted(tmp_path / "results", "64k")
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    run = Run(tmp_path, *GOOD)
+    error = only_error(run())
+    assert error.startswith(f"no access to {disk}/examples")
+    assert error.endswith(" (Read-only file system); mend its permissions, then run again")
+
+
+def test_a_file_that_may_not_grow_fails_in_one_line(tmp_path):
+    run = Run(tmp_path, *GOOD)
+    run()
+    before = run.output.read_bytes()
+    run.data.write_text("".join(json.dumps(line) + "\n" for line in long_texts(200)), encoding="utf-8")
+    assert "File too large" in only_error(run(limit=2**15))
+    assert run.output.read_bytes() == before
+    assert not run.left_over()
+
+
+# --- all launchers ----------------------------------------------------------------------------------------------------
+
+HEAVY = {"evaluate_adapter", "evaluate_base", "generate_responses", "score_token_perplexity", "train_adapter"}
+
+
+@pytest.mark.parametrize(
+    "launcher",
+    [pytest.param(f, marks=[pytest.mark.slow] if f.stem in HEAVY else [], id=f.stem) for f in LAUNCHERS],
+)
+def test_every_launcher_lists_its_arguments(launcher):
+    done = subprocess.run([sys.executable, launcher, "--help"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert done.stdout.startswith(f"usage: {launcher.name} ")
+    for option in ("--spec", "--code", "--runtime", "--log"):
+        assert option in done.stdout
+
+
+def test_every_stage_has_a_launcher_and_a_rule_of_its_name():
+    rules = (SCRIPTS.parent / "rules").glob("*.smk")
+    named = {
+        line.split()[1].rstrip(":")
+        for file in rules
+        for line in file.read_text().splitlines()
+        if line.startswith("rule ")
+    }
+    assert {file.stem for file in LAUNCHERS} == set(stages.STAGES) == named
