@@ -137,7 +137,8 @@ def _from_hub(source: dict, folder: Path) -> str:
         status = getattr(getattr(error.__cause__, "response", None), "status_code", None)
         raise UserError(
             f"models: hub: {name} is not in the cache {os.environ.get('HF_HOME', '~/.cache/huggingface')} and the hub "
-            f"{f'answered {status}' if status else 'cannot be reached'}; fetch it where there is a network, or use path: FOLDER"
+            f"{f'answered {status}' if status else 'cannot be reached'}; fetch it where there is a network, "
+            "or use path: FOLDER"
         ) from error
     except HfHubHTTPError as error:
         raise UserError(

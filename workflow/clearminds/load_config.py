@@ -68,7 +68,7 @@ def _most_telling(errors: list[dict]) -> dict:
 
 
 def _place(location: tuple) -> tuple[list[str], dict]:
-    """The keys of a place as the file has them, without pydantic's names of alternatives, and the schema of their block."""
+    """The keys of a place as the file has them, without pydantic's names of alternatives, and its block's schema."""
     schema = Study.model_json_schema()
     node: dict = schema
     keys: list[str] = []

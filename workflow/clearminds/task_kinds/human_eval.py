@@ -14,9 +14,9 @@ def load(spec: dict, split: str) -> list[dict]:
     """The first problems, as many as `spec["splits"]["test"]` says.
 
     Returns:
-        Rows of `contracts.EXAMPLES`, under HumanEval's own ids. The reference is the canonical body, its own indentation
-        removed, since a response that begins with blanks would merge with the line break of many chat templates; there is
-        no answer to compare with, but `meta` holds prompt, entry point and test program.
+        Rows of `contracts.EXAMPLES`, under HumanEval's own ids. The reference is the canonical body, its own
+        indentation removed, since a response that begins with blanks would merge with the line break of many chat
+        templates; there is no answer to compare with, but `meta` holds prompt, entry point and test program.
 
     Raises:
         UserError: another split than test, or more problems than there are.
