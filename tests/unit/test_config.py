@@ -228,8 +228,8 @@ def test_tau_is_a_quoted_number_of_at_least_one(refusal, tau, message):
 
 # --- references between blocks ----------------------------------------------------------------------------------------
 
-TASKS = "sums, products, gcd, gsm-symbolic-text, humaneval-text, chat-drift"
-SOURCES = "reference, self_output, rephrase, everyday"
+TASKS = ", ".join(DEMO["tasks"])
+SOURCES = ", ".join(["reference", *DEMO["sources"]])
 
 
 @pytest.mark.parametrize(
@@ -270,6 +270,8 @@ SOURCES = "reference, self_output, rephrase, everyday"
         ),
         ({"sources/reference": {}}, "sources: reference is built in; give another name"),
         ({"sources/mine": {}}, "sources: mine: needs kind: self_output or rephrase"),
+        ({"sources/my.own": {"kind": "rephrase"}}, "sources: my.own: a source's name has no dot"),
+        ({"variants/x.draw0": {"responses": "reference"}}, "variants: x.draw0: .draw and a number end the masks"),
         ({"variants/base": {"responses": "reference"}}, "variants: base is built in (the model as it is); "),
     ],
 )

@@ -98,6 +98,18 @@ def test_nothing_is_done_twice(workflow, output):
     assert "Nothing to be done" in workflow.run("--dry-run").stdout
 
 
+def test_snakemake_makes_its_own_report(workflow, output):
+    done = workflow.run("--report", "report.zip")
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert (workflow.folder / "report.zip").stat().st_size > 10_000
+
+
+def test_the_run_ends_with_table_and_paths(output):
+    table = output[output.index("steps (100%) done") :]
+    for text in ("TI", "BWT", "stm-200", "results/tiny/report.html", "results/tiny/tables/summary.parquet"):
+        assert text in table
+
+
 def test_another_tau_scores_and_generates_nothing(workflow, output):
     workflow.config["variants"]["stm-200"]["weights"]["tau"] = "250"
     try:

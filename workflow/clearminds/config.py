@@ -279,6 +279,8 @@ class Study(Strict):
         for name, source in self.sources.items():
             if name == "reference":
                 raise ValueError("sources: reference is built in; give another name")
+            if "." in name:  # its files are {split}.{source}.parquet and .sequences.parquet
+                raise ValueError(f"sources: {name}: a source's name has no dot, which parts the names of its files")
             if source.kind is None and name not in ("self_output", "rephrase"):
                 raise ValueError(f"sources: {name}: needs kind: self_output or rephrase")
         for name, members in self.suites.items():
@@ -302,6 +304,8 @@ class Study(Strict):
         for name, variant in self.variants.items():
             if name == "base":
                 raise ValueError("variants: base is built in (the model as it is); give another name")
+            if re.search(r"\.draw\d+$", name):
+                raise ValueError(f"variants: {name}: .draw and a number end the masks of rules that draw at random; rename it")
             _among(f"variants: {name}: responses", [variant.responses], known)
             _among(f"variants: {name}: training", list(variant.training), list(Training.model_fields))
             if "max_length" in variant.training:

@@ -166,6 +166,8 @@ def train(
         gradient_checkpointing_kwargs={"use_reentrant": False} if runtime.get("gradient_checkpointing") else None,
         ddp_find_unused_parameters=False,
     )
+    # one process, one device: the Trainer would spread a process over every GPU it sees, and multiply the batch
+    arguments._n_gpu = min(arguments.n_gpu, 1)
     report = _Report()
     trainer = WeightedTrainer(
         model, arguments, train_dataset=Examples(masks), callbacks=[report], batch_tokens=runtime["batch_tokens"]
