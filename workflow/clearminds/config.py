@@ -305,7 +305,9 @@ class Study(Strict):
             if name == "base":
                 raise ValueError("variants: base is built in (the model as it is); give another name")
             if re.search(r"\.draw\d+$", name):
-                raise ValueError(f"variants: {name}: .draw and a number end the masks of rules that draw at random; rename it")
+                raise ValueError(
+                    f"variants: {name}: .draw and a number end the masks of rules that draw at random; rename it"
+                )
             _among(f"variants: {name}: responses", [variant.responses], known)
             _among(f"variants: {name}: training", list(variant.training), list(Training.model_fields))
             if "max_length" in variant.training:

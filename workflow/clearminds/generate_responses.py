@@ -16,6 +16,8 @@ from clearminds.decoding import own_settings_only
 from clearminds.identity import digest
 from clearminds.progress import Progress
 
+ROUND = 16  # new tokens after which finished rows leave a batch
+
 
 class SeededSampling(LogitsProcessor):
     """Turns greedy decoding into sampling with one random stream per row.
@@ -136,20 +138,41 @@ def generate_batch(
     rows = torch.tensor([row[tuple(prompt)] for prompt in prompts], device=device)
     input_ids = pad(unique, padding, left=True).to(device)
     attention_mask = pad([[1] * len(prompt) for prompt in unique], 0, left=True).to(device)
-    processors = LogitsProcessorList()
-    if source["temperature"] > 0:
-        processors.append(SeededSampling(seeds, source, input_ids.shape[1]))
+    sampling = SeededSampling(seeds, source, input_ids.shape[1]) if source["temperature"] > 0 else None
+    cache = _prefix(model, input_ids, attention_mask, rows)
+    input_ids, attention_mask = input_ids[rows], attention_mask[rows]
+    prompt_length, alive = input_ids.shape[1], list(range(len(prompts)))
+    found: dict[int, list[int]] = {}
     with own_settings_only(model):
-        output = model.generate(
-            input_ids=input_ids[rows],
-            attention_mask=attention_mask[rows],
-            past_key_values=_prefix(model, input_ids, attention_mask, rows),
-            generation_config=GenerationConfig(
-                max_new_tokens=source["max_new_tokens"], do_sample=False, eos_token_id=ends, pad_token_id=padding
-            ),
-            logits_processor=processors,
-        )
-    return [_until_end(ids, set(ends)) for ids in output[:, input_ids.shape[1] :].tolist()]
+        # in rounds, so that rows which have ended their turn cost nothing while the longest go on
+        for start in range(0, source["max_new_tokens"], ROUND):
+            output = model.generate(
+                input_ids=input_ids,
+                attention_mask=attention_mask,
+                past_key_values=cache,
+                generation_config=GenerationConfig(
+                    max_new_tokens=min(ROUND, source["max_new_tokens"] - start),
+                    do_sample=False,
+                    eos_token_id=ends,
+                    pad_token_id=padding,
+                    return_dict_in_generate=True,
+                ),
+                logits_processor=LogitsProcessorList([sampling] if sampling else []),
+            )
+            ids = [_until_end(row, set(ends)) for row in output.sequences[:, prompt_length:].tolist()]
+            found |= dict(zip(alive, ids, strict=True))
+            going = [n for n, row in enumerate(ids) if row[-1] not in ends]
+            if not going:
+                break
+            left = torch.tensor(going, device=device)
+            alive, input_ids, cache = [alive[n] for n in going], output.sequences[left], output.past_key_values
+            attention_mask = torch.cat(
+                [attention_mask[left], torch.ones_like(input_ids[:, attention_mask.shape[1] :])], 1
+            )
+            cache.batch_select_indices(left)
+            if sampling:
+                sampling.uniforms = sampling.uniforms[going]
+    return [found[n] for n in range(len(prompts))]
 
 
 def _prefix(model: torch.nn.Module, input_ids: torch.Tensor, attention_mask: torch.Tensor, rows: torch.Tensor):

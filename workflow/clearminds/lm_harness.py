@@ -25,9 +25,11 @@ from lm_eval.tasks._yaml_loader import load_yaml
 from tqdm import tqdm
 
 from clearminds import verifiers
+from clearminds.batches import pad
 from clearminds.conversation import Chat
 from clearminds.decoding import own_settings_only
 from clearminds.errors import UserError
+from clearminds.generate_responses import generate_batch
 from clearminds.identity import digest
 from clearminds.progress import Progress
 
@@ -177,21 +179,22 @@ class Model(HFLM):
 
     def _model_generate(self, context: torch.Tensor, max_length: int, stop: list[str], **settings) -> torch.Tensor:
         # what a task's YAML says of sampling is left out: everything is greedy
-        output = super()._model_generate(
-            context,
-            max_length,
-            stop,
-            attention_mask=settings["attention_mask"],
-            do_sample=False,
-            eos_token_id=sorted(self.ends),
-        )
+        prompts = [row[mask.bool()].tolist() for row, mask in zip(context, settings["attention_mask"], strict=True)]
+        if set(stop) <= {self.tokenizer.decode([end]) for end in self.ends}:
+            greedy = {"temperature": 0, "max_new_tokens": max_length - context.shape[1]}
+            new = generate_batch(self.model, self.chat, prompts, [0] * len(prompts), greedy)
+            rows = pad(new, self.tokenizer.pad_token_id).to(context.device)
+            output = torch.cat([context, rows], dim=1)
+        else:
+            options = {"do_sample": False, "eos_token_id": sorted(self.ends)}
+            output = super()._model_generate(
+                context, max_length, stop, attention_mask=settings["attention_mask"], **options
+            )
         counts = []
-        for prompt, mask, ids in zip(
-            context, settings["attention_mask"], output[:, context.shape[1] :].tolist(), strict=True
-        ):
+        for prompt, ids in zip(prompts, output[:, context.shape[1] :].tolist(), strict=True):
             end = next((n for n, token in enumerate(ids, start=1) if token in self.ends), None)
             counts.append(end or len(ids))
-            self.generated[tuple(prompt[mask.bool()].tolist())] = (counts[-1], end is not None)
+            self.generated[tuple(prompt)] = (counts[-1], end is not None)
         self.progress.add(len(counts), sum(counts))
         return output
 
