@@ -122,8 +122,10 @@ def test_another_tau_scores_and_generates_nothing(workflow, output):
 
 
 def test_a_logged_command_can_be_run_by_hand(workflow, output):
-    command = next(line for line in output.splitlines() if "/verify_responses.py" in line)
-    python, *arguments = shlex.split(command.removeprefix("Shell command: "))
+    commands = [
+        line.removeprefix("Shell command: ") for line in output.splitlines() if line.startswith("Shell command:")
+    ]
+    python, *arguments = shlex.split(next(line for line in commands if "/verify_responses.py" in line))
     assert python == "python"
     done = subprocess.run([sys.executable, *arguments], cwd=workflow.folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -71,6 +71,7 @@ def launch(main: Callable[..., None]) -> None:
     _open_log(job)
     start = time.monotonic()
     try:
+        log.info("started")
         if submitted and submitted != job.code:
             raise UserError(
                 f"{stage}: the code changed after this job was submitted "
@@ -135,7 +136,6 @@ def _open_log(job: Job) -> None:
     log.addHandler(to_terminal)
     log.setLevel(logging.INFO)
     logging.captureWarnings(True)
-    log.info("started")
 
 
 def _one_line(error: BaseException, job: Job) -> str:
