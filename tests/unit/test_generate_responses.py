@@ -2,7 +2,9 @@
 settings alone."""
 
 import itertools
+import tempfile
 from collections import Counter
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,14 +14,8 @@ from tiny import tiny_model_folder, tiny_tokenizer
 from transformers import AutoModelForCausalLM, GenerationConfig
 
 from clearminds.conversation import Chat
-from clearminds.generate_responses import (
-    SeededSampling,
-    generate,
-    generate_batch,
-    nucleus,
-    reference_rows,
-    stream_seed,
-)
+from clearminds.generate_responses import generate, reference_rows, response_store
+from clearminds.sampling import SeededSampling, generate_batch, nucleus, stream_seed
 
 SOURCE = {"kind": "self_output", "samples": 4, "temperature": 1.0, "top_p": 0.95, "max_new_tokens": 12, "seed": 0}
 CHAT = Chat(tiny_tokenizer())
@@ -47,7 +43,10 @@ def examples(n=4):
 
 
 def sample(model, n=4, batch_tokens=100_000, **changed):
-    return generate(model, CHAT, examples(n), SOURCE | changed, batch_tokens)[0]
+    with tempfile.TemporaryDirectory() as folder:
+        spec = {"source": {"dtype": "float32"}, "loading": {}}
+        store = response_store(Path(folder), "weights", CHAT, spec)
+        return generate(store, lambda: model, CHAT, examples(n), SOURCE | changed, {"generate_tokens": batch_tokens})[0]
 
 
 @pytest.mark.parametrize("top_p", [0.95, 1.0])
@@ -255,9 +254,9 @@ def test_the_model_s_own_generation_settings_do_not_leak_in(model):
 
 def test_a_batch_gives_new_tokens_alone(model):
     prompts = [CHAT.prompt_ids(e["messages"]) for e in examples(2)]
-    found = generate_batch(model, CHAT, prompts, [1, 2], SOURCE)
+    found = generate_batch(model, CHAT.end_of_turn_ids, prompts, [1, 2], SOURCE)
     assert [len(ids) <= 12 for ids in found] == [True, True]
-    assert found[0] == generate_batch(model, CHAT, prompts[:1], [1], SOURCE)[0]
+    assert found[0] == generate_batch(model, CHAT.end_of_turn_ids, prompts[:1], [1], SOURCE)[0]
 
 
 def test_a_rephrasing_is_asked_for_with_the_reference(model):

@@ -7,24 +7,28 @@ import random
 from types import SimpleNamespace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from tiny import ARCHITECTURES, CHAT_TEMPLATE, tiny_model_folder
 from transformers import AutoModelForCausalLM
 
-from clearminds.conversation import Chat, Encoded
+from clearminds.conversation import Chat
+from clearminds.encode_responses import encode_responses
+from clearminds.encoded import Encoded
 from clearminds.errors import UserError
 from clearminds.head import ChunkedHead
+from clearminds.score_sequences import score
 from clearminds.score_token_perplexity import (
-    STATISTICS,
-    encode_responses,
+    VALUES,
     measure_noise,
-    score,
+    score_store,
     score_table,
+    score_through,
     sequence_table,
-    token_statistics,
 )
 from clearminds.tables import read_provenance, read_table, write_table
+from clearminds.token_statistics import STATISTICS, token_statistics
 from clearminds.weights.perplexity import weights
 
 TURNS = [
@@ -210,9 +214,13 @@ def test_a_probability_that_underflows_leaves_finite_numbers():
 def test_noise_is_the_distance_from_scoring_alone(llama):
     encoded = conversations(llama.chat)
     statistics, _ = score(llama.model, encoded, 1)
-    moved = [rows + np.float32([0.5, 0, 0, 0, 0]) for rows in statistics]
+    moved = pa.table({"logprob": pa.array([rows[:, 0] + np.float32(0.5) for rows in statistics])})
     noise = measure_noise(llama.model, encoded, moved)
     assert noise == {"mean": pytest.approx(0.5, abs=1e-4), "max": pytest.approx(0.5, abs=1e-4)}
+
+
+def in_store(folder):
+    return score_store(folder / "store", "weights", {"dtype": "float32", "loading": {}})
 
 
 def rows_of(turns):
@@ -229,8 +237,10 @@ def rows_of(turns):
 def test_tables_round_trip_and_spans_index_the_text(llama, tmp_path):
     sequences, left_out = encode_responses(llama.chat, *rows_of(TURNS), limit=512)
     assert left_out == {"cut": 0, "too_long": 0, "merged": 0}
-    statistics, _ = score(llama.model, [s.encoded for s in sequences], 4096)
-    write_table(tmp_path / "scores.parquet", score_table(sequences, statistics), "TOKEN_SCORES", {"tokenizer": "t"})
+    encoded = [s.encoded for s in sequences]
+    statistics, _ = score(llama.model, encoded, 4096)
+    stored, _, _ = score_through(in_store(tmp_path), lambda: llama.model, encoded, {"batch_tokens": 4096})
+    write_table(tmp_path / "scores.parquet", score_table(sequences, stored), "TOKEN_SCORES", {"tokenizer": "t"})
     write_table(tmp_path / "sequences.parquet", sequence_table(sequences), "SEQUENCES", {"tokenizer": "t"})
     scores = read_table(tmp_path / "scores.parquet", "TOKEN_SCORES", tokenizer="t").to_pylist()
     kept = read_table(tmp_path / "sequences.parquet", "SEQUENCES", tokenizer="t").to_pylist()
@@ -249,8 +259,13 @@ def test_tables_round_trip_and_spans_index_the_text(llama, tmp_path):
             np.testing.assert_array_equal([row[name] for row in mine], rows[:, n].astype(np.float16))
 
 
+def test_where_every_response_was_cut_nothing_is_computed(tmp_path):
+    statistics, _, counts = score_through(in_store(tmp_path), None, [], {"batch_tokens": 4096})
+    assert score_table([], statistics).num_rows == counts["asked"] == 0
+
+
 def test_no_response_gives_empty_tables(tmp_path):
-    write_table(tmp_path / "scores.parquet", score_table([], []), "TOKEN_SCORES", {})
+    write_table(tmp_path / "scores.parquet", score_table([], VALUES.empty_table()), "TOKEN_SCORES", {})
     write_table(tmp_path / "sequences.parquet", sequence_table([]), "SEQUENCES", {})
     assert read_table(tmp_path / "scores.parquet", "TOKEN_SCORES").num_rows == 0
     assert read_table(tmp_path / "sequences.parquet", "SEQUENCES").num_rows == 0

@@ -242,6 +242,11 @@ class Runtime(Strict):
     batch_tokens: Positive = Field(4096, description="most tokens of a forward pass; lower it when memory runs out")
     batch_rows: Positive = Field(48, description="items generated at a time in evaluations")
     generate_tokens: Positive = Field(8192, description="most tokens, prompts and new ones, generated at a time")
+    store: str = Field("results/store", description="folder of the stores of responses and scores; may be shared")
+    part_seconds: float = Field(60, ge=0, description="between two parts of a store: what a kill loses at most")
+    checkpoint_seconds: float = Field(300, ge=0, description="between two checkpoints of a training; 0: every step")
+    reuse: bool = Field(True, description="take a result back where settings, code and inputs are what they were")
+    gpus: int = Field(0, ge=0, description="GPUs per job of a model; 0: the CPU")
     gradient_checkpointing: bool = False
     report_to: str | list[str] = Field(
         "none", description="a tracker of transformers' Trainer, such as tensorboard or wandb"

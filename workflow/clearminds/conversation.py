@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from clearminds.encoded import Encoded
 from clearminds.errors import UserError
 
 # Templates that print today's date would change every prompt every day.
@@ -27,30 +28,6 @@ DATE_MACRO = (
 
 class MergedPromptError(UserError):
     """The prompt's last token merges with the response's first, so that the prompt's tokens are no prefix."""
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """One conversation.
-
-    Attributes:
-        text: the rendered conversation.
-        input_ids: its token ids, all of them.
-        n_prompt: how many of them are the prompt, the generation prompt included.
-        n_response: how many after these are the response, the end-of-turn token included.
-        spans: per response token, its (start, end) in characters of `text`.
-    """
-
-    text: str
-    input_ids: list[int]
-    n_prompt: int
-    n_response: int
-    spans: list[tuple[int, int]]
-
-    @property
-    def response_ids(self) -> list[int]:
-        """The ids of the response's tokens."""
-        return self.input_ids[self.n_prompt : self.n_prompt + self.n_response]
 
 
 @dataclass

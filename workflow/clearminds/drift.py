@@ -11,10 +11,11 @@ import torch
 
 from clearminds.batches import plan
 from clearminds.conversation import Chat
+from clearminds.encode_responses import Sequence, encode_responses
 from clearminds.head import ChunkedHead
 from clearminds.identity import digest
 from clearminds.progress import Progress
-from clearminds.score_token_perplexity import Sequence, batch_tensors, encode_responses
+from clearminds.token_statistics import batch_tensors
 
 
 @torch.inference_mode()

@@ -7,7 +7,7 @@ import torch
 
 from clearminds.conversation import Chat
 from clearminds.identity import digest
-from clearminds.score_token_perplexity import score
+from clearminds.score_sequences import score
 
 
 def evaluate(model: torch.nn.Module, chat: Chat, task: str, examples: list[dict], batch_tokens: int) -> list[dict]:

@@ -29,9 +29,9 @@ from clearminds.batches import pad
 from clearminds.conversation import Chat
 from clearminds.decoding import own_settings_only
 from clearminds.errors import UserError
-from clearminds.generate_responses import generate_batch
 from clearminds.identity import digest
 from clearminds.progress import Progress
+from clearminds.sampling import generate_batch
 
 TASKS = Path(__file__).parents[1] / "tasks"
 BUILT_IN = "lm_eval:"
@@ -182,7 +182,7 @@ class Model(HFLM):
         prompts = [row[mask.bool()].tolist() for row, mask in zip(context, settings["attention_mask"], strict=True)]
         if set(stop) <= {self.tokenizer.decode([end]) for end in self.ends}:
             greedy = {"temperature": 0, "max_new_tokens": max_length - context.shape[1]}
-            new = generate_batch(self.model, self.chat, prompts, [0] * len(prompts), greedy)
+            new = generate_batch(self.model, self.chat.end_of_turn_ids, prompts, [0] * len(prompts), greedy)
             rows = pad(new, self.tokenizer.pad_token_id).to(context.device)
             output = torch.cat([context, rows], dim=1)
         else:

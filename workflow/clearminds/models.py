@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import torch
-from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+from transformers import AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig
 
 from clearminds.errors import UserError
 
@@ -15,6 +15,12 @@ def device() -> torch.device:
     if torch.cuda.is_available():
         return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
     return torch.device("cpu")
+
+
+def longest_input(folder: Path, settings: dict) -> int:
+    """Most tokens that a model takes. Args: as of `load_model`, which this does without."""
+    trusted = settings.get("trust_remote_code", False)
+    return AutoConfig.from_pretrained(folder, trust_remote_code=trusted).max_position_embeddings
 
 
 def load_model(folder: Path, *, dtype: str, settings: dict, adapter: Path | None = None) -> torch.nn.Module:

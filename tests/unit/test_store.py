@@ -1,0 +1,227 @@
+"""The store: what is written is found, whoever writes and whatever happens to the files; and what a job computes."""
+
+import json
+import multiprocessing
+import os
+import random
+from itertools import chain
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clearminds import fill_store
+from clearminds.batches import plan
+from clearminds.commands import store_stats, store_verify
+from clearminds.fill_store import fill
+from clearminds.store import Store, key_of, usage
+
+VALUES = pa.schema([("numbers", pa.list_(pa.float32()))])
+
+
+def store_in(folder, name="a"):
+    return Store(folder / "scores", {"scorer": name}, VALUES)
+
+
+def rows(store, items):
+    return pa.Table.from_pylist([{"key": key_of(k), "numbers": v} for k, v in items.items()], schema=store.schema)
+
+
+def held(store, names):
+    found = store.find([key_of(name) for name in names]).to_pylist()
+    return {row["key"]: row["numbers"] for row in found}
+
+
+def expected(items):
+    return {key_of(name): value for name, value in items.items()}
+
+
+@given(st.lists(st.dictionaries(st.integers(0, 40), st.lists(st.integers(0, 9), max_size=4), min_size=1), max_size=5))
+def test_what_is_written_first_is_found_once(tmp_path_factory, parts):
+    store = store_in(tmp_path_factory.mktemp("store"))
+    first = {}
+    for part in parts:
+        store.add(rows(store, part))
+        first = {**part, **first}
+    wanted = range(30)
+    assert held(store, wanted) == expected({name: value for name, value in first.items() if name in wanted})
+    assert store.has([key_of(name) for name in wanted]) == {key_of(name) for name in first if name in wanted}
+
+
+def test_namespaces_know_nothing_of_each_other(tmp_path):
+    store_in(tmp_path).add(rows(store_in(tmp_path), {1: [1.0]}))
+    assert held(store_in(tmp_path, "b"), [1]) == {}
+    assert held(store_in(tmp_path), [1]) == expected({1: [1.0]})
+
+
+def write_many(folder, writer):
+    store = store_in(folder)
+    for n in range(12):
+        # half of the keys are everybody's
+        store.add(rows(store, {f"{writer}/{n}": [float(writer), float(n)], f"common/{n}": [float(n)]}))
+
+
+def test_eight_writers_at_once_lose_nothing(tmp_path):
+    with multiprocessing.get_context("spawn").Pool(8) as pool:
+        pool.starmap(write_many, [(tmp_path, writer) for writer in range(8)])
+    written = {f"{w}/{n}": [float(w), float(n)] for w in range(8) for n in range(12)}
+    written |= {f"common/{n}": [float(n)] for n in range(12)}
+    store = store_in(tmp_path)
+    assert held(store, written) == expected(written)
+    assert len(store.parts()) == 8 * 12 and not list(store.folder.glob(".*.tmp"))
+
+
+DAMAGES = {
+    "truncated": lambda data: data[: len(data) // 2],
+    "empty": lambda data: b"",
+    "footer": lambda data: data[:-6] + bytes([data[-6] ^ 4]) + data[-5:],
+    "first byte of the values": lambda data: data[:40] + bytes([data[40] ^ 1]) + data[41:],
+    "half-written": lambda data: data[: len(data) // 2] + b"\0" * (len(data) - len(data) // 2),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_part_is_named_set_aside_and_not_believed(tmp_path, caplog, damage):
+    store = store_in(tmp_path)
+    bad = store.add(rows(store, {n: [float(n)] * 50 for n in range(20)}))
+    store.add(rows(store, {n: [float(n)] for n in range(20, 25)}))
+    bad.write_bytes(DAMAGES[damage](bad.read_bytes()))
+    assert held(store, range(25)) == expected({n: [float(n)] for n in range(20, 25)})
+    assert f"{bad} is damaged" in caplog.text
+    assert bad.with_suffix(".damaged").is_file() and not bad.exists()
+
+
+@given(st.data())
+def test_no_flipped_bit_is_believed(tmp_path_factory, data):
+    store = store_in(tmp_path_factory.mktemp("store"))
+    items = {n: [float(n), -float(n)] for n in range(6)}
+    part = store.add(rows(store, items))
+    content = bytearray(part.read_bytes())
+    bit = data.draw(st.integers(0, 8 * len(content) - 1))
+    content[bit // 8] ^= 1 << bit % 8
+    part.write_bytes(content)
+    assert held(store, items) == {}
+
+
+def run(store, names, computed, **runtime):
+    """Fill with the double of each number, noting what was computed."""
+
+    def compute(indices):
+        computed.append([names[n] for n in indices])
+        return [{"numbers": [2.0 * names[n]]} for n in indices], len(indices)
+
+    return fill(
+        store, [key_of(n) for n in names], [1 + n % 7 for n in names], compute, runtime, batch_tokens=12, what="items"
+    )
+
+
+def test_only_what_is_missing_is_computed(tmp_path):
+    store, first, second = store_in(tmp_path), [], []
+    _, counts = run(store, [1, 2, 3, 2, 1], first)
+    assert counts == {"asked": 3, "hits": 0, "computed": 3} and sorted(chain.from_iterable(first)) == [1, 2, 3]
+    progress, counts = run(store, [2, 3, 4, 5], second)
+    assert counts == {"asked": 4, "hits": 2, "computed": 2} and sorted(chain.from_iterable(second)) == [4, 5]
+    assert progress.total == progress.items == 2
+    assert run(store, [5, 4, 1], [])[1] == {"asked": 3, "hits": 3, "computed": 0}
+    assert held(store, [1, 5]) == expected({1: [2.0], 5: [10.0]})
+    assert usage(tmp_path) == {"scores": {"asked": 10, "hits": 5, "computed": 5}}
+
+
+@pytest.mark.parametrize("part_seconds", [0, 1000])
+def test_a_killed_job_goes_on_with_the_batches_of_its_plan(tmp_path, part_seconds):
+    names = list(range(40))
+    whole, before, after = [], [], []
+    run(store_in(tmp_path / "undisturbed"), names, whole)
+    store = store_in(tmp_path / "killed")
+
+    def dies(indices):
+        before.append([names[n] for n in indices])
+        if len(before) == 4:
+            raise KeyboardInterrupt
+        return [{"numbers": [2.0 * names[n]]} for n in indices], 1
+
+    keys, lengths = [key_of(n) for n in names], [1 + n % 7 for n in names]
+    with pytest.raises(KeyboardInterrupt):
+        fill(store, keys, lengths, dies, {"part_seconds": part_seconds}, batch_tokens=12, what="items")
+    assert list((store.folder / "plans").iterdir())
+    run(store, names, after, part_seconds=part_seconds)
+    assert before[:3] + after == whole if part_seconds == 0 else after == whole
+    assert not list((store.folder / "plans").iterdir())
+
+
+def test_a_damaged_plan_is_made_anew(tmp_path, monkeypatch):
+    store, computed = store_in(tmp_path), []
+    path = fill_store._plan_path(store, [key_of(n) for n in range(5)], 12)
+    path.parent.mkdir(parents=True)
+    path.write_text("[[")
+    run(store, list(range(5)), computed)
+    assert sorted(chain.from_iterable(computed)) == list(range(5))
+
+
+def test_a_smaller_budget_makes_a_plan_of_its_own(tmp_path):
+    store = store_in(tmp_path)
+    lengths = [4] * 6
+    for budget, sizes in ((12, [3, 3]), (4, [1] * 6)):
+        assert [len(batch) for batch in plan(lengths, budget)] == sizes
+    keys = [key_of(n) for n in range(6)]
+    first = fill_store._batches(store, keys, set(keys), lengths, 12)
+    second = fill_store._batches(store, keys, set(keys), lengths, 4)
+    assert [len(batch) for batch in first] == [3, 3] and [len(batch) for batch in second] == [1] * 6
+
+
+def test_what_a_damaged_part_held_is_computed_again(tmp_path):
+    store, names = store_in(tmp_path), list(range(10))
+    run(store, names, [])
+    [part] = store.parts()
+    part.write_bytes(part.read_bytes()[:-9])
+    again = []
+    assert run(store, names, again)[1]["computed"] == 10
+    assert held(store, names) == expected({n: [2.0 * n] for n in names})
+
+
+def test_stats_count_parts_sequences_bytes_and_hits(tmp_path, capsys):
+    store = store_in(tmp_path)
+    run(store, [1, 2, 3], [])
+    run(store, [3, 4], [])
+    store_stats.main(["--store", str(tmp_path)])
+    said = capsys.readouterr().out
+    assert "scores" in said and "2 parts" in said and "4 sequences" in said and " MB" in said
+    assert "1 of 5 looked up were found (20 %)" in said
+
+
+def test_verify_names_what_is_damaged_and_says_so_by_its_exit_code(tmp_path, capsys):
+    store = store_in(tmp_path)
+    parts = [store.add(rows(store, {n: [float(n)] * 99})) for n in range(4)]
+    store_verify.main(["--store", str(tmp_path)])
+    assert "4 parts are whole" in capsys.readouterr().out
+    content = bytearray(parts[2].read_bytes())
+    content[random.Random(0).randrange(len(content))] ^= 16
+    parts[2].write_bytes(content)
+    with pytest.raises(SystemExit) as stopped:
+        store_verify.main(["--store", str(tmp_path)])
+    assert stopped.value.code == 1
+    said = capsys.readouterr().out
+    assert str(parts[2]) in said and "3 parts are whole" in said
+    assert parts[2].with_suffix(".damaged").exists()
+
+
+def test_a_store_that_is_not_there_is_empty(tmp_path, capsys):
+    store_stats.main(["--store", str(tmp_path / "none")])
+    store_verify.main(["--store", str(tmp_path / "none")])
+    assert "no store" in capsys.readouterr().out
+
+
+def test_torn_lines_of_the_usage_are_skipped(tmp_path):
+    (tmp_path / "usage.jsonl").write_text(
+        json.dumps({"kind": "scores", "asked": 2, "hits": 1, "computed": 1}) + '\n{"kind": "sco'
+    )
+    assert usage(tmp_path) == {"scores": {"asked": 2, "hits": 1, "computed": 1}}
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+def test_a_store_that_may_only_be_read_serves_all_the_same(tmp_path):
+    store = store_in(tmp_path)
+    store.add(rows(store, {1: [1.0]}))
+    store.folder.chmod(0o555)
+    assert held(store_in(tmp_path), [1]) == expected({1: [1.0]})

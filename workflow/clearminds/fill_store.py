@@ -1,0 +1,111 @@
+"""Filling a store with what a job needs: whole batches of a plan that is written down before the first is computed.
+
+What a batch computes may depend on its members in the last bits (below float32 in more), so a job that was killed goes
+on with the batches of its plan, and shards of a job take theirs from the same one: what lands in the store is the same.
+"""
+
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from clearminds.batches import plan
+from clearminds.progress import Progress
+from clearminds.store import Store, note_use
+
+log = logging.getLogger("clearminds")
+
+PART_SECONDS = 60.0  # between two parts: what a kill loses at most, beside the batch that runs
+
+
+def fill(
+    store: Store,
+    keys: Sequence[bytes],
+    lengths: Sequence[int],
+    compute: Callable[[list[int]], tuple[list[dict], int]],
+    runtime: dict,
+    *,
+    batch_tokens: int,
+    what: str,
+) -> tuple[Progress, dict[str, int]]:
+    """Compute what the store lacks.
+
+    Args:
+        store: where values are looked up and left.
+        keys: one per item; equal ones are computed once.
+        lengths: tokens per item.
+        compute: indices of the items of one batch to their rows without the key, and the tokens it computed.
+        runtime: part_seconds, between two parts of the store.
+        batch_tokens: most tokens of a batch, padding included.
+        what: the plural noun of an item.
+
+    Returns:
+        the progress with its rate, and counts: `asked` (different keys), `hits` (found), `computed`.
+    """
+    index = {key: n for n, key in reversed(list(enumerate(keys)))}
+    unique = sorted(index, key=index.__getitem__)
+    missing = set(unique) - store.has(unique)
+    batches = _batches(store, unique, missing, [lengths[index[key]] for key in unique], batch_tokens)
+    counts = {"asked": len(unique), "hits": len(unique) - len(missing), "computed": 0}
+    if counts["hits"]:
+        log.info("store: %d of %d %s are there already", counts["hits"], counts["asked"], what)
+    progress = Progress(len(missing), what)
+    waiting: list[dict] = []
+    seconds, last = runtime.get("part_seconds", PART_SECONDS), time.monotonic()
+    for n, batch in enumerate(batches):
+        rows, tokens = compute([index[key] for key in batch])
+        waiting += [{"key": key, **row} for key, row in zip(batch, rows, strict=True)]
+        counts["computed"] += len(batch)
+        progress.add(len(batch), tokens)
+        if n == len(batches) - 1 or time.monotonic() - last >= seconds:
+            store.add(pa.Table.from_pylist(waiting, schema=store.schema))
+            waiting, last = [], time.monotonic()
+    _plan_path(store, unique, batch_tokens).unlink(missing_ok=True)
+    note_use(store.folder.parents[1], store.folder.parent.name, **counts)
+    return progress, counts
+
+
+def _batches(
+    store: Store, keys: list[bytes], missing: set[bytes], lengths: list[int], batch_tokens: int
+) -> list[list[bytes]]:
+    """The plan's batches, without the members that are there."""
+    if not missing:
+        return []
+    length = dict(zip(keys, lengths, strict=True))
+    path = _plan_path(store, keys, batch_tokens)
+    planned = _planned(path, [key for key in keys if key in missing], length, batch_tokens)
+    # what is missing but stands in no plan was there when the plan was made, in a part that has been damaged since
+    rest = [key for key in keys if key in missing - {key for batch in planned for key in batch}]
+    planned += [[rest[n] for n in batch] for batch in plan([length[key] for key in rest], batch_tokens)]
+    left = [[key for key in batch if key in missing] for batch in planned]
+    return [batch for batch in left if batch]
+
+
+def _planned(path: Path, missing: list[bytes], length: dict[bytes, int], batch_tokens: int) -> list[list[bytes]]:
+    if not path.is_file():
+        made = [[missing[n].hex() for n in batch] for batch in plan([length[key] for key in missing], batch_tokens)]
+        path.parent.mkdir(exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            temporary.write_text(json.dumps(made), encoding="utf-8")
+            os.link(temporary, path)  # unlike a rename it fails where another shard was first
+        except FileExistsError:
+            pass
+        finally:
+            temporary.unlink(missing_ok=True)
+    try:
+        return [[bytes.fromhex(key) for key in batch] for batch in json.loads(path.read_text(encoding="utf-8"))]
+    except (OSError, ValueError):
+        path.unlink(missing_ok=True)  # damaged, or removed by a shard that found nothing left to do
+        return []
+
+
+def _plan_path(store: Store, keys: list[bytes], batch_tokens: int) -> Path:
+    from clearminds.identity import digest
+
+    name = digest([sorted(key.hex() for key in keys), batch_tokens])[:32]
+    return store.folder / "plans" / f"{name}.json"

@@ -1,0 +1,160 @@
+"""Drawing responses from a model: the arithmetic of sampling, and nothing else.
+
+Every sample has a random stream of its own, keyed by its prompt's token ids and its number: one uniform number per
+token, turned into a token by the inverse of the cumulative distribution. So neither the other rows of a batch, nor
+asking for more samples, nor the device changes a sample's stream. (Gumbel noise would do the same with a draw per token
+of the vocabulary: on a CPU that costs as much as a small model's forward pass.)
+
+Its fingerprint names the store's namespace: mended sampling finds none of the old one's responses.
+"""
+
+from collections.abc import Iterable
+
+import torch
+from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
+
+from clearminds.batches import pad
+from clearminds.decoding import own_settings_only
+from clearminds.identity import digest
+
+ROUND = 16  # new tokens after which finished rows leave a batch
+
+
+class SeededSampling(LogitsProcessor):
+    """Turns greedy decoding into sampling with one random stream per row.
+
+    Args:
+        seeds: one per row of the batch.
+        source: temperature (above 0), top_p (the nucleus; 1.0 keeps every token) and max_new_tokens.
+        prompt_length: padded length of the prompts.
+    """
+
+    def __init__(self, seeds: list[int], source: dict, prompt_length: int):
+        self.temperature, self.top_p, self.prompt_length = source["temperature"], source["top_p"], prompt_length
+        # drawn on the CPU in one go, so that the stream is the same on every device
+        draw = (torch.rand(source["max_new_tokens"], generator=torch.Generator().manual_seed(seed)) for seed in seeds)
+        self.uniforms = torch.stack(list(draw)).double()
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """0 for the token drawn, -inf for all others: [rows, vocabulary]."""
+        probs = (scores / self.temperature).softmax(-1)
+        tokens, probs = nucleus(probs, self.top_p) if self.top_p < 1 else (None, probs)
+        cumulative = probs.double().cumsum(-1)
+        uniform = self.uniforms[:, input_ids.shape[1] - self.prompt_length].to(scores.device)
+        drawn = (
+            (cumulative <= (uniform * cumulative[:, -1])[:, None]).sum(-1, keepdim=True).clamp_max(probs.shape[1] - 1)
+        )
+        chosen = drawn if tokens is None else tokens.gather(1, drawn)
+        return torch.full_like(scores, -torch.inf).scatter(1, chosen, 0.0)
+
+
+def nucleus(probs: torch.Tensor, top_p: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """The smallest set of likeliest tokens whose probability reaches `top_p`.
+
+    Args:
+        probs: [rows, vocabulary].
+        top_p: below 1.
+
+    Returns:
+        tokens and probabilities [rows, k], likeliest first and of equal ones the lower id, 0 outside the nucleus.
+        Partial sorts are tried first: a whole sort of a vocabulary costs more than a small model's forward pass.
+    """
+    k = min(128, probs.shape[1])
+    while True:
+        values, tokens = probs.topk(k, dim=-1)
+        kept = values.cumsum(-1) - values < top_p
+        # a partial sort cuts a run of equal values anywhere, so it must reach past the run that ends the nucleus
+        if k == probs.shape[1] or bool((values[:, -1] < values.where(kept, torch.inf).amin(-1)).all()):
+            break
+        k = min(8 * k, probs.shape[1])
+    # nor does it order them, and the order must not depend on k, which the other rows have a say in
+    tokens, order = tokens.sort(dim=-1)
+    values, order = values.gather(1, order).sort(dim=-1, descending=True, stable=True)
+    return tokens.gather(1, order), values * kept
+
+
+def stream_seed(prompt_ids: list[int], sample: int, seed: int) -> int:
+    """The seed of one sample's random stream: 63 bits."""
+    return int(digest([prompt_ids, sample, seed])[:16], 16) >> 1
+
+
+@torch.inference_mode()
+def generate_batch(
+    model: torch.nn.Module, ends: Iterable[int], prompts: list[list[int]], seeds: list[int], source: dict
+) -> list[list[int]]:
+    """Sample or decode one batch.
+
+    Args:
+        model: causal language model in evaluation mode.
+        ends: token ids that end a turn.
+        prompts: token ids of each row's prompt; rows with equal ones share its forward pass.
+        seeds: of each row's random stream.
+        source: temperature (0 is greedy), top_p, max_new_tokens.
+
+    Returns:
+        new token ids per prompt, the end-of-turn token included where the model came to it.
+    """
+    device = next(model.parameters()).device
+    ends = sorted(ends)
+    padding = ends[0]  # is masked, so that any will do
+    # samples of one prompt share its prefix
+    unique = list(dict.fromkeys(map(tuple, prompts)))
+    row = {prompt: n for n, prompt in enumerate(unique)}
+    rows = torch.tensor([row[tuple(prompt)] for prompt in prompts], device=device)
+    input_ids = pad(unique, padding, left=True).to(device)
+    attention_mask = pad([[1] * len(prompt) for prompt in unique], 0, left=True).to(device)
+    sampling = SeededSampling(seeds, source, input_ids.shape[1]) if source["temperature"] > 0 else None
+    cache = _prefix(model, input_ids, attention_mask, rows)
+    input_ids, attention_mask = input_ids[rows], attention_mask[rows]
+    prompt_length, alive = input_ids.shape[1], list(range(len(prompts)))
+    found: dict[int, list[int]] = {}
+    with own_settings_only(model):
+        # in rounds, so that rows which have ended their turn cost nothing while the longest go on
+        for start in range(0, source["max_new_tokens"], ROUND):
+            output = model.generate(
+                input_ids=input_ids,
+                attention_mask=attention_mask,
+                past_key_values=cache,
+                generation_config=GenerationConfig(
+                    max_new_tokens=min(ROUND, source["max_new_tokens"] - start),
+                    do_sample=False,
+                    eos_token_id=ends,
+                    pad_token_id=padding,
+                    return_dict_in_generate=True,
+                ),
+                logits_processor=LogitsProcessorList([sampling] if sampling else []),
+            )
+            ids = [_until_end(row, set(ends)) for row in output.sequences[:, prompt_length:].tolist()]
+            found |= dict(zip(alive, ids, strict=True))
+            going = [n for n, row in enumerate(ids) if row[-1] not in ends]
+            if not going:
+                break
+            left = torch.tensor(going, device=device)
+            alive, input_ids, cache = [alive[n] for n in going], output.sequences[left], output.past_key_values
+            attention_mask = torch.cat(
+                [attention_mask[left], torch.ones_like(input_ids[:, attention_mask.shape[1] :])], 1
+            )
+            cache.batch_select_indices(left)
+            if sampling:
+                sampling.uniforms = sampling.uniforms[going]
+    return [found[n] for n in range(len(prompts))]
+
+
+def _prefix(model: torch.nn.Module, input_ids: torch.Tensor, attention_mask: torch.Tensor, rows: torch.Tensor):
+    """The cache of each prompt but its last token, computed once per prompt and laid out by `rows`."""
+    if len(rows) == len(input_ids):
+        return None
+    cache = model(
+        input_ids=input_ids[:, :-1],
+        attention_mask=attention_mask[:, :-1],
+        position_ids=(attention_mask.cumsum(-1) - 1).clamp_min(0)[:, :-1],
+        use_cache=True,
+        logits_to_keep=1,
+    ).past_key_values
+    cache.batch_select_indices(rows)
+    return cache
+
+
+def _until_end(ids: list[int], ends: set[int]) -> list[int]:
+    last = next((n for n, token in enumerate(ids) if token in ends), len(ids) - 1)
+    return ids[: last + 1]

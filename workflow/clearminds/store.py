@@ -1,0 +1,185 @@
+"""A store of what models computed, addressed by content: below every table, shared by studies and users.
+
+A namespace of a store is a folder for one computation (a model's weights, a dtype, the code of the arithmetic; in words
+in its `about.json`). It holds immutable Parquet parts, written to a temporary name and renamed:
+
+    {time in ns}-{first 16 digits of its SHA-256}.parquet     columns: key (16 bytes), and the values
+
+Any number of processes write at once, since no two write the same file. Where a key stands in two parts, the first part
+by name wins, so that a value that was read stays what it is. A part whose bytes are not those its name promises is
+named, set aside as `.damaged`, and its keys count as never computed.
+"""
+
+import json
+import logging
+import os
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from clearminds.identity import digest, file_sha256
+from clearminds.tables import write_json
+
+log = logging.getLogger("clearminds")
+
+KEY = pa.binary(16)
+DIGITS = 16  # of a part's SHA-256, in its name
+
+
+def key_of(value: object) -> bytes:
+    """The key of a JSON-able value: half of its SHA-256, 16 bytes."""
+    return bytes.fromhex(digest(value)[:32])
+
+
+class Store:
+    """One namespace of a store.
+
+    Args:
+        folder: of all namespaces of one kind, such as results/store/scores.
+        about: what the values depend on beside their key; JSON-able.
+        values: schema of the columns beside the key.
+    """
+
+    def __init__(self, folder: Path, about: dict, values: pa.Schema):
+        self.folder = Path(folder) / digest(about)[:16]
+        self.schema = pa.schema([pa.field("key", KEY), *values])
+        if not (self.folder / "about.json").is_file():
+            write_json(self.folder / "about.json", about)
+
+    def find(self, keys: Sequence[bytes], columns: list[str] | None = None) -> pa.Table:
+        """The rows of those of `keys` that are there, each once, in no order.
+
+        Args:
+            keys: wanted ones; may repeat.
+            columns: which to read beside the key; None: all.
+
+        Returns:
+            a table of `key` and the columns. Only the keys of all parts are read, and whole rows of parts that have a
+            wanted one.
+        """
+        wanted = set(keys)
+        names = self.schema.names if columns is None else ["key", *columns]
+        found = [pa.schema([self.schema.field(name) for name in names]).empty_table()]
+        order = np.sort(_numbers(list(wanted)))
+        for part in self.parts():
+            if not wanted:
+                break
+            if (there := self._keys(part)) is None:
+                continue
+            numbers = _numbers(there)
+            near = np.flatnonzero(order[np.searchsorted(order, numbers).clip(max=len(order) - 1)] == numbers)
+            rows = {}
+            for row in near.tolist():
+                if there[row] in wanted and there[row] not in rows:
+                    rows[there[row]] = row
+            if not rows or not self._whole(part):
+                continue
+            found.append(pq.read_table(part, columns=names, memory_map=True).take(sorted(rows.values())))
+            wanted -= rows.keys()
+        return pa.concat_tables(found)
+
+    def has(self, keys: Sequence[bytes]) -> set[bytes]:
+        """Those of `keys` that are there, in parts that are whole."""
+        return set(self.find(keys, [])["key"].to_pylist())
+
+    def add(self, rows: pa.Table) -> Path:
+        """Write one part. Args: rows: of the store's schema. Returns its path."""
+        temporary = self.folder / f".{socket.gethostname()}.{os.getpid()}.{time.monotonic_ns()}.tmp"
+        try:
+            pq.write_table(rows.cast(self.schema), temporary, compression="zstd", write_page_checksum=True)
+            with open(temporary, "rb") as handle:
+                os.fsync(handle.fileno())
+            part = self.folder / f"{time.time_ns():020d}-{file_sha256(temporary)[:DIGITS]}.parquet"
+            os.replace(temporary, part)
+        except OSError as error:
+            error.filename = error.filename or str(self.folder)
+            raise
+        finally:
+            temporary.unlink(missing_ok=True)
+        return part
+
+    def parts(self) -> list[Path]:
+        """Every part, first by name first."""
+        return sorted(self.folder.glob("*.parquet"))
+
+    def _keys(self, part: Path) -> list[bytes] | None:
+        try:
+            return pq.read_table(part, columns=["key"], page_checksum_verification=True)["key"].to_pylist()
+        except (OSError, pa.ArrowException, KeyError) as error:
+            set_aside(part, " ".join(str(error).split())[:120])
+            return None
+
+    def _whole(self, part: Path) -> bool:
+        if (problem := damage(part)) is None:
+            return True
+        set_aside(part, problem)
+        return False
+
+
+def _numbers(keys: list[bytes]) -> np.ndarray:
+    """The first half of each key as a number, to search many at once."""
+    return np.frombuffer(b"".join(keys), dtype=">u8").reshape(-1, 2)[:, 0].astype("u8")
+
+
+def damage(part: Path) -> str | None:
+    """What is wrong with a part: its bytes are not those that its name promises. None: nothing."""
+    try:
+        found = file_sha256(part)[:DIGITS]
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    promised = part.stem.rpartition("-")[2]
+    return None if found == promised else f"its bytes have checksum {found}, its name promises {promised}"
+
+
+def set_aside(part: Path, why: str) -> None:
+    """Take a damaged part out of use, named in the log; what it held is computed again."""
+    if not part.exists():
+        return  # another process was faster
+    try:
+        part.rename(part.with_suffix(".damaged"))
+        log.warning("store: %s is damaged (%s): set aside as .damaged, what it held is computed again", part, why)
+    except OSError:
+        log.warning("store: %s is damaged (%s): not used, what it held is computed again", part, why)
+
+
+def namespaces(store: Path) -> Iterator[Path]:
+    """The folders of a store that hold parts, of every kind."""
+    yield from sorted(file.parent for file in Path(store).glob("*/*/about.json"))
+
+
+def code_of(modules: tuple[str, ...]) -> str:
+    """Fingerprint of the code of an arithmetic, for `about`: a mended formula must not find the old one's values."""
+    from clearminds.identity import code_fingerprint
+
+    return code_fingerprint(*modules)
+
+
+def note_use(store: Path, kind: str, asked: int, hits: int, computed: int) -> None:
+    """Add one look-up to the store's `usage.jsonl`, which `store_stats` adds up."""
+    line = json.dumps({"kind": kind, "asked": asked, "hits": hits, "computed": computed}) + "\n"
+    try:
+        handle = os.open(Path(store) / "usage.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        os.write(handle, line.encode())  # in one piece, so that lines of several writers do not mix
+        os.close(handle)
+    except OSError as error:
+        log.debug("store: use not noted (%s)", error)
+
+
+def usage(store: Path) -> dict[str, dict[str, int]]:
+    """Sums over all look-ups, per kind: asked, hits, computed."""
+    sums: dict[str, dict[str, int]] = {}
+    path = Path(store) / "usage.jsonl"
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue  # torn by a kill
+        total = sums.setdefault(entry.pop("kind"), dict.fromkeys(entry, 0))
+        for name, count in entry.items():
+            total[name] += count
+    return sums
