@@ -15,6 +15,8 @@ if not workflow.overwrite_configfiles:
 
 sys.path.insert(0, str(Path(workflow.basedir, "workflow")))
 
+from clearminds import one_run
+from clearminds.adopt import adopt
 from clearminds.closing import closing
 from clearminds.errors import UserError
 from clearminds.interpreter import put_first_in_path
@@ -24,12 +26,19 @@ from clearminds.specs import Specs
 put_first_in_path()
 try:
     SPECS = Specs(load_study([Path(file) for file in workflow.configfiles], config))
+    if workflow.exec_mode.name == "DEFAULT":  # not in a job's own Snakemake on a cluster's node
+        if not one_run.only_looks(sys.argv[1:]):
+            one_run.begin()
+        adopt(Path(SPECS.results))
 except UserError as error:
     sys.exit(f"error: {error}")
 
 RESULTS, LOGS = SPECS.results, SPECS.logs
 # every rule is one plain command: its launcher, what the result depends on, how to run, and its files
-RUN = "python {resources.launcher} --spec {params.spec:q} --code {params.code} --runtime {resources.how:q} --log {log}"
+RUN = (
+    "python {resources.launcher} --spec {params.spec:q} --code {params.code} --runtime {resources.how:q}"
+    f" --memory {RESULTS}/.jobs --log {{log}}"
+)
 
 
 wildcard_constraints:
@@ -70,6 +79,10 @@ rule masks:
     input:
         SPECS.masks,
     localrule: True
+
+
+onstart:
+    one_run.stop_on_signals()
 
 
 onsuccess:

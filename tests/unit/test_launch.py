@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from clearminds import stages
-from clearminds.tables import read_provenance, read_table
+from clearminds.one_run import CODE
+from clearminds.tables import read_provenance, read_table, write_json
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 LAUNCHERS = sorted(file for file in SCRIPTS.glob("*.py") if file.name != "_setup.py")
@@ -137,10 +138,18 @@ def test_control_characters_of_the_data_never_reach_the_terminal(tmp_path):
 def test_code_that_changed_after_submission_is_refused_with_its_modules(tmp_path):
     run = Run(tmp_path, *GOOD)
     assert only_error(run(code="0" * 32)) == (
-        "prepare_task: the code changed after this job was submitted (one of clearminds.prepare_task, "
-        "clearminds.task_kinds.file or what they import); start the workflow again"
+        "the code of clearminds.prepare_task, clearminds.task_kinds.file changed after this job was submitted; "
+        "start the workflow again"
     )
     assert not run.output.exists()
+
+
+def test_the_module_that_changed_since_the_run_began_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = Run(tmp_path, *GOOD)
+    before = stages.parts("prepare_task", run.spec)
+    write_json(CODE, {**before, "clearminds.normalise": "another"})
+    assert only_error(run(code="0" * 32)).startswith("the code of clearminds.normalise changed after")
 
 
 def test_a_job_run_by_hand_needs_no_code(tmp_path):
@@ -173,8 +182,8 @@ def test_an_interrupted_run_says_so_and_leaves_nothing(tmp_path):
     launcher.write_text(
         f"import sys; sys.path.insert(0, {str(SCRIPTS)!r}); import _setup\n"
         "from pathlib import Path\n"
-        "from clearminds.launch import Job, launch\n"
-        "def main(job: Job, *, task: str, examples: Path) -> None:\n"
+        "from clearminds.launch import Job, Output, launch\n"
+        "def main(job: Job, *, task: str, examples: Output) -> None:\n"
         f"    open({str(fed)!r}).read()\n"
         "launch(main)\n",
         encoding="utf-8",
@@ -185,7 +194,7 @@ def test_an_interrupted_run_says_so_and_leaves_nothing(tmp_path):
         process.send_signal(signal.SIGINT)
         said = process.stderr.read()
     assert process.returncode == 130
-    assert said.endswith("error: stopped by the user; run again to go on\n")
+    assert said.endswith("error: stopped by the user or the scheduler; run again to go on\n")
     assert "Traceback" not in said
 
 

@@ -63,7 +63,7 @@ def evaluate_suite(
             system=chat.system,
             template_arguments=chat.arguments,
             max_new_tokens=spec["evaluation"]["max_new_tokens"],
-            limit=spec["evaluation"]["limit"],
+            limit=spec["evaluation"].get("limit"),
         )
     return rows
 

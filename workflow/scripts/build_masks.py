@@ -6,12 +6,19 @@ from pathlib import Path
 import _setup  # noqa: F401
 
 from clearminds.build_masks import plan_examples, source_tables, write_masks
-from clearminds.launch import Job, launch, log
+from clearminds.launch import Job, Output, launch, log
 from clearminds.tables import read_table
 
 
 def main(
-    job: Job, *, task: str, examples: Path, verdicts: list[Path], sequences: list[Path], scores: list[Path], masks: Path
+    job: Job,
+    *,
+    task: str,
+    examples: Path,
+    verdicts: list[Path],
+    sequences: list[Path],
+    scores: list[Path],
+    masks: Output,
 ) -> None:
     tables = source_tables(verdicts, sequences, scores)
     example_ids = read_table(examples, "EXAMPLES")["example_id"].to_pylist()

@@ -5,10 +5,10 @@ from pathlib import Path
 import _setup  # noqa: F401
 
 from clearminds.evaluate import evaluate_files
-from clearminds.launch import Job, launch
+from clearminds.launch import Job, Output, launch
 
 
-def main(job: Job, *, examples: list[Path], answers: list[Path], model: Path, evaluation: Path) -> None:
+def main(job: Job, *, examples: list[Path], answers: list[Path], model: Path, evaluation: Output) -> None:
     evaluate_files(job, examples, answers, model, None, evaluation)
 
 

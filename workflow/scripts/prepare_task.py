@@ -4,16 +4,21 @@ from pathlib import Path
 
 import _setup  # noqa: F401
 
-from clearminds.launch import Job, launch, log
+from clearminds.launch import Job, Output, launch, log
 from clearminds.prepare_task import prepare
 from clearminds.tables import write_table
 
 
-def main(job: Job, *, task: str, examples: Path) -> None:
+def main(job: Job, *, task: str, examples: Output) -> None:
     spec = job.spec["task"] | {"needs_reference": job.spec["needs_reference"]}
     rows, counts = prepare(task, spec, job.spec["split"])
     log.info("%d examples; changed by normalising: %s", counts["examples"], counts["normalised"] or "none")
     write_table(examples, rows, "EXAMPLES", job.provenance(counts=counts))
 
 
-launch(main)
+def users_file(spec: dict) -> list[Path]:
+    split = spec["task"]["splits"][spec["split"]]
+    return [Path(split if isinstance(split, str) else split["path"])] if spec["task"]["kind"] == "file" else []
+
+
+launch(main, also_reads=users_file, reuse=False)  # a hub may offer something else under the same name

@@ -6,13 +6,13 @@ import _setup  # noqa: F401
 import polars as pl
 
 from clearminds import figures
-from clearminds.launch import Job, launch, log
+from clearminds.launch import Job, Output, launch, log
 from clearminds.report import render
 from clearminds.report_data import gather
 from clearminds.tables import write_text
 
 
-def main(job: Job, *, summary: Path, html: Path, ti_bwt: Path, perplexity: Path) -> None:
+def main(job: Job, *, summary: Path, html: Output, ti_bwt: Output, perplexity: Output) -> None:
     table = pl.read_parquet(summary)
     figures.save_svg(figures.ti_bwt(table), ti_bwt)
     data = gather(job.spec, table, logs=job.log.parents[1], ti_bwt=ti_bwt)
@@ -21,4 +21,7 @@ def main(job: Job, *, summary: Path, html: Path, ti_bwt: Path, perplexity: Path)
     log.info("%s", html)
 
 
-launch(main)
+launch(
+    main,
+    also_reads=lambda spec: [Path(row["path"]) for kind in ("evaluations", "masks", "scores") for row in spec[kind]],
+)

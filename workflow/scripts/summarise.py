@@ -4,12 +4,12 @@ from pathlib import Path
 
 import _setup  # noqa: F401
 
-from clearminds.launch import Job, launch, log
+from clearminds.launch import Job, Output, launch, log
 from clearminds.summarise import markdown_table, summarise
 from clearminds.tables import atomic_path, write_text
 
 
-def main(job: Job, *, parquet: Path, csv: Path, md: Path) -> None:
+def main(job: Job, *, parquet: Output, csv: Output, md: Output) -> None:
     summary = summarise(job.spec["evaluations"], job.spec["tasks"])
     write_text(csv, summary.write_csv())
     write_text(md, markdown_table(summary))
@@ -18,4 +18,4 @@ def main(job: Job, *, parquet: Path, csv: Path, md: Path) -> None:
     log.info("%s, .csv, .md", parquet)
 
 
-launch(main)
+launch(main, also_reads=lambda spec: [Path(row["path"]) for row in spec["evaluations"]])

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import _setup  # noqa: F401
 
-from clearminds.launch import Job, launch, log
+from clearminds.launch import Job, Output, launch, log
 from clearminds.tables import read_table, write_table
 from clearminds.verify_responses import verify
 
 
-def main(job: Job, *, examples: Path, responses: Path, verdicts: Path) -> None:
+def main(job: Job, *, examples: Path, responses: Path, verdicts: Output) -> None:
     rows = verify(
         read_table(responses, "RESPONSES").to_pylist(),
         read_table(examples, "EXAMPLES").to_pylist(),

@@ -1,0 +1,132 @@
+"""What keeps jobs from harming one another: one writer per result, no job that outlives its workflow, clean stops.
+
+The workflow puts its process id into the environment of its jobs. A job whose workflow was killed would go on writing,
+hold its GPU, and meet the job that is started in its place.
+"""
+
+import fcntl
+import json
+import logging
+import os
+import select
+import signal
+import socket
+import threading
+import time
+from pathlib import Path
+
+from clearminds.errors import UserError
+
+log = logging.getLogger("clearminds")
+
+RUN = "CLEARMINDS_RUN"  # environment: process id of the Snakemake that started the job
+PATIENCE = 20.0  # seconds that a job waits for a former writer to stop, which needs a few
+GRACE = 5.0  # seconds from a signal to the end, for a job that is deep in a long computation
+
+_held: list[int] = []  # open locks: the kernel frees them with the process, however it ends
+
+
+class Stopped(KeyboardInterrupt):
+    """SIGTERM came, from a scheduler or because the workflow is gone."""
+
+
+def only_writer(folder: Path, result: str, patience: float = PATIENCE) -> None:
+    """Become the only writer of a result until this process ends.
+
+    Args:
+        folder: where the lock stands.
+        result: what an error calls the result.
+        patience: seconds to wait for another writer.
+
+    Raises:
+        UserError: another process is still writing it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "writer"
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    end = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            if time.monotonic() > end:
+                os.close(handle)
+                raise UserError(
+                    f"{result}: another job is writing it ({_who(path)}); wait for it or stop it, then run again"
+                ) from None
+            time.sleep(0.2)
+        except OSError as error:
+            # a few network file systems have no locks; a study there is run by one workflow at a time, as everywhere
+            log.warning("%s cannot be locked (%s): no guard against a second writer", path, error.strerror)
+            break
+    os.ftruncate(handle, 0)
+    os.write(handle, json.dumps(_me()).encode())
+    _held.append(handle)
+
+
+def _me() -> dict:
+    job = os.environ.get("SLURM_JOB_ID")
+    return {"process": os.getpid(), "host": socket.gethostname(), **({"SLURM job": job} if job else {})}
+
+
+def _who(path: Path) -> str:
+    try:
+        return ", ".join(f"{key} {value}" for key, value in json.loads(path.read_text(encoding="utf-8")).items())
+    except (OSError, ValueError):
+        return f"it holds {path}"
+
+
+def watch() -> None:
+    """Listen, from the job's first line on, for the end of its workflow and for signals that nobody answers.
+
+    Python handles a signal only between two of its instructions, and a product of large matrices is one: so a thread
+    hears of signals too, and ends a process that has not stopped after `GRACE` seconds. Results are written under
+    temporary names, so nothing half-made is left under a real one.
+    """
+    ears, mouth = os.pipe()
+    for end in (ears, mouth):
+        os.set_blocking(end, False)
+    signal.set_wakeup_fd(mouth, warn_on_full_buffer=False)
+    threading.Thread(target=_watch, args=(ears, os.environ.get(RUN), os.getppid()), daemon=True).start()
+    # while libraries are imported, a signal ends the job at once and without a traceback
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def stop_cleanly() -> None:
+    """Let SIGTERM end this job like Ctrl-C does, by an exception, so that it can say so and clean up."""
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def hear_no_more() -> None:
+    """Leave a job that is ending in peace: a second Ctrl-C would only bury its last words."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _stop(number, frame) -> None:
+    raise Stopped
+
+
+def _watch(ears: int, run: str | None, parent: int) -> None:
+    while True:
+        heard, _, _ = select.select([ears], [], [], 1.0)
+        if heard:
+            numbers = set(os.read(ears, 16)) & {signal.SIGTERM, signal.SIGINT}
+            if numbers:
+                time.sleep(GRACE)
+                os._exit(128 + numbers.pop())
+        elif run and (os.getppid() != parent or not _alive(int(run))):
+            log.error("error: the workflow that started this job is gone: stopping; `make resume` goes on")
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,95 @@
+"""A run of the workflow: the only one in its folder, seen by its jobs, and stopped for good by a signal.
+
+Used by the Snakefile and by `make resume`. Snakemake's own lock outlives a kill and does not say whose it is; this one
+is freed by the kernel.
+"""
+
+import fcntl
+import json
+import os
+import re
+import signal
+import sys
+from pathlib import Path
+
+from clearminds.errors import UserError
+from clearminds.guard import RUN
+from clearminds.identity import all_modules
+from clearminds.tables import write_json
+
+LOCK = Path(".snakemake/clearminds.run")
+CODE = Path(".snakemake/clearminds.code.json")  # digest per module when the run began
+
+# what only looks and may do so beside a run
+_LOOKING = re.compile(
+    r"-[a-z]*n[a-z]*|--(dry-?run|lint|unlock|report|dag|rulegraph|filegraph|d3dag|summary|detailed-summary|list.*"
+    r"|print-compilation|cleanup.*|generate-unit-tests)(=.*)?"
+)
+
+
+def only_looks(arguments: list[str]) -> bool:
+    """Whether a snakemake command runs no jobs."""
+    return any(_LOOKING.fullmatch(argument) for argument in arguments)
+
+
+def begin() -> None:
+    """Become the only run in this folder, and leave word for its jobs.
+
+    Raises:
+        UserError: another run is going on here.
+    """
+    os.environ[RUN] = str(os.getpid())
+    if (other := take_lock()) is not None:
+        raise UserError(
+            f"another run (process {other}) is going on in {Path.cwd()}; wait for it or stop it, or give this study a "
+            "folder of its own: --directory FOLDER"
+        )
+    write_json(CODE, all_modules())
+
+
+def take_lock() -> str | None:
+    """Take this folder's lock until the process ends; the holder's process id where it is taken."""
+    LOCK.parent.mkdir(exist_ok=True)
+    handle = os.open(LOCK, os.O_RDWR | os.O_CREAT, 0o666)  # never closed: the kernel frees it with the process
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        found = os.read(handle, 32).decode() or "unknown"
+        os.close(handle)
+        return found
+    os.ftruncate(handle, 0)
+    os.write(handle, str(os.getpid()).encode())
+    os.set_inheritable(handle, False)
+    return None
+
+
+def changed_modules(parts: dict[str, str]) -> list[str]:
+    """Which of a job's modules are not what they were when its run began; empty where that is not known."""
+    try:
+        before = json.loads(CODE.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return [name for name, digest in parts.items() if before.get(name) != digest]
+
+
+def stop_on_signals() -> None:
+    """Let SIGTERM and SIGINT end the run and its jobs within seconds: call when the run starts.
+
+    Snakemake answers SIGTERM by waiting for the jobs that run, which may take hours; and SIGINT reaches the jobs only
+    when it comes from a terminal.
+    """
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
+
+
+def _stop(number, frame) -> None:
+    import psutil
+
+    for child in psutil.Process().children(recursive=True):
+        try:
+            child.send_signal(signal.SIGTERM)
+        except psutil.NoSuchProcess:
+            continue
+    signal.signal(number, signal.SIG_IGN)  # one is enough: the second would interrupt the cleaning up
+    print("stopping: the jobs were told to end; `make resume` or the same command goes on", file=sys.stderr)
+    raise KeyboardInterrupt
