@@ -1,9 +1,13 @@
 # make setup | demo | demo-quick | test | test-all | lint | lock   (README.md says what each does)
+# make explain | resume | prune | store-stats | store-verify   [STUDY=studies/quick.yaml]
 PYTHON ?= python3.11
 BIN := .venv/bin
 SNAKEMAKE = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake
 
-.PHONY: setup setup-test demo demo-quick test test-all lint lock schema envs
+COMMAND = PYTHONPATH=workflow $(BIN)/python -m clearminds.commands
+GIVEN = $(if $(STUDY),--configfile $(STUDY))
+
+.PHONY: setup setup-test demo demo-quick explain resume prune store-stats store-verify test test-all lint lock schema envs
 
 setup: .venv/.lock
 
@@ -24,6 +28,24 @@ demo: setup
 
 demo-quick: setup
 	$(SNAKEMAKE) --cores all --configfile studies/quick.yaml
+
+# what would run, and why
+explain: setup
+	$(COMMAND).explain $(GIVEN)
+
+# goes on after a kill
+resume: setup
+	$(COMMAND).resume --cores all $(GIVEN)
+
+# results of what the study no longer names: lists them, and removes them with YES=1
+prune: setup
+	$(COMMAND).prune $(GIVEN) $(if $(YES),--yes)
+
+store-stats: setup
+	$(COMMAND).store_stats $(GIVEN)
+
+store-verify: setup
+	$(COMMAND).store_verify $(GIVEN)
 
 test: setup-test
 	$(BIN)/python -m pytest -n auto -m "not slow"

@@ -1,0 +1,469 @@
+"""Pruning a made-up tree of results: what is listed and removed is what the study does not name, and nothing else."""
+
+import copy
+import fcntl
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from clearminds.commands import prune
+from clearminds.job_log import label
+from clearminds.load_config import load_study
+from clearminds.specs import Specs
+
+ROOT = Path(__file__).parents[2]
+VARIANTS = {
+    "plain": {"responses": "reference"},
+    "stm-2.5": {"responses": "reference", "weights": {"rule": "perplexity", "tau": "2.5"}},
+    "random-2.5": {"responses": "reference", "weights": {"rule": "random", "like": "stm-2.5"}},
+}
+SEED0 = "evaluations/m/sums/plain/seed0"
+
+
+class Tree:
+    """A study `mine` with all results that it names, and much that is no result, in a folder of its own."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.results = folder / "results" / "mine"
+        demo = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+        [model] = demo["models"].values()
+        self.study = demo | {"study": "mine", "models": {"m": model}, "variants": copy.deepcopy(VARIANTS)}
+        self.study |= {"targets": ["sums"], "suites": {"all": ["sums"], "more": ["gcd"]}, "seeds": [0, 1]}
+        self.results.mkdir(parents=True)
+
+    @property
+    def configfile(self) -> Path:
+        return self.folder / "study.yaml"
+
+    def save(self) -> None:
+        self.configfile.write_text(yaml.safe_dump(self.study, sort_keys=False), encoding="utf-8")
+
+    def specs(self) -> Specs:
+        self.save()
+        return Specs(load_study([self.configfile]))
+
+    def fill(self) -> None:
+        """Make every result that the study names now, as jobs leave it."""
+        specs = self.specs()
+        for path in [*specs.masks(), *specs.evaluations(), *specs.scores()]:
+            self.write(path.removeprefix("results/mine/"))
+        for model, target, variant, seed in self.arms():
+            folder = f"adapters/{model}/{target}/{variant}/seed{seed}"
+            for name in ("adapter.json", "adapter_model.safetensors", "README.md", "run.json"):
+                self.write(f"{folder}/{name}")
+        for path in ("examples/sums/train", "responses/m/sums/train.reference", "verdicts/m/sums/train.reference"):
+            self.write(f"{path}.parquet")
+        for path in ("report.html", "tables/summary.parquet", "models/m/model.json"):
+            self.write(path)
+
+    def arms(self):
+        s = self.study
+        return [(m, t, v, n) for m in s["models"] for t in s["targets"] for v in s["variants"] for n in s["seeds"]]
+
+    def write(self, path: str, size: int = 1000) -> Path:
+        file = self.results / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(path.encode() + bytes(size - len(path)))
+        return file
+
+    def all(self) -> dict[str, bytes | str | None]:
+        """Everything below the working folder but the study's file: files' bytes, links' targets, None for folders."""
+        found: dict[str, bytes | str | None] = {}
+        for top, folders, files in os.walk(self.folder):
+            for name in [*folders, *files]:
+                path = Path(top, name)
+                key = str(path.relative_to(self.folder))
+                found[key] = path.read_bytes() if path.is_file() else None
+                if path.is_symlink():
+                    found[key] = str(path.readlink())
+        return {k: v for k, v in found.items() if k != "study.yaml" and not k.startswith(".snakemake")}
+
+    def stale(self) -> list[str]:
+        """What is listed, below the study's results; checks that looking changes nothing."""
+        specs, before = self.specs(), self.all()
+        found = [str(one.pieces[-1].relative_to(self.results)) for one in prune.stale(specs, self.folder)]
+        assert self.all() == before
+        return found
+
+    def prune(self) -> set[str]:
+        """Remove what is listed, and give the paths below the study's results that are gone; the rest is untouched."""
+        before = self.all()
+        prune.remove(prune.stale(self.specs(), self.folder), self.results)
+        after = self.all()
+        assert after.items() <= before.items()
+        assert self.stale() == []
+        return {path.removeprefix("results/mine/") for path in before.keys() - after.keys()}
+
+    def run(self, *options: str, configfile: bool = True) -> subprocess.CompletedProcess:
+        self.save()
+        chosen = ["--configfile", str(self.configfile)] if configfile else []
+        return subprocess.run(
+            [sys.executable, "-m", "clearminds.commands.prune", *chosen, "--directory", str(self.folder), *options],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT / "workflow")},
+        )
+
+
+@pytest.fixture
+def tree(tmp_path):
+    made = Tree(tmp_path)
+    made.fill()
+    return made
+
+
+def below(folders: list[str], gone: set[str]) -> bool:
+    """Whether all that is gone stands at or below these."""
+    return all(any(path == f or path.startswith(f"{f}/") for f in folders) for path in gone)
+
+
+# --- what is stale ----------------------------------------------------------------------------------------------------
+
+
+def test_a_study_that_names_everything_has_nothing_to_prune(tree):
+    assert tree.stale() == []
+    assert tree.prune() == set()
+
+
+def test_a_study_without_results_has_nothing_to_prune(tmp_path):
+    tree = Tree(tmp_path)
+    assert tree.stale() == []
+    tree.results.rmdir()
+    assert tree.stale() == []
+
+
+def test_a_renamed_variant_s_results_go_and_its_new_name_s_stay(tree):
+    tree.study["variants"]["ground-truth"] = tree.study["variants"].pop("plain")
+    tree.fill()
+    expected = [
+        *(f"adapters/m/sums/plain/seed{n}" for n in (0, 1)),
+        *(f"evaluations/m/sums/plain/seed{n}/{suite}.parquet" for n in (0, 1) for suite in ("all", "more")),
+        "masks/m/sums/plain.parquet",
+    ]
+    assert tree.stale() == expected
+    gone = tree.prune()
+    assert below(["adapters/m/sums/plain", "evaluations/m/sums/plain", "masks/m/sums/plain.parquet"], gone)
+    assert {*expected, "adapters/m/sums/plain", "evaluations/m/sums/plain"} <= gone
+    assert (tree.results / "masks/m/sums/ground-truth.parquet").is_file()
+
+
+def test_pruning_twice_changes_nothing_more(tree):
+    del tree.study["variants"]["plain"]
+    assert tree.prune()
+    assert tree.prune() == set()
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (
+            {"seeds": [0]},
+            [
+                *(f"adapters/m/sums/{v}/seed1" for v in ("plain", "random-2.5", "stm-2.5")),
+                *(
+                    f"evaluations/m/sums/{v}/seed1/{s}.parquet"
+                    for v in ("plain", "random-2.5", "stm-2.5")
+                    for s in ("all", "more")
+                ),
+                "masks/m/sums/random-2.5.draw1.parquet",
+            ],
+        ),
+        (
+            {"suites": {"all": ["sums"]}},
+            [
+                "evaluations/m/base/more.parquet",
+                *(
+                    f"evaluations/m/sums/{v}/seed{n}/more.parquet"
+                    for v in ("plain", "random-2.5", "stm-2.5")
+                    for n in (0, 1)
+                ),
+            ],
+        ),
+    ],
+    ids=["seed", "suite"],
+)
+def test_what_a_seed_and_a_suite_leave(tree, change, expected):
+    tree.study |= change
+    assert tree.stale() == expected
+    tree.prune()
+
+
+@pytest.mark.parametrize("key", ["models", "targets"])
+def test_a_model_or_target_taken_out_leaves_no_folder_of_the_three_kinds(tree, key):
+    if key == "models":
+        tree.study["models"] = {"other": tree.study["models"]["m"]}
+        folders = ["masks", "adapters", "evaluations"]
+    else:
+        tree.study["tasks"]["lcm"]["splits"]["train"] = 8
+        tree.study["targets"] = ["lcm"]
+        folders = ["masks", "adapters", "evaluations/m/sums"]
+    gone = tree.prune()
+    assert below(folders, gone)
+    assert set(folders) <= gone
+    assert (tree.results / "scores/m/m/sums/train.reference.parquet").is_file()
+    assert (tree.results / "evaluations/m/base").is_dir() == (key == "targets")
+
+
+def test_a_rule_that_draws_no_more_leaves_its_draws(tree):
+    tree.study["variants"]["random-2.5"] = {"responses": "reference"}
+    draws = ["masks/m/sums/random-2.5.draw0.parquet", "masks/m/sums/random-2.5.draw1.parquet"]
+    assert tree.stale() == draws
+    assert tree.prune() == set(draws)
+
+
+def test_a_rule_that_draws_now_leaves_its_former_masks(tree):
+    tree.study["variants"]["plain"]["weights"] = {"rule": "random", "like": "stm-2.5"}
+    assert tree.prune() == {"masks/m/sums/plain.parquet"}
+
+
+def test_what_is_no_result_stays(tree):
+    del tree.study["variants"]["plain"]
+    kept = ["masks/notes.txt", "masks/m/sums/old/x.parquet", "masks/m/x.parquet", "adapters/m/sums/plain/seed0.zip"]
+    kept += ["adapters/m/sums/plain/best/adapter.json", f"{SEED0}/notes.md", f"{SEED0}/odd.parquet/file"]
+    kept += ["evaluations/m/other/x.parquet", ".hidden/m/sums/x.parquet", "masks/.hidden/sums/x.parquet"]
+    kept += ["scores/m/m/old/train.old.parquet", "responses/old/x/y.parquet", "plots/m/sums/x.parquet"]
+    files = [tree.write(path) for path in kept]
+    tree.prune()
+    assert all(file.is_file() for file in files)
+
+
+# --- pieces of a result -----------------------------------------------------------------------------------------------
+
+
+def test_hidden_neighbours_go_with_their_result_and_only_then(tree):
+    tree.study["variants"]["a.parquet.b"] = tree.study["variants"]["seedy"] = {"responses": "reference"}
+    tree.fill()
+    del tree.study["variants"]["plain"]
+    masks, adapters = "masks/m/sums", "adapters/m/sums"
+    tree.write(f"{masks}/a.parquet")
+    go = [f"{masks}/.plain.parquet.writer", f"{masks}/.plain.parquet.99.tmp", f"{masks}/.a.parquet.writer"]
+    go += [f"{SEED0}/.all.parquet.kept/0.all.parquet", f"{adapters}/plain/.seed0.kept"]
+    go += [f"{adapters}/plain/.seed0.checkpoints/checkpoint-4/whole.json", f"{adapters}/plain/.seed0.tmp/x"]
+    stay = [f"{masks}/.stm-2.5.parquet.writer", f"{masks}/.a.parquet.b.parquet.writer", f"{masks}/.plain.writer"]
+    stay += [f"{masks}/.gone.parquet.kept", f"{masks}/.random-2.5.draw0.parquet.writer", f"{masks}/.nfs0001"]
+    stay += [f"{adapters}/stm-2.5/.seed0.checkpoints/x", f"{adapters}/plain/.seed10.kept"]
+    files = {path: tree.write(path) for path in [*go, *stay]}
+    tree.prune()
+    assert [path for path, file in files.items() if not file.exists()] == go
+
+
+def test_the_checkpoints_of_a_training_that_never_ended_are_its_adapter(tree):
+    tree.write("adapters/m/sums/old/.seed0.checkpoints/checkpoint-4/whole.json", size=5000)
+    tree.write("adapters/m/sums/plain/.seed0.checkpoints/checkpoint-4/whole.json")
+    [found] = prune.stale(tree.specs(), tree.folder)
+    assert found.size == 5000
+    assert tree.stale() == ["adapters/m/sums/old/.seed0.checkpoints"]
+    assert below(["adapters/m/sums/old"], tree.prune())
+
+
+def test_the_memory_of_the_jobs_goes_too_and_is_counted_once(tree):
+    del tree.study["variants"]["plain"]
+    for name in ("plain", "stm-2.5"):
+        mask = tree.results / f"masks/m/sums/{name}.parquet"
+        tree.write(f".jobs/build_masks/m/sums/{name}/record.json", size=100)
+        kept = tree.results / f".jobs/build_masks/m/sums/{name}/kept"
+        kept.mkdir()
+        os.link(mask, kept / "0.x")
+    tree.write(".jobs/train_adapter/m/sums/plain/seed1/record.json")
+    tree.write(".jobs/score_token_perplexity/m/m/sums/plain/record.json")
+    sizes = {str(one.pieces[-1].relative_to(tree.results)): one.size for one in prune.stale(tree.specs(), tree.folder)}
+    assert sizes["masks/m/sums/plain.parquet"] == 1100
+    assert sizes["adapters/m/sums/plain/seed0"] == 4000
+    assert sizes["adapters/m/sums/plain/seed1"] == 5000
+    gone = {path for path in tree.prune() if path.startswith(".jobs")}
+    assert below([".jobs/build_masks/m/sums/plain", ".jobs/train_adapter"], gone)
+    assert ".jobs/train_adapter" in gone
+
+
+@pytest.mark.parametrize("rule", ["build_masks", "train_adapter", "evaluate_base", "evaluate_adapter"])
+def test_a_job_s_memory_is_where_its_rule_puts_it(tmp_path, rule):
+    text = (ROOT / "workflow" / "rules" / f"{rule}.smk").read_text(encoding="utf-8")
+    [output] = re.findall(r'output:\s+f"\{RESULTS\}/(.*?)"', text)
+    [logged] = re.findall(r'log:\s+f"\{LOGS\}/(.*?)"', text)
+    wildcards = {"{{draw}}": ".draw1", "{{seed}}": "1", "{{variant}}": "stm-2.5"}
+    for wildcard in ("model", "target", "suite"):
+        wildcards[f"{{{{{wildcard}}}}}"] = f"{wildcard}-1.5"
+    for wildcard, value in wildcards.items():
+        output, logged = output.replace(wildcard, value), logged.replace(wildcard, value)
+    memory = tmp_path / ".jobs" / rule / label(Path("logs/mine", logged), rule)
+    memory.mkdir(parents=True)
+    assert prune._memory(tmp_path / output.removesuffix("/adapter.json"), tmp_path) == memory
+
+
+# --- links ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_link_is_removed_and_what_it_points_to_stays(tree):
+    elsewhere = tree.folder / "elsewhere"
+    (elsewhere / "sums/old/seed0").mkdir(parents=True)
+    (elsewhere / "sums/old/seed0/adapter.json").write_text("mine")
+    (elsewhere / "x.parquet").write_text("mine")
+    links = {
+        "masks/m/sums/old.parquet": elsewhere / "x.parquet",
+        "masks/m/sums/lost.parquet": elsewhere / "not-there",
+        "adapters/m/sums/older/seed0": elsewhere / "sums/old/seed0",
+        "adapters/m/sums/oldest": elsewhere / "sums/old",
+        "adapters/other": elsewhere,
+        "evaluations/other": elsewhere,
+    }
+    for place, target in links.items():
+        (tree.results / place).parent.mkdir(parents=True, exist_ok=True)
+        (tree.results / place).symlink_to(target)
+    assert tree.stale() == sorted(links)
+    assert tree.prune() == {*links, "adapters/m/sums/older"}
+
+
+def test_links_inside_an_adapter_are_not_followed(tree):
+    kept = tree.folder / "kept"
+    kept.mkdir()
+    (kept / "file").write_text("mine")
+    folder = tree.results / "adapters/m/sums/old/seed0"
+    folder.mkdir(parents=True)
+    (folder / "adapter.json").symlink_to(kept / "file")
+    (folder / "folder").symlink_to(kept)
+    tree.prune()
+    assert (kept / "file").read_text() == "mine"
+
+
+def test_folders_that_are_links_are_not_walked_into(tree):
+    elsewhere = tree.folder / "elsewhere"
+    elsewhere.mkdir()
+    for kind, place in (("masks", ""), ("adapters", "m"), ("evaluations", "m/sums"), (".jobs", "")):
+        folder = tree.results / kind / place
+        if kind == ".jobs":
+            tree.write(".jobs/build_masks/m/sums/old/record.json")
+        folder.rename(elsewhere / kind)
+        folder.symlink_to(elsewhere / kind)
+    for path in ("masks/m/sums/old.parquet", "adapters/sums/old/seed0/adapter.json", "evaluations/old/seed0/x.parquet"):
+        (elsewhere / path).parent.mkdir(parents=True, exist_ok=True)
+        (elsewhere / path).write_text("mine")
+    tree.write("evaluations/m/base/old.parquet")
+    assert "results/mine/masks is a link and not looked into\n" in tree.run().stdout
+    assert tree.prune() == {"evaluations/m/base/old.parquet"}
+
+
+def test_a_study_s_folder_on_another_disk_is_pruned_there(tree, tmp_path):
+    disk = tmp_path / "disk"
+    tree.results.rename(disk)
+    tree.results.symlink_to(disk)
+    (disk / "masks/m/sums/old.parquet").write_text("old")
+    before = tree.all()
+    prune.remove(prune.stale(tree.specs(), tree.folder), tree.results)
+    assert before.keys() - tree.all().keys() == {"disk/masks/m/sums/old.parquet"}
+    tree.study["models"] = {"other": tree.study["models"]["m"]}
+    prune.remove(prune.stale(tree.specs(), tree.folder), tree.results)
+    assert tree.results.is_symlink()
+    assert disk.is_dir()
+    assert not (disk / "masks").exists()
+
+
+# --- the command ------------------------------------------------------------------------------------------------------
+
+
+def test_the_command_lists_and_removes_nothing_without_yes(tree):
+    del tree.study["variants"]["plain"]
+    before = tree.all()
+    done = tree.run()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert tree.all() == before
+    assert done.stdout.splitlines() == [
+        "   4.0 kB  results/mine/adapters/m/sums/plain/seed0",
+        "   4.0 kB  results/mine/adapters/m/sums/plain/seed1",
+        "   1.0 kB  results/mine/evaluations/m/sums/plain/seed0/all.parquet",
+        "   1.0 kB  results/mine/evaluations/m/sums/plain/seed0/more.parquet",
+        "   1.0 kB  results/mine/evaluations/m/sums/plain/seed1/all.parquet",
+        "   1.0 kB  results/mine/evaluations/m/sums/plain/seed1/more.parquet",
+        "   1.0 kB  results/mine/masks/m/sums/plain.parquet",
+        "total: 7 results, 13.0 kB",
+        "nothing removed: run the same command with --yes to remove these",
+    ]
+
+
+def test_the_command_removes_with_yes_and_then_finds_nothing(tree):
+    del tree.study["variants"]["plain"]
+    done = tree.run("--yes")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1] == "removed: 7 results, 13.0 kB"
+    assert len(done.stdout.splitlines()) == 8
+    before = tree.all()
+    done = tree.run("--yes")
+    said = "nothing to prune: all masks, adapters and evaluations below results/mine/ are named by the study\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, said, "")
+    assert tree.all() == before
+
+
+def test_without_a_configfile_the_study_is_the_one_beside_the_snakefile(tree):
+    tree.results.rename(tree.results.with_name("demo"))
+    done = tree.run(configfile=False)
+    assert done.stdout.splitlines()[-1] == "nothing removed: run `make prune YES=1` to remove these"
+    assert "  results/demo/evaluations/m/base/all.parquet" in done.stdout
+
+
+def one_error(done: subprocess.CompletedProcess) -> str:
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
+    return done.stderr.strip().removeprefix("error: ")
+
+
+def test_mistakes_are_one_line(tree):
+    done = tree.run("--directory", str(tree.folder / "not-there"))
+    assert one_error(done) == (
+        f"--directory: {tree.folder}/not-there is no folder; give the one where the workflow was run"
+    )
+    done = tree.run("--configfile", str(tree.folder / "not-there.yaml"))
+    assert one_error(done).startswith(f"{tree.folder}/not-there.yaml: cannot be read (No such file or directory)")
+    tree.study["variants"] = {}
+    assert "variants: at least one entry is needed" in one_error(tree.run())
+
+
+def test_nothing_is_removed_while_a_run_goes_on(tree):
+    del tree.study["variants"]["plain"]
+    lock = tree.folder / ".snakemake" / "clearminds.run"
+    lock.parent.mkdir()
+    before = tree.all()
+    with open(lock, "w") as handle:
+        handle.write("4321")
+        handle.flush()
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        assert one_error(tree.run("--yes")) == (
+            f"a run (process 4321) is going on in {tree.folder}; wait for it or stop it, then prune again"
+        )
+        assert tree.run().returncode == 0
+    assert tree.all() == before
+
+
+def test_names_never_bring_control_characters_to_the_terminal(tree):
+    tree.write("masks/m/sums/\x1b[2J\nold.parquet")
+    assert "results/mine/masks/m/sums/\\x1b[2J\\nold.parquet" in tree.run().stdout
+    assert tree.prune() == {"masks/m/sums/\x1b[2J\nold.parquet"}
+
+
+def test_what_cannot_be_removed_is_one_line(tree, monkeypatch):
+    del tree.study["variants"]["plain"]
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", "a part")
+
+    monkeypatch.setattr(prune.shutil, "rmtree", refuse)
+    with pytest.raises(prune.UserError) as caught:
+        prune.remove(prune.stale(tree.specs(), tree.folder), tree.results)
+    assert str(caught.value) == (
+        f"{tree.results}/adapters/m/sums/plain/seed0: cannot be removed (Permission denied); mend its permissions, "
+        "then prune again"
+    )
+    assert not (tree.results / "adapters/m/sums/plain/seed0/adapter.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (99_400, "99.4 kB"), (99_960, "100 kB"), (999_600, "1.0 MB")],
+)
+def test_sizes_are_readable(size, text):
+    assert prune._readable(size) == text
