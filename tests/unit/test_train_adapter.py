@@ -18,6 +18,7 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM
 
 from clearminds import contracts
+from clearminds.checkpoints import Checkpoints
 from clearminds.errors import UserError
 from clearminds.identity import file_sha256
 from clearminds.save_adapter import save
@@ -76,7 +77,11 @@ def fresh(base, training, seed=0, name="owner/name"):
 def run(base, tmp_path, table, *, seed=0, batch_tokens=4096, **changed):
     training = TRAINING | changed
     model = fresh(base, training, seed)
-    return train(model, table, training, seed, {"batch_tokens": batch_tokens}, tmp_path / "scratch")[0]
+    return train(model, table, training, seed, {"batch_tokens": batch_tokens}, checkpoints(tmp_path))[0]
+
+
+def checkpoints(tmp_path):
+    return Checkpoints(tmp_path / "trained" / "adapter.json", {})
 
 
 def adapter_of(trainer):
@@ -215,7 +220,7 @@ def test_batch_examples_must_be_a_multiple_of_the_processes(base, tmp_path, monk
 @pytest.mark.parametrize(("name", "on_hub"), [("owner/name", True), ("/models/mine", False), ("pypi:m==1", False)])
 def test_the_folder_says_what_was_trained(base, tmp_path, name, on_hub):
     model = fresh(base, TRAINING, name=name)
-    trainer, progress = train(model, masks(), TRAINING, 0, {"batch_tokens": 60}, tmp_path / "scratch")
+    trainer, progress, resumed = train(model, masks(), TRAINING, 0, {"batch_tokens": 60}, checkpoints(tmp_path))
     folder = tmp_path / "m" / "sums" / "stm-2.5" / "seed0"
     folder.mkdir(parents=True)
     (folder / "stale.txt").write_text("of an earlier run")
@@ -239,7 +244,7 @@ def test_the_folder_says_what_was_trained(base, tmp_path, name, on_hub):
     assert f"`{name}`" in card.text and "stm-2.5" in card.text
     stored = load_file(folder / "adapter_model.safetensors")
     assert len(stored) == len(adapter_of(trainer))
-    assert (progress.items, progress.tokens) == (6, trainer.tokens_seen)
+    assert (progress.items, progress.tokens, resumed) == (6, trainer.tokens_seen, 0)
 
 
 SCRIPT = """
@@ -247,15 +252,17 @@ import json, sys
 from pathlib import Path
 import pyarrow.parquet as pq, torch
 from transformers import AutoModelForCausalLM
+from clearminds.checkpoints import Checkpoints
 from clearminds.train_adapter import add_adapter, history, seeded, train
 from clearminds.save_adapter import save
 base, masks, training, provenance, out = sys.argv[1:]
 training = json.loads(training)
 seeded(0)
 model = add_adapter(AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32), training, "owner/name")
-trainer, _ = train(model, pq.read_table(masks), training, 0, {"batch_tokens": 40}, Path(out, "scratch"))
+adapter = Path(out, "adapter", "adapter.json")
+trainer, *_ = train(model, pq.read_table(masks), training, 0, {"batch_tokens": 40}, Checkpoints(adapter, {}))
 assert trainer.args.world_size == 2, trainer.args.world_size
-save(trainer, Path(out, "adapter", "adapter.json"), json.loads(provenance), {"versions": {}})
+save(trainer, adapter, json.loads(provenance), {"versions": {}})
 """
 
 

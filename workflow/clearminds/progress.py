@@ -17,11 +17,12 @@ class Progress:
         total: how many items there are.
         what: the plural noun of an item, such as "sequences".
         every: least seconds between two lines.
+        done: how many of them an earlier run did; the rate and the time left are this run's.
     """
 
-    def __init__(self, total: int, what: str, every: float = 10.0):
-        self.total, self.what, self.every = total, what, every
-        self.items = self.tokens = 0
+    def __init__(self, total: int, what: str, every: float = 10.0, done: int = 0):
+        self.total, self.what, self.every, self.done = total, what, every, done
+        self.items, self.tokens = done, 0
         self.start = self.last = time.monotonic()
 
     def add(self, items: int, tokens: int = 0) -> None:
@@ -45,6 +46,6 @@ class Progress:
 
     def line(self) -> str:
         """One line: done of total, rate, time left."""
-        left = self.seconds / max(self.items, 1) * (self.total - self.items)
+        left = self.seconds / max(self.items - self.done, 1) * (self.total - self.items)
         rate = f", {self.tokens_per_second:,.0f} tokens/s" if self.tokens else ""
         return f"{self.items:,} of {self.total:,} {self.what}{rate}, {timedelta(seconds=round(left))} left"

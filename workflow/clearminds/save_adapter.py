@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from huggingface_hub import ModelCard, ModelCardData
 from transformers import Trainer
 
+from clearminds.checkpoints import disk_errors
 from clearminds.identity import file_sha256
 from clearminds.tables import atomic_path, write_json
 from clearminds.train_adapter import history
@@ -30,7 +31,7 @@ A {adapter} adapter of `{base}`, trained by clearminds on the loss weights that 
 
 
 def save(trainer: Trainer, adapter_json: Path, provenance: dict, run: dict) -> None:
-    """Write the adapter's folder; `adapter.json` comes last, so that its presence says the folder is whole.
+    """Write the adapter's folder under another name and rename it: `adapter.json` in its place says that it is whole.
 
     Of several processes the first one writes.
 
@@ -45,7 +46,8 @@ def save(trainer: Trainer, adapter_json: Path, provenance: dict, run: dict) -> N
     folder, fresh = adapter_json.parent, adapter_json.parent.with_name(f".{adapter_json.parent.name}.tmp")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
-    trainer.accelerator.unwrap_model(trainer.model).save_pretrained(fresh)
+    with disk_errors(fresh):
+        trainer.accelerator.unwrap_model(trainer.model).save_pretrained(fresh)
     (fresh / "README.md").write_text(_card(provenance, run, "/".join(folder.parts[-3:])), encoding="utf-8")
     with atomic_path(fresh / "history.parquet") as temporary:
         pq.write_table(pa.Table.from_pylist(history(trainer)), temporary)
@@ -53,9 +55,12 @@ def save(trainer: Trainer, adapter_json: Path, provenance: dict, run: dict) -> N
         file.chmod(0o644)
     files = {name: file_sha256(fresh / name) for name in ("adapter_config.json", "adapter_model.safetensors")}
     write_json(fresh / "run.json", run)
+    kind = provenance["spec"]["training"]["adapter"]
+    write_json(fresh / adapter_json.name, {"kind": kind, "files": files, **provenance})
+    # what says that the old folder is whole goes first; killed from here to the rename, the checkpoints are still there
+    adapter_json.unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
     fresh.rename(folder)
-    write_json(adapter_json, {"kind": provenance["spec"]["training"]["adapter"], "files": files, **provenance})
 
 
 def _card(provenance: dict, run: dict, title: str) -> str:

@@ -2,24 +2,31 @@
 
 An optimiser step takes `batch_examples` examples; the token budget only splits a step into forward passes. The loss is
 the weighted mean over the whole step: every forward pass and every process divides by the step's total weight.
+
+A training that was killed goes on from its last whole checkpoint to the same adapter, bit by bit on one machine.
 """
 
 import logging
 import os
+import time
 from contextlib import nullcontext
-from pathlib import Path
 
 import torch
+from accelerate import PartialState
+from accelerate.utils import broadcast
 from peft import LoraConfig, get_peft_model
 from torch.utils.data import Dataset
 from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 
 from clearminds.batches import plan
+from clearminds.checkpoints import Checkpoints, disk_errors
 from clearminds.errors import UserError
 from clearminds.progress import Progress
 from clearminds.weighted_loss import WeightedBatch, weighted_token_loss
 
 log = logging.getLogger("clearminds")
+
+CHECKPOINT_SECONDS = 300
 
 
 class Examples(Dataset):
@@ -70,10 +77,12 @@ class WeightedTrainer(Trainer):
 
     def _without_repeats(self, rows: list[dict]) -> list[dict]:
         """Take the weight from examples that are repeated to give every process its rows of an epoch's last step."""
-        state = self.accelerator.gradient_state
-        if not state.end_of_dataloader or state.remainder <= 0:
+        share = self.args.per_device_train_batch_size
+        # counted here: accelerate forgets its own `remainder` when a resumed epoch skips the steps that were taken
+        left = len(self.train_dataset) % (share * self.accelerator.num_processes)
+        if not self.accelerator.gradient_state.end_of_dataloader or not left:
             return rows
-        own = state.remainder - self.accelerator.process_index * self.args.per_device_train_batch_size
+        own = left - self.accelerator.process_index * share
         return [row if n < own else {**row, "weights": [0.0] * len(row["weights"])} for n, row in enumerate(rows)]
 
 
@@ -85,13 +94,37 @@ class _Report(TrainerCallback):
         self.progress: Progress | None = None
 
     def on_train_begin(self, args, state, control, **_):
-        self.progress = Progress(state.max_steps, "steps")
+        self.progress = Progress(state.max_steps, "steps", done=state.global_step)
+        if state.global_step and state.is_world_process_zero:
+            log.info("resumed at step %d of %d", state.global_step, state.max_steps)
         self.counted = 0
 
     def on_step_end(self, args, state, control, **_):
         tokens, self.counted = self.trainer.tokens_seen - self.counted, self.trainer.tokens_seen
         if state.is_world_process_zero:
             self.progress.add(1, tokens)
+
+
+class _Checkpointing(TrainerCallback):
+    """A checkpoint every so many seconds, marked when it is whole."""
+
+    def __init__(self, checkpoints: Checkpoints, seconds: float):
+        self.checkpoints, self.seconds = checkpoints, seconds
+
+    def on_train_begin(self, args, state, control, **_):
+        self.last = time.monotonic()
+
+    def on_step_end(self, args, state, control, **_):
+        # after the last step the adapter itself is saved
+        due = time.monotonic() - self.last >= self.seconds and state.global_step < state.max_steps
+        # clocks differ, and every process takes part in a save: the first one's clock decides for all
+        control.should_save = bool(broadcast(torch.tensor(int(due), device=args.device)))
+
+    def on_save(self, args, state, control, **_):
+        PartialState().wait_for_everyone()  # each process writes the state of its own random generators
+        if state.is_world_process_zero:
+            self.checkpoints.mark(state.global_step)
+        self.last = time.monotonic()
 
 
 def add_adapter(model: torch.nn.Module, training: dict, base: str) -> torch.nn.Module:
@@ -116,23 +149,25 @@ def add_adapter(model: torch.nn.Module, training: dict, base: str) -> torch.nn.M
 
 
 def train(
-    model: torch.nn.Module, masks, training: dict, seed: int, runtime: dict, scratch: Path
-) -> tuple[Trainer, Progress]:
-    """Train the adapter in place.
+    model: torch.nn.Module, masks, training: dict, seed: int, runtime: dict, checkpoints: Checkpoints
+) -> tuple[Trainer, Progress, int]:
+    """Train the adapter in place, from the last whole checkpoint where there is one.
 
     Args:
         model: with its adapter on, from `add_adapter`.
         masks: table of the contract MASKS.
         training: learning_rate, scheduler, warmup_steps, weight_decay, max_grad_norm, epochs, batch_examples, dtype.
         seed: of the order of examples and of dropout; the adapter's first weights are drawn before.
-        runtime: batch_tokens, gradient_checkpointing, report_to.
-        scratch: a folder for the Trainer's own files.
+        runtime: batch_tokens, checkpoint_seconds (0: after every step), gradient_checkpointing, report_to.
+        checkpoints: of this training; they stay when it ends, until the caller has the adapter on disk.
 
     Returns:
-        the Trainer after training (its state has the history), and the progress with its rate.
+        the Trainer after training (its state has the history of every step), the progress with this run's rate, and
+        the step that this run went on from (0: the beginning).
 
     Raises:
         UserError: batch_examples cannot be divided by the processes, or the loss is not a number.
+        OSError: a checkpoint could not be written; the earlier ones stay.
     """
     # torchrun says how many there are; torch.distributed is only initialised by the Trainer's arguments
     processes = int(os.environ.get("WORLD_SIZE", 1))
@@ -141,7 +176,7 @@ def train(
             f"training: batch_examples: {training['batch_examples']} must be a multiple of the {processes} processes"
         )
     arguments = TrainingArguments(
-        output_dir=str(scratch),
+        output_dir=str(checkpoints.folder),
         per_device_train_batch_size=training["batch_examples"] // processes,
         gradient_accumulation_steps=1,
         num_train_epochs=training["epochs"],
@@ -157,7 +192,7 @@ def train(
         use_cpu=not torch.cuda.is_available(),
         logging_steps=1,
         logging_nan_inf_filter=False,
-        save_strategy="no",
+        save_strategy="no",  # _Checkpointing says when
         report_to=runtime.get("report_to") or "none",
         disable_tqdm=True,
         remove_unused_columns=False,
@@ -168,19 +203,30 @@ def train(
     )
     # one process, one device: the Trainer would spread a process over every GPU it sees, and multiply the batch
     arguments._n_gpu = min(arguments.n_gpu, 1)
-    report = _Report()
+    with arguments.main_process_first(local=False):
+        checkpoint = checkpoints.open()
+    report, saving = _Report(), _Checkpointing(checkpoints, runtime.get("checkpoint_seconds", CHECKPOINT_SECONDS))
     trainer = WeightedTrainer(
-        model, arguments, train_dataset=Examples(masks), callbacks=[report], batch_tokens=runtime["batch_tokens"]
+        model,
+        arguments,
+        train_dataset=Examples(masks),
+        callbacks=[report, saving],
+        batch_tokens=runtime["batch_tokens"],
     )
     trainer.pop_callback(next(c for c in trainer.callback_handler.callbacks if type(c).__name__ == "PrinterCallback"))
     report.trainer = trainer
-    trainer.train()
+    try:
+        with disk_errors(checkpoints.folder):
+            trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
+    except OSError:
+        checkpoints.discard_unmarked()  # gives back the space of the one that did not fit
+        raise
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     if not all(torch.isfinite(torch.tensor(losses))):
         raise UserError(
             "training: the loss is not a number any more; lower training: learning_rate, or set dtype: float32"
         )
-    return trainer, report.progress
+    return trainer, report.progress, report.progress.done
 
 
 def history(trainer: Trainer) -> list[dict]:
