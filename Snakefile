@@ -15,7 +15,7 @@ if not workflow.overwrite_configfiles:
 
 sys.path.insert(0, str(Path(workflow.basedir, "workflow")))
 
-from clearminds import one_run
+from clearminds import one_run, partial_report
 from clearminds.adopt import adopt
 from clearminds.closing import closing
 from clearminds.errors import UserError
@@ -86,4 +86,9 @@ onstart:
 
 
 onsuccess:
+    partial_report.remove(SPECS)
     print(closing(RESULTS))
+
+
+onerror:
+    print(partial_report.write(SPECS))

@@ -23,22 +23,31 @@ class Workflow:
     def __init__(self, folder: Path, config: dict):
         self.folder, self.config = folder, config
 
+    def command(self, *arguments: str) -> list[str]:
+        """The snakemake command of the study, whose config it writes."""
+        return [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), *self._given(), *arguments]
+
     def run(self, *arguments: str) -> subprocess.CompletedProcess:
         """Run snakemake with these arguments; output and errors come back together as text."""
+        return _run(self.command(*arguments))
+
+    def resume(self) -> subprocess.CompletedProcess:
+        """Do what `make resume` does."""
+        return _run([sys.executable, "-m", "clearminds.commands.resume", *self._given()])
+
+    def _given(self) -> list[str]:
         self.folder.mkdir(exist_ok=True)
         study = self.folder / "study.yaml"
         study.write_text(yaml.safe_dump(self.config, sort_keys=False), encoding="utf-8")
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]
-        command += ["--workflow-profile", str(ROOT / "profiles" / "default"), "--configfile", str(study)]
-        environment = {**os.environ, "COLUMNS": "200"}
-        return subprocess.run(
-            [*command, "--directory", str(self.folder), *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env=environment,
-            check=False,
-        )
+        profile = ["--workflow-profile", str(ROOT / "profiles" / "default"), "--cores", "2"]
+        return [*profile, "--configfile", str(study), "--directory", str(self.folder)]
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess:
+    environment = {**os.environ, "COLUMNS": "200", "PYTHONPATH": str(ROOT / "workflow")}
+    return subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, check=False
+    )
 
 
 def tiny_study(model: Path) -> dict:

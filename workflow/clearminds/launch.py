@@ -102,10 +102,12 @@ def launch(
             log.info("taken back: settings, code and inputs are what they were")
             return
         main(job, **arguments)
-    except BaseException as error:  # every way to fail ends in one line; the traceback goes into the log file only
+    except BaseException as error:  # every way to fail ends in one line; the traceback of what nobody foresaw is logged
         guard.hear_no_more()
-        logging.getLogger().debug("%s", traceback.format_exc())
-        log.error("error: %s", one_line(error, job.log, job.runtime))
+        said = one_line(error, job.log, job.runtime)
+        if said.startswith("unexpected"):
+            logging.getLogger().debug("%s", traceback.format_exc())
+        log.error("error: %s", said)
         sys.exit(143 if isinstance(error, guard.Stopped) else 130 if isinstance(error, KeyboardInterrupt) else 1)
     job.cost["seconds"] = round(time.monotonic() - start, 2)
     job.cost["peak_memory_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

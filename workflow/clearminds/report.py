@@ -69,6 +69,7 @@ class ReportData:
             `tokens`, `tokens_per_second`.
         versions: library -> version.
         config: the whole config as it was read.
+        missing: evaluations that could not be made, each with `path` and `why`.
     """
 
     study: str
@@ -85,6 +86,7 @@ class ReportData:
     runs: Sequence[Mapping]
     versions: Mapping[str, str]
     config: Mapping
+    missing: Sequence = ()
 
 
 def render(data: ReportData) -> str:

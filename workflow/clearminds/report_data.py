@@ -1,6 +1,7 @@
 """Collecting what the report shows from the files of a study."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -11,7 +12,7 @@ from clearminds.summarise import counts_table
 from clearminds.tables import library_versions, read_provenance
 
 
-def gather(spec: dict, summary: pl.DataFrame, logs: Path, ti_bwt: Path) -> ReportData:
+def gather(spec: dict, summary: pl.DataFrame, logs: Path, ti_bwt: Path, missing: Sequence = ()) -> ReportData:
     """Read everything that the report shows.
 
     Args:
@@ -20,6 +21,7 @@ def gather(spec: dict, summary: pl.DataFrame, logs: Path, ti_bwt: Path) -> Repor
         summary: the result table.
         logs: the study's log folder, whose run records say what each job cost.
         ti_bwt: the figure of TI against BWT, as SVG.
+        missing: evaluations that could not be made, each with `path` and `why`.
     """
     study = spec["study"]
     return ReportData(
@@ -37,6 +39,7 @@ def gather(spec: dict, summary: pl.DataFrame, logs: Path, ti_bwt: Path) -> Repor
         runs=[json.loads(path.read_text(encoding="utf-8")) for path in sorted(logs.rglob("*.run.json"))],
         versions=library_versions(),
         config=study,
+        missing=missing,
     )
 
 

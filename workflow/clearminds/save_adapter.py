@@ -48,6 +48,7 @@ def save(trainer: Trainer, adapter_json: Path, provenance: dict, run: dict) -> N
     fresh.mkdir(parents=True)
     with disk_errors(fresh):
         trainer.accelerator.unwrap_model(trainer.model).save_pretrained(fresh)
+    _in_order(fresh / "adapter_config.json")
     (fresh / "README.md").write_text(_card(provenance, run, "/".join(folder.parts[-3:])), encoding="utf-8")
     with atomic_path(fresh / "history.parquet") as temporary:
         pq.write_table(pa.Table.from_pylist(history(trainer)), temporary)
@@ -61,6 +62,13 @@ def save(trainer: Trainer, adapter_json: Path, provenance: dict, run: dict) -> N
     adapter_json.unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
     fresh.rename(folder)
+
+
+def _in_order(config: Path) -> None:
+    """Sort the lists of PEFT's config, which were sets: their order, and so the file, would differ in every process."""
+    found = json.loads(config.read_text(encoding="utf-8"))
+    lists = {key: sorted(value) for key, value in found.items() if isinstance(value, list)}
+    write_json(config, {**found, **lists})
 
 
 def _card(provenance: dict, run: dict, title: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from clearminds import stages
 from clearminds.config import RandomRule, Study
 from clearminds.identity import canonical
+from clearminds.study_files import evaluation_rows, mask_rows, score_rows
 
 RUN_A_MODEL = ("generate_responses", "score_token_perplexity", "train_adapter", "evaluate_base", "evaluate_adapter")
 LAUNCHERS = Path(__file__).parents[1] / "scripts"
@@ -133,8 +134,24 @@ class Specs:
     evaluate_adapter = evaluate_base
 
     def summarise(self, wc) -> dict:
-        """Every evaluation with what it is of, and each task's kind."""
-        return {"evaluations": self._evaluation_rows(), "tasks": self._summarised_tasks()}
+        """The names that imply every evaluation, and each task's kind."""
+        names = {key: value for key, value in self.names.items() if key != "sources"}
+        return {"names": names, "tasks": self._summarised_tasks()}
+
+    @property
+    def names(self) -> dict:
+        """What `study_files` needs to know of the study."""
+        study = self.study
+        used = dict.fromkeys([*study.match.sources, *(v.responses for v in study.variants.values())])
+        return {
+            "results": self.results,
+            "models": list(study.models),
+            "targets": study.targets,
+            "suites": list(study.suites),
+            "seeds": study.seeds,
+            "variants": {name: isinstance(v.weights, RandomRule) for name, v in study.variants.items()},
+            "sources": list(used),
+        }
 
     def _summarised_tasks(self) -> dict[str, dict]:
         found = {}
@@ -149,10 +166,8 @@ class Specs:
         """The study as it stands, which the report shows."""
         return {
             "study": self.study.model_dump(exclude={"runtime"}, exclude_none=True),
-            "evaluations": self._evaluation_rows(),
+            "names": self.names,
             "tasks": self._summarised_tasks(),
-            "masks": self._masks(),
-            "scores": self._scores(),
         }
 
     # --- the files that the study implies ---------------------------------------------------------------------------
@@ -208,62 +223,17 @@ class Specs:
             f"{self.results}/responses/{wc.model}/{n}/{split}.{self.study.tasks[n].answers}.parquet" for n in drifts
         ]
 
-    def _evaluation_rows(self) -> list[dict]:
-        rows = []
-        for model in self.study.models:
-            for suite in self.study.suites:
-                path = f"{self.results}/evaluations/{model}/base/{suite}.parquet"
-                rows.append({"path": path, "model": model, "target": None, "variant": "base", "seed": None})
-            for target in self.study.targets:
-                for variant in self.study.variants:
-                    for seed in self.study.seeds:
-                        for suite in self.study.suites:
-                            path = f"{self.results}/evaluations/{model}/{target}/{variant}/seed{seed}/{suite}.parquet"
-                            rows.append(
-                                {"path": path, "model": model, "target": target, "variant": variant, "seed": seed}
-                            )
-        return rows
-
-    def _masks(self) -> list[dict]:
-        return [
-            {
-                "model": model,
-                "target": target,
-                "variant": variant,
-                "draw": seed if self.draws(variant, seed) else None,
-                "path": f"{self.results}/masks/{model}/{target}/{variant}{self.draws(variant, seed)}.parquet",
-            }
-            for model in self.study.models
-            for target in self.study.targets
-            for variant in self.study.variants
-            for seed in (self.study.seeds if self.draws(variant, 0) else self.study.seeds[:1])
-        ]
-
-    def _scores(self) -> list[dict]:
-        used = dict.fromkeys([*self.study.match.sources, *(v.responses for v in self.study.variants.values())])
-        return [
-            {
-                "model": model,
-                "target": target,
-                "source": source,
-                "path": f"{self.results}/scores/{model}/{model}/{target}/train.{source}.parquet",
-            }
-            for model in self.study.models
-            for target in self.study.targets
-            for source in used
-        ]
-
     def evaluations(self, wc=None) -> list[str]:
         """Every evaluation of the study."""
-        return [row["path"] for row in self._evaluation_rows()]
+        return [row["path"] for row in evaluation_rows(self.names)]
 
     def masks(self, wc=None) -> list[str]:
         """The masks of every arm."""
-        return [mask["path"] for mask in self._masks()]
+        return [row["path"] for row in mask_rows(self.names)]
 
     def scores(self, wc=None) -> list[str]:
         """The score tables of every source that an arm or the matching uses."""
-        return [score["path"] for score in self._scores()]
+        return [row["path"] for row in score_rows(self.names)]
 
     def constraints(self) -> dict[str, str]:
         """Regular expressions of the wildcards, built from the study's ids."""

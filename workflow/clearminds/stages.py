@@ -40,7 +40,8 @@ _MODULES = {
     "evaluate_base": ("evaluate",),
     "evaluate_adapter": ("evaluate",),
     "train_adapter": ("train_adapter", "save_adapter"),
-    "report": ("report", "report_data"),
+    "summarise": ("summarise", "study_files"),
+    "report": ("report", "report_data", "study_files"),
 }
 
 

@@ -9,19 +9,23 @@ from clearminds import figures
 from clearminds.launch import Job, Output, launch, log
 from clearminds.report import render
 from clearminds.report_data import gather
+from clearminds.study_files import evaluation_rows, mask_rows, score_rows
 from clearminds.tables import write_text
 
 
 def main(job: Job, *, summary: Path, html: Output, ti_bwt: Output, perplexity: Output) -> None:
     table = pl.read_parquet(summary)
     figures.save_svg(figures.ti_bwt(table), ti_bwt)
-    data = gather(job.spec, table, logs=job.log.parents[1], ti_bwt=ti_bwt)
+    names = job.spec["names"]
+    files = {"evaluations": evaluation_rows(names), "masks": mask_rows(names), "scores": score_rows(names)}
+    data = gather({**job.spec, **files}, table, logs=job.log.parents[1], ti_bwt=ti_bwt)
     write_text(perplexity, data.perplexity[0].svg)
     write_text(html, render(data))
     log.info("%s", html)
 
 
-launch(
-    main,
-    also_reads=lambda spec: [Path(row["path"]) for kind in ("evaluations", "masks", "scores") for row in spec[kind]],
-)
+def reads(spec: dict) -> list[Path]:
+    return [Path(row["path"]) for rows in (evaluation_rows, mask_rows, score_rows) for row in rows(spec["names"])]
+
+
+launch(main, also_reads=reads)

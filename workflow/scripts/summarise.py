@@ -5,12 +5,13 @@ from pathlib import Path
 import _setup  # noqa: F401
 
 from clearminds.launch import Job, Output, launch, log
+from clearminds.study_files import evaluation_rows
 from clearminds.summarise import markdown_table, summarise
 from clearminds.tables import atomic_path, write_text
 
 
 def main(job: Job, *, parquet: Output, csv: Output, md: Output) -> None:
-    summary = summarise(job.spec["evaluations"], job.spec["tasks"])
+    summary = summarise(evaluation_rows(job.spec["names"]), job.spec["tasks"])
     write_text(csv, summary.write_csv())
     write_text(md, markdown_table(summary))
     with atomic_path(parquet) as temporary:
@@ -18,4 +19,4 @@ def main(job: Job, *, parquet: Output, csv: Output, md: Output) -> None:
     log.info("%s, .csv, .md", parquet)
 
 
-launch(main, also_reads=lambda spec: [Path(row["path"]) for row in spec["evaluations"]])
+launch(main, also_reads=lambda spec: [Path(row["path"]) for row in evaluation_rows(spec["names"])])

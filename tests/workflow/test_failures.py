@@ -1,0 +1,194 @@
+"""Runs that fail or are stopped: what they say, what they leave, and that the next one goes on."""
+
+import copy
+import os
+import signal
+import subprocess
+import time
+
+import psutil
+import pytest
+
+from .conftest import Workflow, tiny_study
+
+
+@pytest.fixture
+def study(tmp_path, tiny_model):
+    return Workflow(tmp_path, tiny_study(tiny_model))
+
+
+def error_lines(done):
+    return [line for line in done.stdout.splitlines() if "error: " in line and "Traceback" not in line]
+
+
+def test_a_report_of_what_is_there_says_what_is_missing_and_why(study):
+    study.config["variants"] = {
+        "stm-200": study.config["variants"]["stm-200"],
+        "broken": {"responses": "reference", "training": {"target_modules": ["no_such_layer"]}},
+    }
+    done = study.run()
+    assert done.returncode != 0
+    partial = study.folder / "results/tiny/report.partial.html"
+    html = partial.read_text()
+    assert "What is missing" in html and "no_such_layer" in html and "stm-200" in html
+    missing = "results/tiny/evaluations/tiny/sums/broken/seed0/all.parquet"
+    [line] = [line for line in done.stdout.splitlines() if line.startswith(f"missing: {missing}: train_adapter: ")]
+    assert "no_such_layer" in line
+    assert "report of what is there: results/tiny/report.partial.html" in done.stdout
+    assert not (study.folder / "results/tiny/report.html").exists()
+    # the next run that succeeds takes it away
+    del study.config["variants"]["broken"]
+    assert study.run().returncode == 0
+    assert not partial.exists() and (study.folder / "results/tiny/report.html").is_file()
+
+
+def begin(study, stage):
+    """Start snakemake and wait until a job of a stage runs."""
+    command = study.command()
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+    for line in run.stdout:
+        if f" {stage}]" in line and line.rstrip().endswith("started"):
+            return run
+    raise AssertionError("the stage never began")
+
+
+def processes_in(folder):
+    return [
+        p
+        for p in psutil.process_iter(["cwd", "status"])
+        if p.info["cwd"] == str(folder) and p.info["status"] != psutil.STATUS_ZOMBIE
+    ]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_snakemake_alone_stops_all_within_seconds_and_leaves_no_lock(study, number):
+    study.config["training"]["epochs"] = 4000
+    run = begin(study, "train_adapter")
+    os.kill(run.pid, number)
+    start = time.monotonic()
+    said = run.stdout.read()
+    run.wait()
+    assert run.returncode != 0
+    assert time.monotonic() - start < 60, "the jobs were not told to stop"
+    assert not processes_in(study.folder)
+    assert "stopping: the jobs were told to end" in said and "Traceback" not in said
+    assert not list((study.folder / ".snakemake" / "locks").iterdir())
+    assert study.run("--dry-run").returncode == 0
+
+
+def test_no_job_outlives_a_killed_snakemake_and_resume_goes_on(study):
+    study.config["training"]["epochs"] = 40
+    study.config["runtime"] = {"checkpoint_seconds": 0}
+    run = begin(study, "train_adapter")
+    time.sleep(1)
+    run.kill()
+    run.stdout.close()
+    run.wait()
+    start = time.monotonic()
+    while processes_in(study.folder) and time.monotonic() - start < 30:
+        time.sleep(0.2)
+    assert not processes_in(study.folder)
+    refused = study.run()
+    assert refused.returncode != 0 and "--unlock" in refused.stdout
+    resumed = study.resume()
+    assert resumed.returncode == 0, resumed.stdout[-3000:]
+    assert (study.folder / "results/tiny/report.html").is_file()
+
+
+def test_a_second_run_in_the_same_folder_says_so_in_a_line_and_disturbs_nothing(study):
+    study.config["training"]["epochs"] = 4000
+    run = begin(study, "train_adapter")
+    try:
+        second, resume = study.run(), study.resume()
+        assert second.returncode != 0 and resume.returncode != 0
+        [line] = error_lines(second)
+        assert f"another run (process {run.pid}) is going on in {study.folder}" in line and "--directory" in line
+        assert f"a run (process {run.pid}) is alive in {study.folder}" in resume.stdout
+        assert study.run("--dry-run").returncode == 0  # looking is allowed
+        assert run.poll() is None and (study.folder / ".snakemake/locks").iterdir()
+    finally:
+        os.killpg(run.pid, signal.SIGKILL)
+        run.stdout.close()
+        run.wait()
+
+
+def test_studies_in_folders_of_their_own_run_at_once_on_one_store(tmp_path, tiny_model):
+    studies = []
+    for name in ("one", "two"):
+        config = copy.deepcopy(tiny_study(tiny_model)) | {"study": name, "runtime": {"store": str(tmp_path / "store")}}
+        studies.append(Workflow(tmp_path / name, config))
+    runs = [
+        subprocess.Popen(s.command("scores"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for s in studies
+    ]
+    said = [run.communicate()[0] for run in runs]
+    assert [run.returncode for run in runs] == [0, 0], said
+    tables = [sorted((s.folder / "results").glob("*/scores/**/train.*.parquet")) for s in studies]
+    assert len(tables[0]) == len(tables[1]) == 4
+
+
+def test_a_missing_gpu_names_the_key(study):
+    study.config["runtime"] = {"gpus": 1}
+    done = study.run("--until", "generate_responses", "--resources", "gpu=1")
+    assert done.returncode != 0
+    lines = [line for line in error_lines(done) if "runtime: gpus" in line]
+    assert lines and all("Traceback" not in line for line in lines) and "Traceback" not in done.stdout
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of a few megabytes; a function that changes its mount options."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+
+    def mount(options, *how):
+        done = subprocess.run(
+            ["mount", *how, "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], capture_output=True, text=True
+        )
+        if done.returncode:
+            pytest.skip(f"cannot mount a tmpfs here: {done.stderr.strip()}")
+        return folder
+
+    mount("size=900k")
+    yield mount
+    subprocess.run(["umount", "--lazy", str(folder)], check=False)
+
+
+def test_a_full_disk_is_one_line_and_earlier_results_stay(study, small_disk, tmp_path):
+    (study.folder / "results").symlink_to(tmp_path / "disk")
+    study.config["runtime"] = {"store": str(tmp_path / "store")}
+    study.config["training"]["rank"] = 30  # an adapter of about a megabyte
+    done = study.run()
+    assert done.returncode != 0
+    lines = [line for line in error_lines(done) if "no space left on the disk of results/" in line]
+    assert lines, done.stdout[-3000:]
+    results = study.folder / "results" / "tiny"
+    assert (results / "scores/tiny/tiny/sums/train.reference.parquet").is_file()
+    before = (results / "scores/tiny/tiny/sums/train.reference.parquet").read_bytes()
+    small_disk("size=64m", "-o", "remount")
+    again = study.run()
+    assert again.returncode == 0, again.stdout[-3000:]
+    assert (results / "scores/tiny/tiny/sums/train.reference.parquet").read_bytes() == before
+
+
+def test_a_results_folder_that_may_only_be_read_is_one_line(study, small_disk, tmp_path):
+    (study.folder / "results").symlink_to(tmp_path / "disk")
+    small_disk("ro", "-o", "remount")
+    done = study.run()
+    assert done.returncode != 0
+    lines = [line for line in done.stdout.splitlines() if "error: " in line.lower()]
+    assert any("results" in line and "read-only" in line.lower() for line in lines), done.stdout[-3000:]
+
+
+@pytest.mark.slow
+def test_three_kills_change_no_byte(tmp_path, tiny_model):
+    import random
+
+    from kill_trial import slow_enough, trial, undisturbed
+
+    study = slow_enough(tiny_study(tiny_model))
+    expected = undisturbed(tmp_path / "undisturbed", study)
+    plan = [("generate_responses", "group"), ("score_token_perplexity", "job"), ("train_adapter", "snakemake")]
+    result = trial(tmp_path / "killed", study, expected, plan, random.Random(0))
+    assert not result.different, result
+    assert max(kill.orphans_gone for kill in result.kills) < 15

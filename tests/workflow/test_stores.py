@@ -1,0 +1,122 @@
+"""What was computed once is never computed again: other variants, another folder, more samples, more examples.
+
+Forward passes are counted by the jobs themselves: `computed` in their run records.
+"""
+
+import copy
+import json
+
+import pytest
+
+from clearminds.store import usage
+
+from .conftest import Workflow, tiny_study
+
+COSTLY = ("generate_responses", "score_token_perplexity")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """A store shared by the studies of this module, as on a cluster."""
+    return tmp_path_factory.mktemp("shared") / "store"
+
+
+@pytest.fixture(scope="module")
+def study(tiny_model, store):
+    config = tiny_study(tiny_model)
+    config["runtime"] = {"store": str(store)}
+    return config
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory, study):
+    workflow = Workflow(tmp_path_factory.mktemp("first"), copy.deepcopy(study))
+    done = workflow.run("scores", "masks")
+    assert done.returncode == 0, done.stdout[-4000:]
+    return workflow
+
+
+def counts(workflow, stage, source):
+    """What the store was asked for by the jobs of a stage and a source: asked, hits, computed."""
+    logs = (workflow.folder / "logs").glob(f"*/{stage}/**/*.{source}.run.json")
+    found = [json.loads(log.read_text())["store"] for log in logs]
+    return {key: sum(one[key] for one in found) for key in ("asked", "hits", "computed")}
+
+
+def rerun(tmp_path, study, *targets):
+    workflow = Workflow(tmp_path, study)
+    done = workflow.run(*targets)
+    assert done.returncode == 0, done.stdout[-4000:]
+    return workflow
+
+
+def tables(workflow):
+    """The bytes of the columns of each response and score table."""
+    from clearminds.tables import read_provenance
+
+    found = {}
+    for path in sorted((workflow.folder / "results").glob("*/*/**/train.*.parquet")):
+        if "responses" in path.parts or "scores" in path.parts:
+            found[path.name, path.parents[1].name] = (path.read_bytes(), read_provenance(path)["code"])
+    return found
+
+
+def test_the_first_study_computes_each_once(first):
+    for stage in COSTLY:
+        found = counts(first, stage, "self_output")
+        assert found["asked"] == found["computed"] <= 16 and found["hits"] == 0
+    assert counts(first, "score_token_perplexity", "reference")["computed"] == 8
+
+
+def test_another_study_with_other_variants_computes_nothing(first, study, tmp_path):
+    other = copy.deepcopy(study)
+    other["study"] = "other"
+    other["variants"] = {"stm-50": {"responses": "reference", "weights": {"rule": "perplexity", "tau": "50"}}}
+    workflow = rerun(tmp_path, other, "scores", "masks")
+    for stage, source in ((COSTLY[0], "self_output"), (COSTLY[1], "self_output"), (COSTLY[1], "reference")):
+        found = counts(workflow, stage, source)
+        assert found["computed"] == 0 and found["hits"] == found["asked"] == counts(first, stage, source)["asked"]
+
+
+def test_the_same_study_in_another_folder_computes_nothing_and_has_the_same_tables(first, study, tmp_path):
+    workflow = rerun(tmp_path, copy.deepcopy(study), "scores")
+    assert sum(counts(workflow, stage, "*")["computed"] for stage in COSTLY) == 0
+    assert tables(workflow) == tables(first) and tables(first)
+
+
+def test_more_samples_compute_only_the_new_ones(first, study, tmp_path):
+    more = copy.deepcopy(study)
+    more["sources"]["self_output"]["samples"] = 4
+    workflow = rerun(tmp_path, more, "scores")
+    found = counts(workflow, "generate_responses", "self_output")
+    assert (found["asked"], found["hits"], found["computed"]) == (32, 16, 16)
+    before = counts(first, "score_token_perplexity", "self_output")["asked"]
+    after = counts(workflow, "score_token_perplexity", "self_output")
+    assert after["hits"] == before and after["asked"] == before + after["computed"]
+    assert counts(workflow, "score_token_perplexity", "reference")["computed"] == 0
+
+
+def test_more_examples_compute_only_the_new_ones(first, study, tmp_path):
+    more = copy.deepcopy(study)
+    more["tasks"]["sums"]["splits"]["train"] = 12
+    workflow = rerun(tmp_path, more, "scores")
+    found = counts(workflow, "score_token_perplexity", "reference")
+    assert (found["asked"], found["hits"], found["computed"]) == (12, 8, 4)
+    assert counts(workflow, "generate_responses", "self_output")["computed"] == 8
+
+
+def test_a_damaged_part_is_computed_again_and_the_tables_are_the_same(first, study, store, tmp_path):
+    parts = sorted((store / "scores").glob("*/*.parquet"))
+    content = bytearray(parts[0].read_bytes())
+    content[len(content) // 2] ^= 1
+    parts[0].write_bytes(content)
+    workflow = rerun(tmp_path, copy.deepcopy(study), "scores")
+    assert sum(counts(workflow, "score_token_perplexity", s)["computed"] for s in ("reference", "self_output")) > 0
+    assert parts[0].with_suffix(".damaged").is_file()
+    logs = "".join(log.read_text() for log in (workflow.folder / "logs").rglob("*.log"))
+    assert f"{parts[0]} is damaged" in logs
+    assert tables(workflow).keys() == tables(first).keys()
+
+
+def test_the_store_knows_how_often_it_was_of_use(first, store):
+    assert usage(store)["responses"]["hits"] > 0

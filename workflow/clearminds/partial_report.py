@@ -1,0 +1,163 @@
+"""What a run that failed has to show: the report of what is there, with what is missing and why.
+
+Written beside the study's own report, so that Snakemake does not take it for one, and removed by the run that succeeds.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+from clearminds.identity import canonical, file_sha256
+from clearminds.job_memory import read_record
+from clearminds.specs import Specs
+from clearminds.stages import fingerprint
+from clearminds.study_files import evaluation_rows, mask_rows, score_rows
+
+NAME = "report.partial.html"
+
+
+@dataclass(frozen=True)
+class Missing:
+    """An evaluation that is not there, and why."""
+
+    path: str
+    why: str
+
+
+def write(specs: Specs) -> str:
+    """Write the partial report of a study and say so: what it shows, what is missing, and its path."""
+    # imported here, since a run that succeeds needs none of it
+    from clearminds import figures
+    from clearminds.report import render
+    from clearminds.report_data import gather
+    from clearminds.summarise import summarise, terminal_table
+    from clearminds.tables import write_text
+
+    rows = evaluation_rows(specs.names)
+    sound = _Soundness(specs)
+    missing = [Missing(row["path"], sound.why_not(row)) for row in rows if not sound.evaluation(row)]
+    if not missing:
+        return ""  # it failed after the last evaluation, and the failed stage has said why
+    lines = [f"missing: {one.path}: {one.why}" for one in missing]
+    there = _with_their_base(rows, {one.path for one in missing})
+    if not any(row["variant"] != "base" for row in there):
+        return "\n".join(lines)
+    spec = specs.report(None)
+    summary = summarise(there, spec["tasks"])
+    files = {
+        "evaluations": there,
+        "masks": [row for row in mask_rows(specs.names) if Path(row["path"]).is_file()],
+        "scores": [row for row in score_rows(specs.names) if Path(row["path"]).is_file()],
+    }
+    drawing = Path(specs.results, "figures", "ti_bwt.partial.svg")
+    figures.save_svg(figures.ti_bwt(summary), drawing)
+    data = gather({**spec, **files}, summary, Path(specs.logs), drawing, missing)
+    drawing.unlink()
+    path = Path(specs.results, NAME)
+    write_text(path, render(data))
+    return "\n".join([terminal_table(summary), "", *lines, f"report of what is there: {path}"])
+
+
+def remove(specs: Specs) -> None:
+    """Remove the partial report of an earlier run."""
+    Path(specs.results, NAME).unlink(missing_ok=True)
+
+
+def _with_their_base(rows: list[dict], missing: set[str]) -> list[dict]:
+    """The rows whose suite has been evaluated of the base and of every task, as relative changes need both."""
+    whole = {}
+    for row in rows:
+        key = row["model"], row["target"], row["variant"], row["seed"]
+        whole[key] = whole.get(key, True) and row["path"] not in missing
+    bases = {model for (model, _, variant, _), there in whole.items() if variant == "base" and there}
+    return [
+        row for row in rows if row["model"] in bases and whole[row["model"], row["target"], row["variant"], row["seed"]]
+    ]
+
+
+class _Soundness:
+    """Which results are those of the study as it stands, judged by what their jobs remember.
+
+    A failed job leaves results of an earlier config behind in all jobs below it.
+    """
+
+    def __init__(self, specs: Specs):
+        self.specs = specs
+        records = filter(None, map(read_record, Path(specs.results, ".jobs").rglob("record.json")))
+        self.records = {path: record for record in records for path in record["outputs"]}
+        self.known: dict[str, bool] = {}
+
+    def evaluation(self, row: dict) -> bool:
+        """Whether an evaluation, its adapter and its masks are of the settings and code of now."""
+        return all(self._made_by(stage, path, wildcards) for stage, path, wildcards in self._chain(row))
+
+    def why_not(self, row: dict) -> str:
+        """The first error in the logs of the jobs that lead to an evaluation."""
+        logs = Path(self.specs.logs)
+        of_sources = [
+            log
+            for stage in ("prepare_task", "fetch_model", "generate_responses", "verify_responses")
+            for log in sorted((logs / stage).rglob("*.log"))
+        ]
+        own = [logs / stage / label(path, self.specs.results) for stage, path, _ in self._chain(row)]
+        scores = sorted((logs / "score_token_perplexity").rglob("*.log")) if row["variant"] != "base" else []
+        for log in [*of_sources, *scores, *own]:
+            if (said := _last_words(log)) is not None:
+                return f"{log.relative_to(logs).parts[0]}: {said} ({log})"
+        return "not run: the run ended before"
+
+    def _chain(self, row: dict) -> list[tuple[str, str, SimpleNamespace]]:
+        suite = Path(row["path"]).stem
+        wc = SimpleNamespace(**row, suite=suite)
+        if row["variant"] == "base":
+            return [("evaluate_base", row["path"], wc)]
+        draw = self.specs.draws(row["variant"], row["seed"])
+        top = f"{self.specs.results}/adapters/{row['model']}/{row['target']}/{row['variant']}/seed{row['seed']}"
+        return [
+            ("build_masks", self.specs.mask_of(wc), SimpleNamespace(**row, draw=draw)),
+            ("train_adapter", f"{top}/adapter.json", wc),
+            ("evaluate_adapter", row["path"], wc),
+        ]
+
+    def _made_by(self, stage: str, path: str, wildcards: SimpleNamespace) -> bool:
+        if not self._sound(path):
+            return False
+        spec = getattr(self.specs, stage)(wildcards)
+        record = self.records.get(path, {})
+        return record["spec"] == canonical(spec) and record["code"] == fingerprint(stage, spec)
+
+    def _sound(self, path: str) -> bool:
+        """Whether a result is there and its inputs, and theirs, are what it was made of."""
+        if path not in self.known:
+            record = self.records.get(path)
+            self.known[path] = (
+                Path(path).is_file()
+                and record is not None
+                and all(
+                    Path(name).is_file()
+                    and file_sha256(Path(name)) == digest
+                    and (name not in self.records or self._sound(name))
+                    for name, digest in record["inputs"].items()
+                )
+            )
+        return self.known[path]
+
+
+def label(path: str, results: str) -> str:
+    """A result's log below its stage's folder."""
+    inner = Path(path).relative_to(results)
+    inner = inner.parent if inner.name == "adapter.json" else inner.with_suffix("")
+    return f"{Path(*inner.parts[1:])}.log"
+
+
+def _last_words(log: Path) -> str | None:
+    """The error that a log ends with; None where the job ended well or was never begun."""
+    if not log.is_file():
+        return None
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    errors = [line for line in lines if re.search(r" ERROR clearminds: error: ", line)]
+    if errors:
+        return errors[-1].partition(" error: ")[2]
+    ended = any(re.search(r" INFO clearminds: (done in |taken back)", line) for line in lines[-3:])
+    return None if ended else "its log ends without a word: it was killed, perhaps for want of memory"

@@ -1,0 +1,75 @@
+"""The files that a study's names imply: every evaluation, mask and score table, with what each is of.
+
+Written out by the stages that read them all, so that the command line of a sweep of thousands stays short.
+"""
+
+from itertools import product
+
+
+def evaluation_rows(names: dict) -> list[dict]:
+    """Every evaluation of a study.
+
+    Args:
+        names: results (the study's folder), models, targets, suites, seeds, and variants (name to whether its weight
+            rule draws at random).
+
+    Returns:
+        path, model, target, variant and seed of each; of the base, variant `base` without target and seed.
+    """
+    top, rows = f"{names['results']}/evaluations", []
+    for model in names["models"]:
+        rows += [
+            {
+                "path": f"{top}/{model}/base/{suite}.parquet",
+                "model": model,
+                "target": None,
+                "variant": "base",
+                "seed": None,
+            }
+            for suite in names["suites"]
+        ]
+        rows += [
+            {
+                "path": f"{top}/{model}/{target}/{variant}/seed{seed}/{suite}.parquet",
+                "model": model,
+                "target": target,
+                "variant": variant,
+                "seed": seed,
+            }
+            for target, variant, seed, suite in product(
+                names["targets"], names["variants"], names["seeds"], names["suites"]
+            )
+        ]
+    return rows
+
+
+def mask_rows(names: dict) -> list[dict]:
+    """Every mask of a study: model, target, variant, draw (a seed, or None) and path. Args: as `evaluation_rows`."""
+    return [
+        {
+            "model": model,
+            "target": target,
+            "variant": variant,
+            "draw": seed if draws else None,
+            "path": f"{names['results']}/masks/{model}/{target}/{variant}{f'.draw{seed}' if draws else ''}.parquet",
+        }
+        for model, target, (variant, draws) in product(names["models"], names["targets"], names["variants"].items())
+        for seed in (names["seeds"] if draws else names["seeds"][:1])
+    ]
+
+
+def score_rows(names: dict) -> list[dict]:
+    """The scores of every source that an arm or the matching uses: model, target, source and path.
+
+    Args:
+        names: as for `evaluation_rows`, and sources.
+    """
+    return [
+        {
+            "model": model,
+            "target": target,
+            "source": source,
+            "path": f"{names['results']}/scores/{model}/{model}/{target}/train.{source}.parquet",
+        }
+        for model, target, source in product(names["models"], names["targets"], names["sources"])
+    ]
