@@ -7,6 +7,7 @@ random moment after a job of that stage has begun. Prints a line per kill and en
 """
 
 import argparse
+import copy
 import hashlib
 import json
 import os
@@ -26,7 +27,7 @@ ROOT = Path(__file__).parents[1]
 STAGES = ("generate_responses", "score_token_perplexity", "build_masks", "train_adapter", "evaluate_adapter", "report")
 KINDS = ("job", "snakemake", "group")
 IMPORTS = 6.0  # seconds from a job's command to its work, of libraries loading
-WORK = {"generate_responses": 1.0, "score_token_perplexity": 1.0, "build_masks": 0.3, "train_adapter": 6.0}  # seconds
+WORK = {"generate_responses": 4.0, "score_token_perplexity": 2.0, "build_masks": 0.3, "train_adapter": 6.0}  # seconds
 TIMED = ("run.json", "report.html", "usage.jsonl")  # say how long something took or how often it was tried
 
 
@@ -53,10 +54,13 @@ class Trial:
 
 
 def slow_enough(study: dict) -> dict:
-    """The tiny study with trainings of many steps, a checkpoint after each, and a part of the store per batch."""
-    training = {**study["training"], "epochs": 20}
-    runtime = {"checkpoint_seconds": 0, "part_seconds": 0, "batch_tokens": 256, "generate_tokens": 256}
-    return {**study, "training": training, "runtime": runtime}
+    """The tiny study with seconds of work in each stage: a part of the store per response, a checkpoint per step."""
+    study = copy.deepcopy(study)
+    study["tasks"]["sums"]["splits"]["train"] = 48
+    study["sources"]["self_output"]["samples"] = 4
+    study["training"]["epochs"] = 5
+    study["runtime"] = {"checkpoint_seconds": 0, "part_seconds": 0, "batch_tokens": 64, "generate_tokens": 64}
+    return study
 
 
 def undisturbed(folder: Path, study: dict) -> dict[str, str]:
@@ -152,8 +156,9 @@ def _kill_when_begun(run: subprocess.Popen, folder: Path, kill: Kill) -> None:
         # the others go on, as after any failing job; then the run ends by itself
         run.stdout.read()
     else:
-        kill.missed = True
-        run.stdout.read()
+        # its job has ended by now: the whole run is killed in its place, rather than left to come to its end
+        kill.kind = "group"
+        os.killpg(run.pid, signal.SIGKILL)
 
 
 def _alive(folder: Path) -> list[psutil.Process]:

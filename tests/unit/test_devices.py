@@ -385,3 +385,12 @@ def test_snakemake_holds_jobs_to_the_profile_s_gpus(tmp_path):
     for line in record.read_text().split():
         running.append(running[-1] + (1 if line == "start" else -1))
     assert max(running) == 2
+
+
+def test_a_job_that_asked_for_gpus_never_runs_on_the_cpu_unsaid(monkeypatch):
+    monkeypatch.delenv("CLEARMINDS_DEVICES", raising=False)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    devices.require_devices(0)
+    devices.require_devices(1)
+    with pytest.raises(UserError, match=r"runtime: gpus: 2 asked, but torch .* sees 1"):
+        devices.require_devices(2)

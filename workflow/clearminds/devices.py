@@ -82,6 +82,24 @@ def take_devices(count: int) -> list[str]:
     return list(_held)
 
 
+def require_devices(count: int) -> None:
+    """Refuse to run a job on the CPU that asked for GPUs: a driver or a build of torch that sees none says nothing.
+
+    Raises:
+        UserError: torch sees fewer than `count`.
+    """
+    if count == 0 or "CLEARMINDS_DEVICES" in os.environ:
+        return
+    import torch
+
+    if (seen := torch.cuda.device_count()) < count:
+        raise UserError(
+            f"runtime: gpus: {count} asked, but torch {torch.__version__} sees {seen} "
+            f"(CUDA_VISIBLE_DEVICES={os.environ.get('CUDA_VISIBLE_DEVICES', '')!r}); install a build of torch for this "
+            "driver, or set runtime: gpus to 0 (runs on the CPU)"
+        )
+
+
 def _chosen_by_others() -> bool:
     found = os.environ
     grid_engine = "JOB_ID" in found and any(name.startswith("SGE_") for name in found)

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import NewType
 
 from clearminds import guard, stages
+from clearminds.devices import require_devices
 from clearminds.errors import UserError
 from clearminds.job_log import label, one_line, open_log, open_terminal
 from clearminds.job_memory import JobMemory, made_by
@@ -62,6 +63,7 @@ class Job:
             "stage": self.stage,
             "versions": library_versions(),
             "threads": os.environ.get("OMP_NUM_THREADS"),
+            "devices": os.environ.get("CUDA_VISIBLE_DEVICES"),
             **self.cost,
         }
 
@@ -101,6 +103,7 @@ def launch(
         if memory and reuse and runtime.get("reuse", True) and memory.take_back(origin):
             log.info("taken back: settings, code and inputs are what they were")
             return
+        require_devices(runtime.get("gpus", 0))
         main(job, **arguments)
     except BaseException as error:  # every way to fail ends in one line; the traceback of what nobody foresaw is logged
         guard.hear_no_more()

@@ -10,6 +10,7 @@ import os
 import re
 import signal
 import sys
+import threading
 from pathlib import Path
 
 from clearminds.errors import UserError
@@ -78,8 +79,9 @@ def stop_on_signals() -> None:
     Snakemake answers SIGTERM by waiting for the jobs that run, which may take hours; and SIGINT reaches the jobs only
     when it comes from a terminal.
     """
-    signal.signal(signal.SIGTERM, _stop)
-    signal.signal(signal.SIGINT, _stop)
+    if threading.current_thread() is threading.main_thread():  # others cannot listen; their caller does
+        signal.signal(signal.SIGTERM, _stop)
+        signal.signal(signal.SIGINT, _stop)
 
 
 def _stop(number, frame) -> None:
