@@ -38,7 +38,8 @@ def package(tmp_path, monkeypatch):
     """A copy of the package that fingerprints are taken of; call `edit` on it."""
     keep_out = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "workflow" / "clearminds", tmp_path / "clearminds", ignore=keep_out)
-    shutil.copytree(ROOT / "workflow" / "tasks", tmp_path / "tasks", ignore=keep_out)
+    for folder in ("tasks", "scripts"):
+        shutil.copytree(ROOT / "workflow" / folder, tmp_path / folder, ignore=keep_out)
     monkeypatch.setattr(identity, "PACKAGE", tmp_path / "clearminds")
     identity._closure.cache_clear()
     yield tmp_path / "clearminds"

@@ -11,7 +11,16 @@ import pytest
 
 from clearminds import contracts, tables
 from clearminds.errors import UserError
-from clearminds.tables import atomic_path, read_provenance, read_table, table_writer, write_json, write_table
+from clearminds.identity import file_sha256
+from clearminds.tables import (
+    atomic_path,
+    content_sha256,
+    read_provenance,
+    read_table,
+    table_writer,
+    write_json,
+    write_table,
+)
 
 CONTRACTS = ["EXAMPLES", "RESPONSES", "VERDICTS", "SEQUENCES", "TOKEN_SCORES", "MASKS", "EVALUATION"]
 VALUES = {
@@ -209,3 +218,27 @@ def test_a_system_s_error_names_the_file_that_was_asked_for(tmp_path):
     with pytest.raises(OSError) as caught, atomic_path(tmp_path / "a"):
         raise OSError(2, "No such file or directory", "another")
     assert caught.value.filename == "another"
+
+
+def test_content_is_the_rows_and_fingerprints_alone(tmp_path):
+    rows = [{"example_id": "a", "sample": 0, "verdict": "correct", "detail": ""}]
+    facts = {"code": "c", "spec": {"tau": "2"}, "counts": {"kept": 1}, "tokenizer": "t"}
+
+    def content(rows=rows, **changed):
+        path = tmp_path / "table.parquet"
+        write_table(path, rows, "VERDICTS", {**facts, **changed})
+        return content_sha256(path)
+
+    same = content()
+    assert content(code="d", spec={}, counts={"kept": 2, "dropped": 9}) == same
+    assert content(tokenizer="u") != same
+    assert content([{**rows[0], "verdict": "incorrect"}]) != same
+    assert content(rows * 2) != same
+
+
+def test_content_of_other_files_is_all_of_them(tmp_path):
+    foreign = tmp_path / "foreign.parquet"
+    pq.write_table(pa.table({"a": [1]}), foreign)
+    (tmp_path / "model.json").write_text("{}")
+    for path in (foreign, tmp_path / "model.json"):
+        assert content_sha256(path) == file_sha256(path)

@@ -345,7 +345,6 @@ def reordered(value: object) -> object:
     return {key: reordered(value[key]) for key in reversed(value)} if isinstance(value, dict) else value
 
 
-@pytest.mark.xfail(strict=True, reason="Specs.names is a mapping, which canonical JSON sorts: tables are alphabetical")
 def test_variants_in_another_order_rerun_the_tables_that_show_them_so(built):
     config = built.config
     config["variants"] = dict(reversed(config["variants"].items()))
@@ -454,7 +453,6 @@ def test_a_git_clone_reruns_nothing(built, code, tmp_path):
 MACHINERY = {"launch", "model_identity", "tables", "throughput"}  # of which no result depends on
 
 
-@pytest.mark.xfail(strict=True, reason="models, which loads the network, is in no code but that of the evaluations")
 def test_what_a_launcher_calls_is_in_the_code_of_its_jobs(built):
     modules, outside = built.modules(), set()
     for stage in stages.STAGES:

@@ -121,3 +121,27 @@ def test_a_damaged_part_is_computed_again_and_the_tables_are_the_same(first, stu
 
 def test_the_store_knows_how_often_it_was_of_use(first, store):
     assert usage(store)["responses"]["hits"] > 0
+
+
+@pytest.mark.parametrize("shards", [2, 3])
+def test_shards_fill_the_store_with_the_same_tables(tmp_path, tiny_model, unsharded, shards):
+    config = tiny_study(tiny_model)
+    config["runtime"] = {"shards": shards, "batch_tokens": 128, "generate_tokens": 128}
+    workflow = rerun(tmp_path, config, "scores")
+    assert tables(workflow) == tables(unsharded) and tables(workflow)
+    for stage, source in zip(COSTLY, ("self_output", "reference"), strict=True):
+        shares = [counts(workflow, stage, f"{source}.shard{n}of{shards}")["computed"] for n in range(1, shards + 1)]
+        assert sum(shares) == counts(unsharded, stage, source)["computed"]
+        assert sum(share > 0 for share in shares) > 1  # the work was shared
+        assert counts(workflow, stage, source)["computed"] == 0
+    assert not list((workflow.folder / "results").rglob("*.shard*of*"))
+    # done is done, whatever the number
+    workflow.config["runtime"]["shards"] = 5
+    assert "Nothing to be done" in workflow.run("scores", "--dry-run").stdout
+
+
+@pytest.fixture(scope="module")
+def unsharded(tmp_path_factory, tiny_model):
+    config = tiny_study(tiny_model)
+    config["runtime"] = {"batch_tokens": 128, "generate_tokens": 128}
+    return rerun(tmp_path_factory.mktemp("unsharded"), config, "scores")

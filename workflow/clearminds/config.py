@@ -246,6 +246,7 @@ class Runtime(Strict):
     part_seconds: float = Field(60, ge=0, description="between two parts of a store: what a kill loses at most")
     checkpoint_seconds: float = Field(300, ge=0, description="between two checkpoints of a training; 0: every step")
     reuse: bool = Field(True, description="take a result back where settings, code and inputs are what they were")
+    shards: Positive = Field(1, description="jobs that share the generation and the scoring of one table")
     gpus: int = Field(0, ge=0, description="GPUs per job of a model; 0: the CPU")
     gradient_checkpointing: bool = False
     report_to: str | list[str] = Field(

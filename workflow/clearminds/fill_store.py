@@ -31,6 +31,7 @@ def fill(
     *,
     batch_tokens: int,
     what: str,
+    shard: str = "",
 ) -> tuple[Progress, dict[str, int]]:
     """Compute what the store lacks.
 
@@ -42,6 +43,7 @@ def fill(
         runtime: part_seconds, between two parts of the store.
         batch_tokens: most tokens of a batch, padding included.
         what: the plural noun of an item.
+        shard: which part of the plan's batches to compute, such as "2of8"; "": all.
 
     Returns:
         the progress with its rate, and counts: `asked` (different keys), `hits` (found), `computed`.
@@ -50,10 +52,15 @@ def fill(
     unique = sorted(index, key=index.__getitem__)
     missing = set(unique) - store.has(unique)
     batches = _batches(store, unique, missing, [lengths[index[key]] for key in unique], batch_tokens)
+    if shard:
+        number, shards = map(int, shard.split("of"))
+        batches = batches[number - 1 :: shards]
+    batches = [batch for batch in batches if batch]
+    total = sum(map(len, batches))
     counts = {"asked": len(unique), "hits": len(unique) - len(missing), "computed": 0}
     if counts["hits"]:
         log.info("store: %d of %d %s are there already", counts["hits"], counts["asked"], what)
-    progress = Progress(len(missing), what)
+    progress = Progress(total, what)
     waiting: list[dict] = []
     seconds, last = runtime.get("part_seconds", PART_SECONDS), time.monotonic()
     for n, batch in enumerate(batches):
@@ -64,7 +71,8 @@ def fill(
         if n == len(batches) - 1 or time.monotonic() - last >= seconds:
             store.add(pa.Table.from_pylist(waiting, schema=store.schema))
             waiting, last = [], time.monotonic()
-    _plan_path(store, unique, batch_tokens).unlink(missing_ok=True)
+    if not shard:
+        _plan_path(store, unique, batch_tokens).unlink(missing_ok=True)
     note_use(store.folder.parents[1], store.folder.parent.name, **counts)
     return progress, counts
 
@@ -72,7 +80,7 @@ def fill(
 def _batches(
     store: Store, keys: list[bytes], missing: set[bytes], lengths: list[int], batch_tokens: int
 ) -> list[list[bytes]]:
-    """The plan's batches, without the members that are there."""
+    """The plan's batches, each without the members that are there: all of them, since shards count by their places."""
     if not missing:
         return []
     length = dict(zip(keys, lengths, strict=True))
@@ -81,8 +89,7 @@ def _batches(
     # what is missing but stands in no plan was there when the plan was made, in a part that has been damaged since
     rest = [key for key in keys if key in missing - {key for batch in planned for key in batch}]
     planned += [[rest[n] for n in batch] for batch in plan([length[key] for key in rest], batch_tokens)]
-    left = [[key for key in batch if key in missing] for batch in planned]
-    return [batch for batch in left if batch]
+    return [[key for key in batch if key in missing] for batch in planned]
 
 
 def _planned(path: Path, missing: list[bytes], length: dict[bytes, int], batch_tokens: int) -> list[list[bytes]]:

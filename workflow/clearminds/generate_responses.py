@@ -31,7 +31,7 @@ def response_store(folder: Path, generator: str, chat: Chat, spec: dict) -> Stor
         "ends": sorted(chat.end_of_turn_ids),
         "dtype": spec["source"]["dtype"],
         "loading": spec["loading"],
-        "code": code_of(("clearminds.sampling",)),
+        "code": code_of(("clearminds.sampling", "clearminds.models")),
     }
     return Store(Path(folder) / "responses", about, VALUES)
 
@@ -53,7 +53,13 @@ def reference_rows(examples: list[dict], count_tokens) -> list[dict]:
 
 
 def generate(
-    store: Store, model: Callable[[], torch.nn.Module], chat: Chat, examples: list[dict], source: dict, runtime: dict
+    store: Store,
+    model: Callable[[], torch.nn.Module],
+    chat: Chat,
+    examples: list[dict],
+    source: dict,
+    runtime: dict,
+    shard: str = "",
 ) -> tuple[list[dict], Progress, dict[str, int]]:
     """Sample responses, computing only those that the store lacks.
 
@@ -64,6 +70,7 @@ def generate(
         examples: rows of the contract EXAMPLES.
         source: kind, samples, temperature (0 is greedy), top_p, max_new_tokens and seed.
         runtime: generate_tokens (most tokens of a batch, prompts and new ones together) and part_seconds.
+        shard: see `fill_store.fill`; no rows are returned then.
 
     Returns:
         rows of the contract RESPONSES, ordered by example and sample; the progress with its rate; and how many samples
@@ -83,8 +90,10 @@ def generate(
 
     lengths = [len(prompts[i]) + source["max_new_tokens"] for i, _ in rows]
     progress, counts = fill(
-        store, keys, lengths, compute, runtime, batch_tokens=runtime["generate_tokens"], what="responses"
+        store, keys, lengths, compute, runtime, batch_tokens=runtime["generate_tokens"], what="responses", shard=shard
     )
+    if shard:
+        return [], progress, counts
     found = {row["key"]: row["token_ids"] for row in store.find(keys).to_pylist()}
     made = [
         _row(chat, examples[i]["example_id"], sample, seed, found[key])

@@ -44,7 +44,12 @@ def all_modules() -> dict[str, str]:
     root = PACKAGE.parent
     modules = (".".join(file.relative_to(root).with_suffix("").parts) for file in sorted(PACKAGE.rglob("*.py")))
     names = [name.removesuffix(".__init__") for name in modules]
-    others = [*sorted((root / "tasks").glob("*")), *sorted(PACKAGE.rglob("*.txt")), *sorted(PACKAGE.rglob("*.jinja"))]
+    others = [
+        *sorted(root.glob("scripts/*.py")),
+        *sorted((root / "tasks").glob("*")),
+        *sorted(PACKAGE.rglob("*.txt")),
+        *sorted(PACKAGE.rglob("*.jinja")),
+    ]
     names += [str(file.relative_to(root)) for file in others if file.is_file()]
     return {name: _closure(name)[name] for name in names}
 
@@ -64,7 +69,8 @@ def _closure(module: str) -> dict[str, str]:
             continue
         tree = ast.parse(file.read_text(encoding="utf-8"))
         found[name] = hashlib.sha256(ast.dump(_without_docstrings(tree)).encode()).hexdigest()
-        pending += _first_party_imports(tree)
+        if not name.startswith("scripts/"):  # a launcher's imports are named by its stage, without how it is launched
+            pending += _first_party_imports(tree)
     return found
 
 

@@ -15,7 +15,7 @@ import shutil
 from pathlib import Path
 
 from clearminds.identity import canonical, file_sha256
-from clearminds.tables import write_json
+from clearminds.tables import content_sha256, write_json
 
 
 class JobMemory:
@@ -52,7 +52,7 @@ class JobMemory:
     def take_back(self, made_by: dict) -> bool:
         """Put the kept outputs in place if settings, code and inputs are what they were and the outputs are whole."""
         record = self.record
-        if record is None or any(record.get(key) != made_by[key] for key in ("spec", "code", "inputs")):
+        if record is None or any(record.get(key) != made_by[key] for key in ("spec", "code", "contents")):
             return False
         kept = [self.folder / "kept" / f"{n}.{output.name}" for n, output in enumerate(self.outputs)]
         if any(not file.is_file() for file in kept):
@@ -73,8 +73,16 @@ class JobMemory:
 
 
 def made_by(rule: str, spec: dict, code: str, modules: dict[str, str], inputs: list[Path]) -> dict:
-    """What a result depends on, as JSON: rule, spec, code, its modules, and the digest of each input."""
-    return {"rule": rule, "spec": canonical(spec), "code": code, "modules": modules, "inputs": digests(inputs)}
+    """What a result depends on, as JSON: rule, spec, code, its modules, each input's digest and that of its content."""
+    contents = {str(file): content_sha256(file) for file in inputs}
+    return {
+        "rule": rule,
+        "spec": canonical(spec),
+        "code": code,
+        "modules": modules,
+        "inputs": digests(inputs),
+        "contents": contents,
+    }
 
 
 def digests(files: list[Path]) -> dict[str, str]:

@@ -127,6 +127,8 @@ def _files(main: Callable[..., None], arguments: dict) -> tuple[list[Path], list
     """Outputs and inputs among a launcher's arguments."""
     outputs, inputs = [], []
     for name, parameter in inspect.signature(main).parameters.items():
+        if arguments.get(name) is None:
+            continue
         if parameter.annotation == Output:
             outputs.append(arguments[name])
         elif parameter.annotation == Path:

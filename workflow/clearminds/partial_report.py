@@ -12,7 +12,7 @@ from clearminds.identity import canonical, file_sha256
 from clearminds.job_memory import read_record
 from clearminds.specs import Specs
 from clearminds.stages import fingerprint
-from clearminds.study_files import evaluation_rows, mask_rows, score_rows
+from clearminds.study_files import evaluation_rows, mask_rows, score_rows, task_kinds
 
 NAME = "report.partial.html"
 
@@ -44,7 +44,7 @@ def write(specs: Specs) -> str:
     if not any(row["variant"] != "base" for row in there):
         return "\n".join(lines)
     spec = specs.report(None)
-    summary = summarise(there, spec["tasks"])
+    summary = summarise(there, task_kinds(spec["tasks"]))
     files = {
         "evaluations": there,
         "masks": [row for row in mask_rows(specs.names) if Path(row["path"]).is_file()],

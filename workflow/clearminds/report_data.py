@@ -8,6 +8,7 @@ import polars as pl
 
 from clearminds import figures
 from clearminds.report import Matching, PerplexityFigure, ReportData, sample_responses
+from clearminds.study_files import task_kinds
 from clearminds.summarise import counts_table
 from clearminds.tables import library_versions, read_provenance
 
@@ -16,8 +17,8 @@ def gather(spec: dict, summary: pl.DataFrame, logs: Path, ti_bwt: Path, missing:
     """Read everything that the report shows.
 
     Args:
-        spec: study (the config), evaluations and tasks (as for `summarise`), masks and scores (their paths, with model,
-            target, and variant or source).
+        spec: study (the config), names and tasks (see `study_files`), evaluations, masks and scores (their paths, with
+            model, target, and variant or source).
         summary: the result table.
         logs: the study's log folder, whose run records say what each job cost.
         ti_bwt: the figure of TI against BWT, as SVG.
@@ -27,7 +28,7 @@ def gather(spec: dict, summary: pl.DataFrame, logs: Path, ti_bwt: Path, missing:
     return ReportData(
         study=study["study"],
         models={name: _origin(model) for name, model in study["models"].items()},
-        variants=study["variants"],
+        variants={name: study["variants"][name] for name, _ in spec["names"]["variants"]},  # in the study's order
         training=study["training"],
         seeds=study["seeds"],
         summary=summary,
@@ -35,7 +36,7 @@ def gather(spec: dict, summary: pl.DataFrame, logs: Path, ti_bwt: Path, missing:
         matching=_matching(spec["masks"]),
         ti_bwt_svg=ti_bwt.read_text(encoding="utf-8"),
         perplexity=_perplexity(spec["scores"], _first_tau(study["variants"])),
-        samples=sample_responses(spec["evaluations"], spec["tasks"]),
+        samples=sample_responses(spec["evaluations"], task_kinds(spec["tasks"])),
         runs=[json.loads(path.read_text(encoding="utf-8")) for path in sorted(logs.rglob("*.run.json"))],
         versions=library_versions(),
         config=study,

@@ -34,12 +34,12 @@ def score_store(folder: Path, scorer: str, spec: dict) -> Store:
         scorer: fingerprint of its weights.
         spec: dtype and loading.
     """
-    code = code_of(("clearminds.token_statistics",))
+    code = code_of(("clearminds.token_statistics", "clearminds.models"))
     return Store(Path(folder) / "scores", {"scorer": scorer, "code": code, **spec}, VALUES)
 
 
 def score_through(
-    store: Store, model: Callable[[], torch.nn.Module], encoded: list[Encoded], runtime: dict
+    store: Store, model: Callable[[], torch.nn.Module], encoded: list[Encoded], runtime: dict, shard: str = ""
 ) -> tuple[pa.Table, Progress, dict[str, int]]:
     """Score the response tokens of each conversation, computing only what the store lacks.
 
@@ -48,6 +48,7 @@ def score_through(
         model: gives the causal language model in evaluation mode; called only if there is something to compute.
         encoded: the conversations.
         runtime: batch_tokens and part_seconds.
+        shard: see `fill_store.fill`; only the progress and the counts are of use then.
 
     Returns:
         one row per conversation with a list per statistic, of one value per response token; the progress, which knows
@@ -63,8 +64,10 @@ def score_through(
 
     lengths = [len(e.input_ids) for e in encoded]
     progress, counts = fill(
-        store, keys, lengths, compute, runtime, batch_tokens=runtime["batch_tokens"], what="sequences"
+        store, keys, lengths, compute, runtime, batch_tokens=runtime["batch_tokens"], what="sequences", shard=shard
     )
+    if shard:
+        return VALUES.empty_table(), progress, counts
     found = store.find(keys)
     place = {key: n for n, key in enumerate(found["key"].to_pylist())}
     order = pa.array([place[key] for key in keys], pa.int64())

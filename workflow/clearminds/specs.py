@@ -12,7 +12,7 @@ from pathlib import Path
 from clearminds import stages
 from clearminds.config import RandomRule, Study
 from clearminds.identity import canonical
-from clearminds.study_files import evaluation_rows, mask_rows, score_rows
+from clearminds.study_files import adapter_paths, evaluation_rows, mask_rows, score_rows
 
 RUN_A_MODEL = ("generate_responses", "score_token_perplexity", "train_adapter", "evaluate_base", "evaluate_adapter")
 LAUNCHERS = Path(__file__).parents[1] / "scripts"
@@ -117,6 +117,7 @@ class Specs:
                     "name": name,
                     "evaluate": task.evaluate,
                     **({"verifier": task.verifier} if task.evaluate == "accuracy" else {}),
+                    **({"answers": task.answers} if task.evaluate == "drift" else {}),
                 }
             )
         return found
@@ -149,17 +150,18 @@ class Specs:
             "targets": study.targets,
             "suites": list(study.suites),
             "seeds": study.seeds,
-            "variants": {name: isinstance(v.weights, RandomRule) for name, v in study.variants.items()},
+            "variants": [[name, isinstance(v.weights, RandomRule)] for name, v in study.variants.items()],
             "sources": list(used),
         }
 
-    def _summarised_tasks(self) -> dict[str, dict]:
-        found = {}
+    def _summarised_tasks(self) -> list[dict]:
+        """Each evaluated task with its kind: a list, since canonical JSON keeps the order of no mapping."""
+        found = []
         for suite in self.study.suites:
             for task in self._evaluated(suite):
                 ours = task["evaluate"] == "accuracy"
                 chosen = {"metric": "accuracy" if ours else None, "filter": "lenient" if ours else None}
-                found[task["name"]] = {"evaluate": task["evaluate"], **chosen}
+                found.append({"name": task["name"], "evaluate": task["evaluate"], **chosen})
         return found
 
     def report(self, wc) -> dict:
@@ -198,6 +200,26 @@ class Specs:
             for source in self.sources_of(wc)
         ]
 
+    def shards(self, kind: str) -> Callable[[object], list[str]]:
+        """Wildcards to the marks of the jobs that share a table's work: none where one job does it alone.
+
+        Args:
+            kind: responses or scores.
+        """
+        number = self.study.runtime.shards
+        pattern = {
+            "responses": "responses/{model}/{task}/{split}.{source}.shard",
+            "scores": "scores/{scorer}/{model}/{task}/{split}.{source}.shard",
+        }[kind]
+
+        def marks(wc) -> list[str]:
+            if number == 1 or (kind == "responses" and wc.source == "reference"):
+                return []
+            mark = f"{self.results}/{pattern.format_map(dict(wc.items()))}"
+            return [f"{mark}{n}of{number}" for n in range(1, number + 1)]
+
+        return marks
+
     def task_file(self, wc) -> list[str]:
         """The user's own file of a split, if the task is read from one."""
         task = self.study.tasks[wc.task]
@@ -227,6 +249,10 @@ class Specs:
         """Every evaluation of the study."""
         return [row["path"] for row in evaluation_rows(self.names)]
 
+    def adapters(self, wc=None) -> list[str]:
+        """Every adapter of the study."""
+        return adapter_paths(self.names)
+
     def masks(self, wc=None) -> list[str]:
         """The masks of every arm."""
         return [row["path"] for row in mask_rows(self.names)]
@@ -250,4 +276,4 @@ class Specs:
             "suite": study.suites,
         }
         patterns = {key: "|".join(re.escape(value) for value in sorted(values)) for key, values in names.items()}
-        return {**patterns, "seed": r"\d+", "draw": r"(\.draw\d+)?"}
+        return {**patterns, "shard": r"\d+of\d+", "seed": r"\d+", "draw": r"(\.draw\d+)?"}

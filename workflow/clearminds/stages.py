@@ -18,8 +18,9 @@ STAGES = (
 
 
 def modules(stage: str, spec: dict) -> tuple[str, ...]:
-    """The stage's own module and the plugins that its spec names; imports of both follow by themselves."""
+    """The stage's launcher, its own module, and the plugins that its spec names; their imports follow by themselves."""
     return (
+        f"scripts/{stage}.py",
         *(f"clearminds.{module}" for module in _MODULES.get(stage, (stage,))),
         *_PLUGINS.get(stage, lambda spec: ())(spec),
     )
@@ -37,9 +38,11 @@ def parts(stage: str, spec: dict) -> dict[str, str]:
 
 # where a launcher calls more than the module that bears its name
 _MODULES = {
+    "generate_responses": ("generate_responses", "models"),
+    "score_token_perplexity": ("score_token_perplexity", "models"),
     "evaluate_base": ("evaluate",),
     "evaluate_adapter": ("evaluate",),
-    "train_adapter": ("train_adapter", "save_adapter"),
+    "train_adapter": ("train_adapter", "save_adapter", "models"),
     "summarise": ("summarise", "study_files"),
     "report": ("report", "report_data", "study_files"),
 }

@@ -1,4 +1,4 @@
-"""The files that a study's names imply: every evaluation, mask and score table, with what each is of.
+"""What a study's names imply: the paths of every evaluation, mask and score table, with what each is of.
 
 Written out by the stages that read them all, so that the command line of a sweep of thousands stays short.
 """
@@ -10,7 +10,7 @@ def evaluation_rows(names: dict) -> list[dict]:
     """Every evaluation of a study.
 
     Args:
-        names: results (the study's folder), models, targets, suites, seeds, and variants (name to whether its weight
+        names: results (the study's folder), models, targets, suites, seeds, and variants (each with whether its weight
             rule draws at random).
 
     Returns:
@@ -36,11 +36,21 @@ def evaluation_rows(names: dict) -> list[dict]:
                 "variant": variant,
                 "seed": seed,
             }
-            for target, variant, seed, suite in product(
+            for target, (variant, _), seed, suite in product(
                 names["targets"], names["variants"], names["seeds"], names["suites"]
             )
         ]
     return rows
+
+
+def adapter_paths(names: dict) -> list[str]:
+    """What says that an adapter is whole, of every one of a study. Args: as `evaluation_rows`."""
+    return [
+        f"{names['results']}/adapters/{model}/{target}/{variant}/seed{seed}/adapter.json"
+        for model, target, (variant, _), seed in product(
+            names["models"], names["targets"], names["variants"], names["seeds"]
+        )
+    ]
 
 
 def mask_rows(names: dict) -> list[dict]:
@@ -53,7 +63,7 @@ def mask_rows(names: dict) -> list[dict]:
             "draw": seed if draws else None,
             "path": f"{names['results']}/masks/{model}/{target}/{variant}{f'.draw{seed}' if draws else ''}.parquet",
         }
-        for model, target, (variant, draws) in product(names["models"], names["targets"], names["variants"].items())
+        for model, target, (variant, draws) in product(names["models"], names["targets"], names["variants"])
         for seed in (names["seeds"] if draws else names["seeds"][:1])
     ]
 
@@ -73,3 +83,8 @@ def score_rows(names: dict) -> list[dict]:
         }
         for model, target, source in product(names["models"], names["targets"], names["sources"])
     ]
+
+
+def task_kinds(tasks: list[dict]) -> dict[str, dict]:
+    """Evaluated tasks by name, in their order. Args: each with its name and kind."""
+    return {task["name"]: task for task in tasks}

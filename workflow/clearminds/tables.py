@@ -4,6 +4,7 @@ Provenance is one JSON object under the key `clearminds` of a file's metadata: c
 fingerprints of model and tokenizer, library versions, and what the stage counted.
 """
 
+import hashlib
 import importlib.metadata
 import json
 import os
@@ -16,6 +17,7 @@ import pyarrow.parquet as pq
 
 from clearminds import contracts
 from clearminds.errors import UserError
+from clearminds.identity import file_sha256
 
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "datasets", "lm_eval", "polars", "pyarrow", "reasoning-gym")
 
@@ -124,6 +126,29 @@ def read_table(path: Path, contract: str, *, tokenizer: str | None = None) -> pa
         return pq.read_table(path, schema=getattr(contracts, contract))
     except (pa.ArrowInvalid, OSError) as error:
         raise UserError(f"{path}: damaged ({_brief(error)}); delete it and run again") from error
+
+
+def content_sha256(path: Path) -> str:
+    """SHA-256 of what a file says, in hexadecimal: of one of our tables, of its rows, columns and fingerprints only.
+
+    Two runs may come to the same rows by other settings, or count other things on the way; who reads the rows need not
+    care. Of a table the data pages are taken as they stand in the file, and of its footer the schema and facts.
+    """
+    if path.suffix != ".parquet" or b"clearminds" not in (pq.read_metadata(path).metadata or {}):
+        return file_sha256(path)
+    facts = {key: value for key, value in read_provenance(path).items() if key not in _OF_THE_RUN}
+    found = hashlib.sha256(json.dumps([str(pq.read_schema(path).remove_metadata()), facts], sort_keys=True).encode())
+    with open(path, "rb") as handle:
+        handle.seek(-8, os.SEEK_END)
+        left = handle.tell() - int.from_bytes(handle.read(4), "little")  # a Parquet file ends: footer, its length, PAR1
+        handle.seek(0)
+        while left > 0 and (block := handle.read(min(left, 2**20))):
+            found.update(block)
+            left -= len(block)
+    return found.hexdigest()
+
+
+_OF_THE_RUN = ("spec", "code", "libraries", "counts", "masks", "left_out")
 
 
 def _brief(error: Exception) -> str:

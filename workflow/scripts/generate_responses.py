@@ -10,11 +10,11 @@ from clearminds.generate_responses import generate, reference_rows, response_sto
 from clearminds.launch import Job, Output, launch
 from clearminds.model_identity import fingerprints
 from clearminds.models import load_model
-from clearminds.tables import read_table, write_table
+from clearminds.tables import read_table, write_json, write_table
 from clearminds.throughput import throughput
 
 
-def main(job: Job, *, examples: Path, model: Path, responses: Output) -> None:
+def main(job: Job, *, examples: Path, model: Path, responses: Output, shard: str = "") -> None:
     source, facts, chat = job.spec["source"], fingerprints(model), Chat.from_folder(model.parent)
     rows = read_table(examples, "EXAMPLES").to_pylist()
     if source["kind"] == "reference":
@@ -22,8 +22,11 @@ def main(job: Job, *, examples: Path, model: Path, responses: Output) -> None:
     else:
         network = cache(lambda: load_model(model.parent, dtype=source["dtype"], settings=job.spec["loading"]))
         store = response_store(job.runtime["store"], facts["model"], chat, job.spec)
-        found, progress, counts = generate(store, network, chat, rows, source, job.runtime)
+        found, progress, counts = generate(store, network, chat, rows, source, job.runtime, shard)
         job.cost |= {"store": counts, **(throughput(progress, network()) if counts["computed"] else {})}
+    if shard:
+        write_json(responses, {"shard": shard, **job.cost})
+        return
     write_table(responses, found, "RESPONSES", job.provenance(**facts))
 
 

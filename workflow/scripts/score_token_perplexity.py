@@ -11,12 +11,20 @@ from clearminds.launch import Job, Output, launch, log
 from clearminds.model_identity import fingerprints, same_tokenizer
 from clearminds.models import load_model, longest_input
 from clearminds.score_token_perplexity import measure_noise, score_store, score_table, score_through, sequence_table
-from clearminds.tables import read_table, write_table
+from clearminds.tables import read_table, write_json, write_table
 from clearminds.throughput import throughput
 
 
 def main(
-    job: Job, *, examples: Path, responses: Path, model: Path, scorer: Path, scores: Output, sequences: Output
+    job: Job,
+    *,
+    examples: Path,
+    responses: Path,
+    model: Path,
+    scorer: Path,
+    scores: Output,
+    sequences: Output = None,
+    shard: str = "",
 ) -> None:
     same_tokenizer(model, scorer)
     chat, weights = Chat.from_folder(model.parent), fingerprints(scorer)["model"]
@@ -27,8 +35,11 @@ def main(
     log.info("%d sequences; left out: %s", len(found), left_out)
     encoded = [sequence.encoded for sequence in found]
     store = score_store(job.runtime["store"], weights, job.spec)
-    statistics, progress, counts = score_through(store, network, encoded, job.runtime)
+    statistics, progress, counts = score_through(store, network, encoded, job.runtime, shard)
     job.cost |= {"store": counts, **(throughput(progress, network()) if counts["computed"] else {})}
+    if shard:
+        write_json(scores, {"shard": shard, **job.cost})
+        return
     noise = None if job.spec["dtype"] == "float32" else measure_noise(network(), encoded, statistics)
     facts = job.provenance(**fingerprints(model), scorer=weights, left_out=left_out, noise=noise)
     write_table(sequences, sequence_table(found), "SEQUENCES", facts)

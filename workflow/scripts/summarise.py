@@ -5,13 +5,13 @@ from pathlib import Path
 import _setup  # noqa: F401
 
 from clearminds.launch import Job, Output, launch, log
-from clearminds.study_files import evaluation_rows
+from clearminds.study_files import evaluation_rows, task_kinds
 from clearminds.summarise import markdown_table, summarise
 from clearminds.tables import atomic_path, write_text
 
 
 def main(job: Job, *, parquet: Output, csv: Output, md: Output) -> None:
-    summary = summarise(evaluation_rows(job.spec["names"]), job.spec["tasks"])
+    summary = summarise(evaluation_rows(job.spec["names"]), task_kinds(job.spec["tasks"]))
     write_text(csv, summary.write_csv())
     write_text(md, markdown_table(summary))
     with atomic_path(parquet) as temporary:

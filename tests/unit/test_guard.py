@@ -1,0 +1,105 @@
+"""Jobs that end with their workflow, answer signals, and never write one result side by side."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from clearminds.errors import UserError
+from clearminds.guard import RUN, only_writer
+from clearminds.one_run import only_looks
+
+WORKFLOW = Path(__file__).parents[2] / "workflow"
+START = f"import sys, time, os; sys.path.insert(0, {str(WORKFLOW)!r}); from clearminds import guard; "
+HOLD = (
+    START
+    + "from pathlib import Path; guard.only_writer(Path(sys.argv[1]), 'r'); print('mine', flush=True); time.sleep(60)"
+)
+SLEEP = START + "guard.watch(); guard.stop_cleanly(); print('up', flush=True)\n"
+
+
+def start(script, *arguments, **environment):
+    return subprocess.Popen(
+        [sys.executable, "-c", script, *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+    )
+
+
+def test_a_second_writer_refuses_and_names_the_first(tmp_path):
+    with start(HOLD, str(tmp_path)) as first:
+        assert first.stdout.readline() == "mine\n"
+        with pytest.raises(
+            UserError, match=rf"results/a.parquet: another job is writing it \(process {first.pid}, host"
+        ):
+            only_writer(tmp_path, "results/a.parquet", patience=0.5)
+        first.kill()
+
+
+def test_a_second_writer_waits_for_one_that_is_stopping(tmp_path):
+    with start(HOLD, str(tmp_path)) as first:
+        first.stdout.readline()
+        stop = "import os, signal, sys, time; time.sleep(1); os.kill(int(sys.argv[1]), signal.SIGKILL)"
+        with subprocess.Popen([sys.executable, "-c", stop, str(first.pid)]):
+            only_writer(tmp_path, "r", patience=20)
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        "try:\n    time.sleep(60)\nexcept guard.Stopped:\n    sys.exit(143)",
+        # deep in one long computation, which comes back to the interpreter after minutes
+        "import hashlib; hashlib.pbkdf2_hmac('sha256', b'a', b'b', 10**9)",
+    ],
+)
+def test_a_signal_ends_a_job_within_seconds(work):
+    with start(SLEEP + work) as job:
+        job.stdout.readline()
+        time.sleep(1)  # until it is at work
+        job.send_signal(signal.SIGTERM)
+        assert job.wait(30) == 143
+
+
+def test_a_job_ends_when_its_workflow_is_gone():
+    workflow = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    with start(SLEEP + "time.sleep(60)", **{RUN: str(workflow.pid)}) as job:
+        job.stdout.readline()
+        workflow.kill()
+        workflow.wait()
+        assert job.wait(20) != 0
+
+
+def test_a_job_run_by_hand_outlives_the_shell_that_started_it(tmp_path):
+    done = tmp_path / "done"
+    work = SLEEP + f"time.sleep(3); open({str(done)!r}, 'w').close()"
+    environment = {key: value for key, value in os.environ.items() if key != RUN}
+    subprocess.run(["bash", "-c", '"$0" -c "$1" > /dev/null &', sys.executable, work], env=environment, check=True)
+    end = time.monotonic() + 20
+    while not done.exists() and time.monotonic() < end:
+        time.sleep(0.1)
+    assert done.exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "looks"),
+    [
+        ("-n", True),
+        ("-np", True),
+        ("--dry-run --cores 2", True),
+        ("--lint", True),
+        ("--report x.zip", True),
+        ("--unlock", True),
+        ("--cores all", False),
+        ("--configfile studies/n.yaml", False),
+        ("-j 4 --nolock", False),
+        ("-c all masks", False),
+        ("--rerun-incomplete", False),
+    ],
+)
+def test_what_only_looks_may_do_so_beside_a_run(command, looks):
+    assert only_looks(command.split()) == looks

@@ -1,0 +1,102 @@
+"""A job takes its result back if nothing it depends on has changed and the result is whole, and never otherwise."""
+
+import json
+import os
+
+import pytest
+
+from clearminds.job_memory import JobMemory, made_by
+
+
+@pytest.fixture
+def job(tmp_path):
+    """A job with one input and two outputs that has run once."""
+    return Job(tmp_path)
+
+
+class Job:
+    def __init__(self, folder):
+        self.input, self.outputs = folder / "in.json", [folder / "out" / "a.json", folder / "out" / "b.json"]
+        self.outputs[0].parent.mkdir()
+        self.input.write_text("input")
+        self.memory = JobMemory(folder / "memory", self.outputs)
+        self.write("first")
+        self.memory.keep(self.origin())
+
+    def write(self, text):
+        for output in self.outputs:
+            output.unlink(missing_ok=True)
+            output.write_text(json.dumps({"text": text, "of": output.name}))
+
+    def origin(self, spec=None, code="c"):
+        return made_by("stage", spec or {"tau": "2"}, code, {"m": "1"}, [self.input])
+
+    def remove_outputs(self):
+        for output in self.outputs:
+            output.unlink()
+
+    def take_back(self, **changed):
+        self.remove_outputs()
+        return self.memory.take_back(self.origin(**changed))
+
+
+def test_an_unchanged_job_takes_all_its_outputs_back_newer_than_its_inputs(job):
+    before = [output.read_bytes() for output in job.outputs]
+    os.utime(job.input)
+    assert job.take_back()
+    assert [output.read_bytes() for output in job.outputs] == before
+    assert all(output.stat().st_mtime >= job.input.stat().st_mtime for output in job.outputs)
+    assert not list(job.outputs[0].parent.glob(".*"))
+    assert job.take_back()  # as often as it is asked for
+
+
+@pytest.mark.parametrize("changed", [{"spec": {"tau": "3"}}, {"code": "d"}])
+def test_other_settings_or_code_make_it_anew(job, changed):
+    assert not job.take_back(**changed)
+    assert not any(output.exists() for output in job.outputs)
+
+
+def test_another_input_makes_it_anew(job):
+    job.input.write_text("another")
+    assert not job.take_back()
+
+
+def test_a_result_that_was_altered_in_place_is_made_anew(job):
+    with open(job.outputs[1], "r+") as handle:
+        handle.write("X")  # the kept copy is the same file
+    assert not job.take_back()
+
+
+@pytest.mark.parametrize("lost", ["kept/0.a.json", "kept/1.b.json", "record.json"])
+def test_a_memory_with_gaps_is_none(job, lost):
+    (job.memory.folder / lost).unlink()
+    assert not job.take_back()
+
+
+def test_a_broken_record_is_none(job):
+    (job.memory.folder / "record.json").write_text("{")
+    assert not job.take_back()
+
+
+def test_a_record_that_speaks_for_files_which_are_gone_is_not_enough(tmp_path):
+    adapter = tmp_path / "seed0" / "adapter.json"
+    adapter.parent.mkdir()
+    adapter.write_text(json.dumps({"files": {"adapter_model.safetensors": "0"}}))
+    weights = adapter.parent / "adapter_model.safetensors"
+    weights.write_text("weights")
+    memory, origin = JobMemory(tmp_path / "memory", [adapter]), made_by("train_adapter", {}, "c", {}, [])
+    memory.keep(origin)
+    adapter.unlink()
+    assert memory.take_back(origin)
+    weights.unlink()
+    adapter.unlink()
+    assert not memory.take_back(origin) and not adapter.exists()
+
+
+def test_a_later_run_takes_the_place_of_an_earlier_one(job):
+    job.write("second")
+    job.memory.keep(job.origin(code="d"))
+    assert not job.take_back(code="c")
+    assert job.memory.take_back(job.origin(code="d"))
+    assert "second" in job.outputs[0].read_text()
+    assert sorted(file.name for file in job.memory.folder.iterdir()) == ["kept", "record.json"]
