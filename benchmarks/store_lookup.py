@@ -3,9 +3,9 @@
     PYTHONPATH=workflow .venv/bin/python benchmarks/store_lookup.py [--sequences 1000000] [--wanted 2000] [--pairs 5]
 
 Fills a store with made-up scores (parts of 2,000 sequences, 8 to 96 tokens each), then asks it for sequences of which
-half are there, in interleaved pairs with a peer: DuckDB's or SQLite's table would be one; here it is a plain Polars
-scan of the same parts, filtered by key. Each look-up runs in a process of its own, whose peak memory is taken. Prints
-medians, the ratio of medians, and memory in MiB.
+half are there, spread over all parts or (`neighbours`) written together. A peer takes turns: a Polars scan of the
+same parts, filtered by key, which verifies no checksum. Each look-up runs in a process of its own, whose peak memory is
+taken. Prints medians, the ratio of medians, and memory in MiB.
 """
 
 import argparse

@@ -55,6 +55,14 @@ def test_namespaces_know_nothing_of_each_other(tmp_path):
     assert held(store_in(tmp_path), [1]) == expected({1: [1.0]})
 
 
+def test_a_few_rows_of_a_large_part_are_those_asked_for(tmp_path):
+    store, items = store_in(tmp_path), {n: [float(n)] * (n % 3) for n in range(1000)}
+    store.add(rows(store, items))
+    rng = random.Random(0)
+    for wanted in ([0], [999], [127, 128], rng.sample(range(1000), 30), range(1000)):
+        assert held(store, wanted) == expected({n: items[n] for n in wanted})
+
+
 def write_many(folder, writer):
     store = store_in(folder)
     for n in range(12):

@@ -29,6 +29,7 @@ log = logging.getLogger("clearminds")
 
 KEY = pa.binary(16)
 DIGITS = 16  # of a part's SHA-256, in its name
+ROW_GROUP = 128  # rows that are decoded together: a look-up often wants a few of a part
 
 
 def key_of(value: object) -> bytes:
@@ -79,7 +80,7 @@ class Store:
                     rows[there[row]] = row
             if not rows or not self._whole(part):
                 continue
-            found.append(pq.read_table(part, columns=names, memory_map=True).take(sorted(rows.values())))
+            found.append(_rows(part, sorted(rows.values()), names))
             wanted -= rows.keys()
         return pa.concat_tables(found)
 
@@ -91,7 +92,13 @@ class Store:
         """Write one part. Args: rows: of the store's schema. Returns its path."""
         temporary = self.folder / f".{socket.gethostname()}.{os.getpid()}.{time.monotonic_ns()}.tmp"
         try:
-            pq.write_table(rows.cast(self.schema), temporary, compression="zstd", write_page_checksum=True)
+            pq.write_table(
+                rows.cast(self.schema),
+                temporary,
+                compression="zstd",
+                write_page_checksum=True,
+                row_group_size=ROW_GROUP,
+            )
             with open(temporary, "rb") as handle:
                 os.fsync(handle.fileno())
             part = self.folder / f"{time.time_ns():020d}-{file_sha256(temporary)[:DIGITS]}.parquet"
@@ -119,6 +126,19 @@ class Store:
             return True
         set_aside(part, problem)
         return False
+
+
+def _rows(part: Path, rows: list[int], columns: list[str]) -> pa.Table:
+    """Chosen rows of a part, in order; no row group without one of them is decoded."""
+    file = pq.ParquetFile(part, memory_map=True)
+    ends = np.cumsum([file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)])
+    groups = np.searchsorted(ends, rows, side="right")
+    wanted = np.unique(groups)
+    # how far a row moves up when the groups that are left out before it are gone
+    kept = np.concatenate([[0], np.cumsum(np.diff(ends, prepend=0)[wanted])])[:-1]
+    starts = np.concatenate([[0], ends])[:-1]
+    places = np.asarray(rows) - starts[groups] + kept[np.searchsorted(wanted, groups)]
+    return file.read_row_groups(wanted.tolist(), columns=columns).take(pa.array(places))
 
 
 def _numbers(keys: list[bytes]) -> np.ndarray:
