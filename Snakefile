@@ -47,8 +47,10 @@ wildcard_constraints:
 
 include: "workflow/rules/prepare_task.smk"
 include: "workflow/rules/fetch_model.smk"
+include: "workflow/rules/generate_shard.smk"
 include: "workflow/rules/generate_responses.smk"
 include: "workflow/rules/verify_responses.smk"
+include: "workflow/rules/score_shard.smk"
 include: "workflow/rules/score_token_perplexity.smk"
 include: "workflow/rules/build_masks.smk"
 include: "workflow/rules/train_adapter.smk"

@@ -18,24 +18,3 @@ rule generate_responses:
         code=SPECS.code("generate_responses"),
     shell:
         RUN + " --examples {input.examples} --model {input.model} --responses {output}"
-
-
-rule generate_shard:
-    input:
-        examples=f"{RESULTS}/examples/{{task}}/{{split}}.parquet",
-        model=f"{RESULTS}/models/{{model}}/model.json",
-    output:
-        temp(f"{RESULTS}/responses/{{model}}/{{task}}/{{split}}.{{source}}.shard{{shard}}"),
-    log:
-        f"{LOGS}/generate_responses/{{model}}/{{task}}/{{split}}.{{source}}.shard{{shard}}.log",
-    conda:
-        "../../envs/model.yaml"
-    threads: 1
-    resources:
-        **SPECS.launch("generate_responses"),
-        mem_mb=4000,
-    params:
-        spec=SPECS.text("generate_responses"),
-        code=SPECS.code("generate_responses"),
-    shell:
-        RUN + " --examples {input.examples} --model {input.model} --responses {output} --shard {wildcards.shard}"
