@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearminds import stages
+from clearminds import dry_run, stages
 from clearminds.commands import explain as module
-from clearminds.commands.explain import Planned, after, code_changed, differences, explain, main, own_causes
+from clearminds.commands.explain import Planned, after, code_changed, explain, main, own_causes
+from clearminds.differences import differences
 from clearminds.errors import UserError
 from clearminds.identity import canonical, file_sha256
 
@@ -23,6 +24,7 @@ OTHERS = "Input files updated by another job: results/s/examples/sums/train.parq
 def masks(**changes: object) -> Planned:
     """A planned job as it is when nothing changed."""
     made = Planned(
+        rule="build_masks",
         stage="build_masks",
         name="tiny/sums/stm-2.5",
         wildcards={},
@@ -268,10 +270,29 @@ def test_a_logged_job_is_read(tmp_path):
         input=["a", "b", "a"],
         output=["masks"],
     )
-    job = module._planned(record, tmp_path)
+    job = dry_run._planned(record, tmp_path)
     assert (job.title, job.spec, job.runtime) == ("build_masks tiny/sums/stm-2.5", STM, {"reuse": True})
     assert (job.inputs, job.outputs, job.record) == (("a", "b"), ("masks",), {"rule": "build_masks"})
     assert replace(job, stage="report", name="report").title == "report"
+
+
+def test_a_shard_is_a_job_of_the_stage_that_it_shares_in(tmp_path):
+    log = "logs/s/score_token_perplexity/tiny/tiny/sums/train.reference.shard1of2.log"
+    command = ["python", "workflow/scripts/score_token_perplexity.py", "--spec", "{}", "--runtime", "{}"]
+    record = SimpleNamespace(
+        rule_name="score_shard",
+        wildcards={"shard": "1of2"},
+        reason="because",
+        shellcmd=shlex.join([*command, "--memory", "results/s/.jobs", "--log", log]),
+        input=[],
+        output=["mark"],
+    )
+    job = dry_run._planned(record, tmp_path)
+    assert (job.rule, job.stage, job.name) == (
+        "score_shard",
+        "score_token_perplexity",
+        "tiny/tiny/sums/train.reference.shard1of2",
+    )
 
 
 @pytest.mark.parametrize(

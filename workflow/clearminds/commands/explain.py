@@ -7,131 +7,19 @@ each planned job would be called with to what it remembers of its last run (`job
 """
 
 import argparse
-import contextlib
 import json
-import logging
 import re
-import shlex
-import sys
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 
 from clearminds import stages
 from clearminds.commands import run_command
+from clearminds.differences import differences
+from clearminds.dry_run import ROOT, Planned, plan
 from clearminds.errors import UserError
 from clearminds.identity import file_sha256
-from clearminds.job_log import label
-from clearminds.job_memory import read_record
 
-ROOT = Path(__file__).parents[3]
 MOST = 4  # causes of one job, and names in one cause, that are written out
-LONGEST = 60  # characters of a value
-
-
-@dataclass(frozen=True)
-class Planned:
-    """One job that Snakemake would run.
-
-    Attributes:
-        stage: the rule's name.
-        name: what tells it from the stage's other jobs, as in its log lines.
-        wildcards: of the rule.
-        reason: Snakemake's words.
-        spec: the settings that it would be called with.
-        runtime: how it would run.
-        inputs: paths below the working directory.
-        outputs: paths below the working directory.
-        record: what it remembers of its last run; None where it remembers nothing.
-    """
-
-    stage: str
-    name: str
-    wildcards: dict[str, str]
-    reason: str
-    spec: dict
-    runtime: dict
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    record: dict | None
-
-    @property
-    def title(self) -> str:
-        """Stage and name; once where they are the same."""
-        return self.stage if self.name == self.stage else f"{self.stage} {self.name}"
-
-
-# --- the plan ---------------------------------------------------------------------------------------------------------
-
-
-class _Jobs(logging.Filter):
-    """Collects the jobs that Snakemake logs, and lets nothing but warnings and errors through.
-
-    A filter, because Snakemake replaces the handlers of its logger when it starts.
-    """
-
-    def __init__(self):
-        super().__init__()
-        self.records: list[logging.LogRecord] = []
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        from snakemake_interface_logger_plugins.common import LogEvent
-
-        if getattr(record, "event", None) == LogEvent.JOB_INFO and record.shellcmd:  # targets run no command
-            self.records.append(record)
-        return record.levelno >= logging.WARNING
-
-
-def plan(arguments: list[str], directory: Path = Path()) -> list[Planned]:
-    """What `snakemake` with these arguments would run, by stage and name. Once per process: Snakemake keeps state.
-
-    Args:
-        arguments: of snakemake; the Snakefile is this checkout's.
-        directory: the working directory of the run.
-
-    Raises:
-        UserError: the study is wrong.
-        SystemExit: Snakemake refuses otherwise; it has said why on standard error.
-    """
-    from snakemake import cli
-    from snakemake.logging import logger
-
-    arguments = ["--dry-run", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(directory), *arguments]
-    sys.argv = ["snakemake", *arguments]  # where the Snakefile sees that nothing will run
-    jobs = _Jobs()
-    logger.addFilter(jobs)
-    try:
-        with contextlib.redirect_stdout(sys.stderr):
-            cli.main(arguments)
-    except SystemExit as end:
-        if isinstance(end.code, str):
-            raise UserError(end.code.removeprefix("error: ")) from None
-        if end.code:
-            raise
-    finally:
-        logger.removeFilter(jobs)
-    found = [_planned(record, directory) for record in jobs.records]
-    return sorted(found, key=lambda job: (stages.STAGES.index(job.stage), job.name))
-
-
-def _planned(record: logging.LogRecord, directory: Path) -> Planned:
-    command = shlex.split(record.shellcmd)
-    given = {option: command[command.index(option) + 1] for option in ("--spec", "--runtime", "--memory", "--log")}
-    name = label(Path(given["--log"]), record.rule_name)
-    return Planned(
-        stage=record.rule_name,
-        name=name,
-        wildcards=dict(record.wildcards),
-        reason=record.reason,
-        spec=json.loads(given["--spec"]),
-        runtime=json.loads(given["--runtime"]),
-        inputs=tuple(dict.fromkeys(record.input)),
-        outputs=tuple(record.output),
-        record=read_record(directory / given["--memory"] / record.rule_name / name / "record.json"),
-    )
-
-
-# --- the words --------------------------------------------------------------------------------------------------------
 
 
 def explain(jobs: list[Planned], directory: Path = Path(), forced: bool = False) -> list[str]:
@@ -217,69 +105,6 @@ def after(above: list[Planned]) -> list[str]:
         return [f"after {' and '.join(job.title for job in above)}"]
     counts = Counter(job.stage for job in above)
     return [f"after {', '.join(_many(count, f'{stage} job') for stage, count in counts.items())}"]
-
-
-def differences(old: object, new: object, place: tuple[str, ...] = ()) -> list[str]:
-    """The differences of two JSON values in words: the keys that lead to each, then both, as in `weights: tau 2 -> 3`.
-
-    Args:
-        old: a value.
-        new: another.
-        place: the keys that lead to both.
-    """
-    if _json(old) == _json(new):  # as texts: True and 1 are equal in Python
-        return []
-    if isinstance(old, dict) and isinstance(new, dict):
-        found = [f"{_at(*place, key)} added{_value(new[key])}" for key in new if key not in old]
-        found += [f"{_at(*place, key)} removed{_value(old[key])}" for key in old if key not in new]
-        return found + [word for key in old if key in new for word in differences(old[key], new[key], (*place, key))]
-    if isinstance(old, list) and isinstance(new, list):
-        return _members(old, new, place)
-    return [_change(old, new, place)]
-
-
-def _change(old: object, new: object, place: tuple[str, ...]) -> str:
-    before, now = _short(old), _short(new)
-    if before == now:  # a text and a number, or long values that begin alike
-        before, now = _json(old), _json(new)
-    return f"{_at(*place)} {before} -> {now}" if len(before + now) <= 2 * LONGEST + 6 else f"{_at(*place)} changed"
-
-
-def _members(old: list, new: list, place: tuple[str, ...]) -> list[str]:
-    """Differences of two lists, whose members are told by their name or path where they have one."""
-    before, now = ({_key(member): member for member in members} for members in (old, new))
-    if (len(before), len(now)) != (len(old), len(new)):  # members that cannot be told from one another
-        return [_change(old, new, place)]
-    found = [f"{_at(*place)}: {key} added" for key in now if key not in before]
-    found += [f"{_at(*place)}: {key} removed" for key in before if key not in now]
-    for key in (key for key in before if key in now):
-        found += differences(before[key], now[key], (*place, key))
-    return found or [f"{_at(*place)} in another order"]
-
-
-def _key(member: object) -> str:
-    if isinstance(member, dict):
-        return next((str(member[key]) for key in ("name", "path", "id") if key in member), _short(member))
-    return _short(member)
-
-
-def _at(*keys: str) -> str:
-    return ": ".join(keys)
-
-
-def _value(value: object) -> str:
-    """What an added or removed key holds, if that is short."""
-    return "" if isinstance(value, dict | list) else f" ({_short(value)})"
-
-
-def _short(value: object) -> str:
-    plain = isinstance(value, str) and value.isprintable() and value.strip() == value != ""
-    text = value if plain else _json(value)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, sort_keys=True)
 
 
 def _some(words: list[str]) -> list[str]:

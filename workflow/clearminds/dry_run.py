@@ -1,0 +1,119 @@
+"""What the next run would do: the plan of Snakemake's own dry-run, job by job; for `make explain` and `make plan`."""
+
+import contextlib
+import json
+import logging
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from clearminds import stages
+from clearminds.errors import UserError
+from clearminds.job_log import label
+from clearminds.job_memory import read_record
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One job that Snakemake would run.
+
+    Attributes:
+        rule: its name.
+        stage: whose launcher it runs; shards have rules of their own.
+        name: what tells it from the stage's other jobs, as in its log lines.
+        wildcards: of the rule.
+        reason: Snakemake's words.
+        spec: the settings that it would be called with.
+        runtime: how it would run.
+        inputs: paths below the working directory.
+        outputs: paths below the working directory.
+        record: what it remembers of its last run; None where it remembers nothing.
+    """
+
+    rule: str
+    stage: str
+    name: str
+    wildcards: dict[str, str]
+    reason: str
+    spec: dict
+    runtime: dict
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    record: dict | None
+
+    @property
+    def title(self) -> str:
+        """Stage and name; once where they are the same."""
+        return self.stage if self.name == self.stage else f"{self.stage} {self.name}"
+
+
+class _Jobs(logging.Filter):
+    """Collects the jobs that Snakemake logs, and lets nothing but warnings and errors through.
+
+    A filter, because Snakemake replaces the handlers of its logger when it starts.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        from snakemake_interface_logger_plugins.common import LogEvent
+
+        if getattr(record, "event", None) == LogEvent.JOB_INFO and record.shellcmd:  # targets run no command
+            self.records.append(record)
+        return record.levelno >= logging.WARNING
+
+
+def plan(arguments: list[str], directory: Path = Path()) -> list[Planned]:
+    """What `snakemake` with these arguments would run, by stage and name. Once per process: Snakemake keeps state.
+
+    Args:
+        arguments: of snakemake; the Snakefile is this checkout's.
+        directory: the working directory of the run.
+
+    Raises:
+        UserError: the study is wrong.
+        SystemExit: Snakemake refuses otherwise; it has said why on standard error.
+    """
+    from snakemake import cli
+    from snakemake.logging import logger
+
+    arguments = ["--dry-run", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(directory), *arguments]
+    sys.argv = ["snakemake", *arguments]  # where the Snakefile sees that nothing will run
+    jobs = _Jobs()
+    logger.addFilter(jobs)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            cli.main(arguments)
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            raise UserError(end.code.removeprefix("error: ")) from None
+        if end.code:
+            raise
+    finally:
+        logger.removeFilter(jobs)
+    found = [_planned(record, directory) for record in jobs.records]
+    return sorted(found, key=lambda job: (stages.STAGES.index(job.stage), job.name))
+
+
+def _planned(record: logging.LogRecord, directory: Path) -> Planned:
+    command = shlex.split(record.shellcmd)
+    given = {option: command[command.index(option) + 1] for option in ("--spec", "--runtime", "--memory", "--log")}
+    stage = Path(command[1]).stem  # python workflow/scripts/STAGE.py ...
+    name = label(Path(given["--log"]), stage)
+    return Planned(
+        rule=record.rule_name,
+        stage=stage,
+        name=name,
+        wildcards=dict(record.wildcards),
+        reason=record.reason,
+        spec=json.loads(given["--spec"]),
+        runtime=json.loads(given["--runtime"]),
+        inputs=tuple(dict.fromkeys(record.input)),
+        outputs=tuple(record.output),
+        record=read_record(directory / given["--memory"] / stage / name / "record.json"),
+    )
