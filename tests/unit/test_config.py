@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from clearminds import config_schema
-from clearminds.config import FileTask, HubTask, Study
+from clearminds.config import Study
+from clearminds.config_blocks import FileTask, HubTask
 from clearminds.errors import UserError
 from clearminds.load_config import load_study
 
@@ -182,6 +183,7 @@ def test_a_block_without_keys_is_refused(refusal, key):
         ({"seeds": [0, 0]}, "seeds: 0 stands twice; take one out"),
         ({"seeds": [0, -1]}, "seeds: 1: input should be greater than or equal to 0, not -1"),
         ({"variants/ground-truth/training": {"rank": -3}}, "variants: ground-truth: training: rank: input should be "),
+        ({"runtime": {"fsdp": True, "gpus": 1}}, "runtime: fsdp: true spreads the weights over GPUs and needs gpus: 2"),
     ],
 )
 def test_a_value_out_of_range_is_named_with_its_range(refusal, changes, message):
@@ -310,6 +312,29 @@ def test_a_variant_takes_the_other_keys_from_training(load):
     study = load(study_with({"variants/ground-truth/training": {"rank": 4}}))
     assert study.training_of("ground-truth") == study.training.model_copy(update={"rank": 4})
     assert study.training_of("stm-2.5") == study.training
+
+
+# --- backends ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("block", ["sources/rephrase", "evaluation"])
+def test_a_backend_is_transformers_unless_vllm_is_asked_for(load, refusal, block):
+    assert load(study_with({f"{block}/backend": "transformers"})) == load(study_with({f"{block}/backend": None}))
+    assert load(study_with({f"{block}/backend": "transformers"})) == load(DEMO)
+    assert load(study_with({f"{block}/backend": "vllm"})) != load(DEMO)
+    message = refusal(study_with({f"{block}/backend": "vlm"}))
+    assert message.startswith(block.replace("/", ": ") + ": backend: ")
+    assert "'vlm'" in message and "transformers" in message and "vllm" in message
+
+
+@pytest.mark.parametrize(("block", "key"), [("sources/rephrase", "sources: rephrase"), ("evaluation", "evaluation")])
+def test_vllm_takes_no_model_that_is_quantised_on_loading(refusal, load, block, key):
+    quantised = {"models/smollm2-135m-q4/quantization": "4bit"}
+    assert load(study_with(quantised))
+    assert refusal(study_with({**quantised, f"{block}/backend": "vllm"})) == (
+        f"{key}: backend: vllm takes no model with quantization: 4bit, as smollm2-135m-q4 has; set quantization: none, "
+        "or backend: transformers"
+    )
 
 
 # --- models and ids ---------------------------------------------------------------------------------------------------

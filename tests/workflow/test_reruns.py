@@ -24,8 +24,6 @@ from clearminds import stages
 from .conftest import tiny_study
 from .plans import ROOT, Checkout, Job, copy_checkout, job
 
-pytestmark = pytest.mark.xdist_group("reruns")  # one worker builds the study, for all of them
-
 VARIANTS, SUITES = ("self-output", "stm-200", "stm-50", "random-200"), ("own", "text")
 DRAWN = {"random-200"}  # variants whose masks are drawn at random, once per seed
 CHANGED = "\n\ndef _added_by_a_test():\n    return 1\n"
@@ -323,9 +321,9 @@ def other_values(settings: dict) -> dict:
 
 
 def test_nothing_of_how_to_run_reruns_anything(built):
-    from clearminds.config import Runtime
+    from clearminds.config_blocks import Runtime
 
-    runtime = other_values(Runtime().model_dump())
+    runtime = other_values(Runtime().model_dump()) | {"gpus": 2}  # fsdp asks for as many
     assert len(runtime) > 5
     assert built.plan(built.config | {"runtime": runtime}) == NOTHING
 
@@ -410,16 +408,20 @@ def test_new_plugins_and_new_keys_rerun_nothing(built, code):
     (package / "task_kinds" / "new.py").write_text("def load(spec, split):\n    return []\n")
     (package / "verifiers" / "new.py").write_text("def verify(response, example, *, strict):\n    return 0\n")
     (package / "sources" / "new.py").write_text("def prompt(example):\n    return []\n")
-    models = package / "config.py"
-    lines = models.read_text(encoding="utf-8").splitlines()
-    blocks = [node for node in ast.parse("\n".join(lines)).body if isinstance(node, ast.ClassDef) and node.bases]
-    blocks = [node for node in blocks if node.bases[0].id in ("Strict", "_Task") and ast.get_docstring(node)]
-    assert len(blocks) > 15
-    for node in reversed(blocks):
-        lines.insert(node.body[0].end_lineno, "    brand_new: str | None = None")
-    text = "\n".join(lines) + "\n"
-    text = text.replace('Literal["all"]', 'Literal["all", "new"]').replace('Literal["hub"]', 'Literal["hub", "new"]')
-    models.write_text(text, encoding="utf-8")
+    keys = 0
+    for models in (package / "config.py", package / "config_blocks.py"):
+        lines = models.read_text(encoding="utf-8").splitlines()
+        blocks = [node for node in ast.parse("\n".join(lines)).body if isinstance(node, ast.ClassDef) and node.bases]
+        blocks = [node for node in blocks if node.bases[0].id in ("Strict", "_Task") and ast.get_docstring(node)]
+        for node in reversed(blocks):
+            lines.insert(node.body[0].end_lineno, "    brand_new: str | None = None")
+        text = "\n".join(lines) + "\n"
+        text = text.replace('Literal["all"]', 'Literal["all", "new"]').replace(
+            'Literal["hub"]', 'Literal["hub", "new"]'
+        )
+        models.write_text(text, encoding="utf-8")
+        keys += len(blocks)
+    assert keys > 15
     assert built.plan(code=code) == NOTHING
 
 
@@ -450,7 +452,7 @@ def test_a_git_clone_reruns_nothing(built, code, tmp_path):
     assert built.plan(code=Checkout(tmp_path / "clone")) == NOTHING
 
 
-MACHINERY = {"launch", "model_identity", "tables", "throughput"}  # of which no result depends on
+MACHINERY = {"launch", "model_identity", "processes", "tables", "throughput"}  # of which no result depends on
 
 
 def test_what_a_launcher_calls_is_in_the_code_of_its_jobs(built):

