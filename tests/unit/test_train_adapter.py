@@ -251,42 +251,71 @@ def test_the_folder_says_what_was_trained(base, tmp_path, name, on_hub):
 
 
 SCRIPT = """
-import json, sys
+import json, os, sys
 from pathlib import Path
-import pyarrow.parquet as pq, torch
-from transformers import AutoModelForCausalLM
+import pyarrow.parquet as pq
 from clearminds.checkpoints import Checkpoints
-from clearminds.train_adapter import add_adapter, history, seeded, train
+from clearminds.models import load_model
+from clearminds.train_adapter import WeightedTrainer, add_adapter, history, seeded, train
 from clearminds.save_adapter import save
-base, masks, training, provenance, out = sys.argv[1:]
-training = json.loads(training)
+
+def stopped(step):
+    def after_three(self, *given, **named):
+        if self.state.global_step == 3:
+            raise SystemExit(77)
+        return step(self, *given, **named)
+
+    return after_three
+
+base, masks, training, provenance, out, how = sys.argv[1:]
+training, processes = json.loads(training), int(os.environ["WORLD_SIZE"])
 seeded(0)
-model = add_adapter(AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32), training, "owner/name")
+spread = 1 if how == "ddp" else processes
+model = add_adapter(load_model(Path(base), dtype="float32", settings={}, processes=spread), training, "owner/name")
+if how != "ddp":
+    frozen = [p for p in model.parameters() if not p.requires_grad]
+    here = sum(p.to_local().numel() for p in frozen)
+    assert here <= sum(p.numel() for p in frozen) / processes * 1.1, "each process has more than its part"
 adapter = Path(out, "adapter", "adapter.json")
-trainer, *_ = train(model, pq.read_table(masks), training, 0, {"batch_tokens": 40}, Checkpoints(adapter, {}))
-assert trainer.args.world_size == 2, trainer.args.world_size
+if how == "stopped":
+    WeightedTrainer.training_step = stopped(WeightedTrainer.training_step)
+checkpoints, runtime = Checkpoints(adapter, {}), {"batch_tokens": 40, "checkpoint_seconds": 0}
+trainer, _, resumed = train(model, pq.read_table(masks), training, 0, runtime, checkpoints)
+assert resumed == (3 if how == "resumed" else 0), resumed
+assert trainer.args.world_size == int(os.environ["WORLD_SIZE"]) > 1, trainer.args.world_size
 save(trainer, adapter, json.loads(provenance), {"versions": {}})
 """
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("n", [12, 10, 5])  # 10 and 5 leave a last step that two processes cannot share evenly
-def test_two_processes_give_the_curve_of_one(base, tmp_path, n):
-    table = masks(n)
-    alone = run(base, tmp_path, table)
-    pq.write_table(table, tmp_path / "masks.parquet")
-    (tmp_path / "two.py").write_text(SCRIPT)
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    arguments = [base, tmp_path / "masks.parquet", json.dumps(TRAINING), json.dumps(provenance("owner/name")), tmp_path]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "CUDA_VISIBLE_DEVICES": ""}
+def in_processes(base, folder, processes, how, code=0):
+    """Train as `SCRIPT` does; its failure is that of the first process that fails."""
+    (folder / "script.py").write_text(SCRIPT)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
+    arguments = [base, folder / "masks.parquet", json.dumps(TRAINING), json.dumps(provenance("owner/name")), folder]
     done = subprocess.run(
-        [*map(str, launcher), str(tmp_path / "two.py"), *map(str, arguments)],
-        env=environment,
+        [*map(str, [*launcher, folder / "script.py", *arguments, how])],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "CUDA_VISIBLE_DEVICES": ""},
         capture_output=True,
         text=True,
         timeout=600,
     )
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert (done.returncode == 0) == (code == 0), done.stderr[-3000:]
+    assert not code or f"exitcode  : {code} " in done.stderr, done.stderr[-3000:]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("n", "processes", "how"),
+    # 10 and 5 leave a last step that processes cannot share evenly
+    [*itertools.product([12, 10, 5], [2, 4], ["ddp"]), (10, 2, "fsdp"), (5, 4, "fsdp"), (10, 2, "resumed")],
+)
+def test_several_processes_give_the_curve_of_one(base, tmp_path, n, processes, how):
+    table = masks(n)
+    alone = run(base, tmp_path, table)
+    pq.write_table(table, tmp_path / "masks.parquet")
+    if how == "resumed":
+        in_processes(base, tmp_path, processes, "stopped", code=77)
+    in_processes(base, tmp_path, processes, how)
     steps = pq.read_table(tmp_path / "adapter" / "history.parquet").to_pylist()
     assert [row["loss"] for row in steps] == pytest.approx(losses(alone), abs=1e-5)
     stored = load_file(tmp_path / "adapter" / "adapter_model.safetensors")

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 
+import polars as pl
 import psutil
 import pytest
 
@@ -147,6 +148,32 @@ def test_jobs_of_a_workstation_have_a_device_each(study, monkeypatch):
     used = [run["devices"] for run in runs if run["stage"] in ("train_adapter", "evaluate_adapter")]
     assert len(used) == 6 and set(used) == {"0", "1"}
     assert {run["devices"] for run in runs if run["stage"] in ("prepare_task", "build_masks", "report")} == {""}
+
+
+@pytest.mark.slow
+def test_a_training_on_two_devices_is_that_of_one(study, monkeypatch, tmp_path):
+    monkeypatch.setenv("CLEARMINDS_DEVICES", "0,1")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    targets = ["results/tiny/adapters/tiny/sums/stm-200/seed0/adapter.json", "--resources", "gpu=2"]
+    study.config["training"]["epochs"] = 3
+    losses = []
+    for how in ({"gpus": 1}, {"gpus": 2}, {"gpus": 2, "fsdp": True}):
+        study.config["runtime"] = {**how, "reuse": False, "batch_tokens": 200}
+        done = study.run(*targets, "--forcerun", "train_adapter")
+        assert done.returncode == 0, done.stdout[-3000:]
+        folder = study.folder / "results/tiny/adapters/tiny/sums/stm-200/seed0"
+        losses.append(pl.read_parquet(folder / "history.parquet")["loss"].to_list())
+    assert len(losses[0]) == 6
+    assert losses[1:] == [pytest.approx(losses[0], abs=1e-5)] * 2
+    logs = study.folder / "logs/tiny/train_adapter/tiny/sums/stm-200"
+    assert "done in" in (logs / "seed0.rank1.log").read_text()
+    assert json.loads((logs / "seed0.run.json").read_text())["devices"] == "0,1"
+    assert "[stage 7/11 train_adapter] tiny/sums/stm-200/seed0.rank1" not in done.stdout
+    # what goes wrong in a process is the job's own line
+    study.config["training"]["target_modules"] = ["no_such_layer"]
+    failed = study.run(*targets)
+    assert failed.returncode != 0
+    assert any("no_such_layer" in line and "(process 0 of 2)" in line for line in error_lines(failed))
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ from clearminds.errors import UserError
 
 log = logging.getLogger("clearminds")
 
+OUT_OF_GPU_MEMORY = "out of memory on the GPU"
+
 
 def label(path: Path, stage: str) -> str:
     """What tells one job of a stage from the others: its log's path below the stage's folder."""
@@ -59,5 +61,6 @@ def one_line(error: BaseException, path: Path, runtime: dict) -> str:
         )
     if "out of memory" in text.lower() or isinstance(error, MemoryError):
         now = runtime.get("batch_tokens")
-        return f"out of memory: lower runtime.batch_tokens (now {now}) and run again; nothing done is redone"
+        which = OUT_OF_GPU_MEMORY if "CUDA" in text else "out of memory"
+        return f"{which}: lower runtime.batch_tokens (now {now}) and run again; nothing done is redone"
     return f"unexpected {type(error).__name__}: {text[:300]} (traceback in {path})"

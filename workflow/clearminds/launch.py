@@ -17,6 +17,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NewType
@@ -24,13 +25,15 @@ from typing import NewType
 from clearminds import guard, stages
 from clearminds.devices import require_devices
 from clearminds.errors import UserError
-from clearminds.job_log import label, one_line, open_log, open_terminal
+from clearminds.job_log import OUT_OF_GPU_MEMORY, label, one_line, open_log, open_terminal
 from clearminds.job_memory import JobMemory, made_by
 from clearminds.one_run import changed_modules
-from clearminds.tables import library_versions, write_json
+from clearminds.processes import log_of, rank
+from clearminds.tables import library_versions, write_json, write_text
 
 log = logging.getLogger("clearminds")
 
+HOPELESS = "hopeless"  # in a job's memory: the last words of an attempt that a retry would only repeat
 Output = NewType("Output", Path)  # marks the arguments of a launcher that are its results
 
 
@@ -89,14 +92,21 @@ def launch(
     memory = JobMemory(memories / stage / name, outputs) if memories else None
     start = time.monotonic()
     guard.stop_cleanly()
-    open_terminal(stage, name)
+    if (number := rank()) is not None:  # its parent, which Snakemake called, holds the locks and remembers
+        job.log, memory = log_of(job.log, number), None
+    if not number:
+        open_terminal(stage, name)
     try:
         if memory:
             guard.only_writer(memory.folder, str(outputs[0]))
         open_log(job.log)
         log.info("started")
-        if submitted and submitted != job.code:
-            modules = ", ".join(changed_modules(stages.parts(stage, spec)) or stages.modules(stage, spec))
+        if memory:
+            _not_hopeless(memory.folder / HOPELESS, runtime.get("attempt", 1))
+        changed = changed_modules(stages.parts(stage, spec))
+        # on a node the submitted fingerprint is that of Snakemake there, which has read the edited code too
+        if (submitted and submitted != job.code) or (changed and guard.RUN in os.environ):
+            modules = ", ".join(changed or stages.modules(stage, spec))
             raise UserError(f"the code of {modules} changed after this job was submitted; start the workflow again")
         _remove_half_written(outputs)
         origin = made_by(stage, spec, job.code, stages.parts(stage, spec), [*inputs, *also_reads(spec)])
@@ -111,6 +121,9 @@ def launch(
         if said.startswith("unexpected"):
             logging.getLogger().debug("%s", traceback.format_exc())
         log.error("error: %s", said)
+        if memory and said.startswith(OUT_OF_GPU_MEMORY):
+            with suppress(OSError):
+                write_text(memory.folder / HOPELESS, said)
         sys.exit(143 if isinstance(error, guard.Stopped) else 130 if isinstance(error, KeyboardInterrupt) else 1)
     job.cost["seconds"] = round(time.monotonic() - start, 2)
     job.cost["peak_memory_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -136,6 +149,17 @@ def _files(main: Callable[..., None], arguments: dict) -> tuple[list[Path], list
         elif parameter.annotation == list[Path]:
             inputs += arguments[name]
     return outputs, inputs
+
+
+def _not_hopeless(words: Path, attempt: int) -> None:
+    """Refuse to try again what no retry mends. Args: the last words of the attempt before, if any; this one's number.
+
+    Raises:
+        UserError: with the same words.
+    """
+    if attempt > 1 and words.is_file():
+        raise UserError(words.read_text(encoding="utf-8"))
+    words.unlink(missing_ok=True)
 
 
 def _remove_half_written(outputs: list[Path]) -> None:

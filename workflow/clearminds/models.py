@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig
+from transformers.distributed import DistributedConfig
 
 from clearminds.errors import UserError
 
@@ -23,7 +24,9 @@ def longest_input(folder: Path, settings: dict) -> int:
     return AutoConfig.from_pretrained(folder, trust_remote_code=trusted).max_position_embeddings
 
 
-def load_model(folder: Path, *, dtype: str, settings: dict, adapter: Path | None = None) -> torch.nn.Module:
+def load_model(
+    folder: Path, *, dtype: str, settings: dict, adapter: Path | None = None, processes: int = 1
+) -> torch.nn.Module:
     """Load a causal language model for this process's device, in evaluation mode.
 
     Args:
@@ -31,6 +34,7 @@ def load_model(folder: Path, *, dtype: str, settings: dict, adapter: Path | None
         dtype: float32, bfloat16 or float16: what the weights are loaded in.
         settings: attn_implementation, quantization and trust_remote_code of the config's model.
         adapter: a PEFT adapter's folder to put on top.
+        processes: over how many of them the weights are spread (FSDP); each loads its own part.
     """
     options = {"attn_implementation": settings["attn_implementation"]} if settings.get("attn_implementation") else {}
     if settings.get("quantization") == "4bit":
@@ -41,10 +45,13 @@ def load_model(folder: Path, *, dtype: str, settings: dict, adapter: Path | None
         options["quantization_config"] = BitsAndBytesConfig(
             load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=getattr(torch, dtype)
         )
+    if processes > 1:
+        options["distributed_config"] = DistributedConfig(fsdp_size=processes)
+    elif device().type == "cuda":
+        options["device_map"] = {"": device()}
     model = AutoModelForCausalLM.from_pretrained(
         folder,
         dtype=getattr(torch, dtype),
-        device_map={"": device()} if device().type == "cuda" else None,
         trust_remote_code=settings.get("trust_remote_code", False),
         **options,
     )

@@ -13,7 +13,7 @@ from transformers import Trainer
 from clearminds.checkpoints import disk_errors
 from clearminds.identity import file_sha256
 from clearminds.tables import atomic_path, write_json
-from clearminds.train_adapter import history
+from clearminds.train_adapter import history, trained_parameters
 
 CARD = """---
 {metadata}
@@ -47,7 +47,8 @@ def save(trainer: Trainer, adapter_json: Path, provenance: dict, run: dict) -> N
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
     with disk_errors(fresh):
-        trainer.accelerator.unwrap_model(trainer.model).save_pretrained(fresh)
+        adapter = trainer.accelerator.unwrap_model(trainer.model)
+        adapter.save_pretrained(fresh, state_dict=trained_parameters(adapter))
     _in_order(fresh / "adapter_config.json")
     (fresh / "README.md").write_text(_card(provenance, run, "/".join(folder.parts[-3:])), encoding="utf-8")
     with atomic_path(fresh / "history.parquet") as temporary:

@@ -61,10 +61,10 @@ class WeightedTrainer(Trainer):
         processes = self.accelerator.num_processes
         weight = torch.tensor(sum(sum(row["weights"]) for row in rows), dtype=torch.float64, device=self.args.device)
         total = self.accelerator.reduce(weight, reduction="sum").clamp_min(torch.finfo(torch.float32).tiny).float()
-        batches = plan([len(row["input_ids"]) for row in rows], self.batch_tokens)
+        batches = self._as_many_everywhere(plan([len(row["input_ids"]) for row in rows], self.batch_tokens))
         loss = torch.zeros((), device=self.args.device)
         for n, indices in enumerate(batches):
-            batch = WeightedBatch.of([rows[i] for i in indices], self.args.device)
+            batch = WeightedBatch.of([rows[i] for i in indices] or [_unweighted(rows[0])], self.args.device)
             last = n == len(batches) - 1
             with nullcontext() if last else self.accelerator.no_sync(model):
                 with self.compute_loss_context_manager():
@@ -72,8 +72,12 @@ class WeightedTrainer(Trainer):
                     part = weighted_token_loss(model, batch, total) * processes
                 self.accelerator.backward(part)
             loss += part.detach()
-            self.tokens_seen += int(batch.attention_mask.sum())
+            self.tokens_seen += int(batch.attention_mask.sum()) if indices else 0
         return loss
+
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """Write the adapter, for a checkpoint; from every process, of which the first one writes."""
+        self._save(output_dir, state_dict=trained_parameters(self.accelerator.unwrap_model(self.model)))
 
     def _without_repeats(self, rows: list[dict]) -> list[dict]:
         """Take the weight from examples that are repeated to give every process its rows of an epoch's last step."""
@@ -83,7 +87,14 @@ class WeightedTrainer(Trainer):
         if not self.accelerator.gradient_state.end_of_dataloader or not left:
             return rows
         own = left - self.accelerator.process_index * share
-        return [row if n < own else {**row, "weights": [0.0] * len(row["weights"])} for n, row in enumerate(rows)]
+        return [row if n < own else _unweighted(row) for n, row in enumerate(rows)]
+
+    def _as_many_everywhere(self, batches: list[list[int]]) -> list[list[int]]:
+        """Add empty batches where another process has more: each pass gathers the weights that are spread over all."""
+        if not self.is_distributed_loading_by_transformers:
+            return batches
+        counts = self.accelerator.gather(torch.tensor([len(batches)], device=self.args.device))
+        return batches + [[]] * (int(counts.max()) - len(batches))
 
 
 class _Report(TrainerCallback):
@@ -229,6 +240,11 @@ def train(
     return trainer, report.progress, report.progress.done
 
 
+def trained_parameters(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """What training changes, by name: left to itself PEFT collects the base's weights from all processes, too."""
+    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+
 def history(trainer: Trainer) -> list[dict]:
     """One row per optimiser step: step, epoch, loss, learning_rate, grad_norm."""
     keys = ("step", "epoch", "loss", "learning_rate", "grad_norm")
@@ -238,6 +254,10 @@ def history(trainer: Trainer) -> list[dict]:
 def seeded(seed: int) -> None:
     """Seed every generator that training draws from: call before the adapter is made."""
     set_seed(seed)
+
+
+def _unweighted(row: dict) -> dict:
+    return {**row, "weights": [0.0] * len(row["weights"])}
 
 
 def _as_list(rows: list[dict]) -> dict:

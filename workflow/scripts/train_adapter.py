@@ -9,6 +9,7 @@ from clearminds.identity import file_sha256
 from clearminds.launch import Job, Output, launch
 from clearminds.model_identity import fingerprints
 from clearminds.models import load_model
+from clearminds.processes import rank, run_in_processes
 from clearminds.save_adapter import save
 from clearminds.tables import read_table
 from clearminds.throughput import throughput
@@ -16,10 +17,14 @@ from clearminds.train_adapter import add_adapter, seeded, train
 
 
 def main(job: Job, *, masks: Path, model: Path, adapter: Output) -> None:
+    if (count := job.runtime.get("gpus", 0)) > 1 and rank() is None:
+        job.cost |= run_in_processes(count, job.log)
+        return
     facts, training = fingerprints(model), job.spec["training"]
     rows = read_table(masks, "MASKS", tokenizer=facts["tokenizer"])
     seeded(job.spec["seed"])
-    network = load_model(model.parent, dtype=training["dtype"], settings=job.spec["loading"])
+    spread = count if job.runtime.get("fsdp") else 1
+    network = load_model(model.parent, dtype=training["dtype"], settings=job.spec["loading"], processes=spread)
     network = add_adapter(network, training, facts["base"])
     checkpoints = Checkpoints(adapter, job.provenance(**facts, masks=file_sha256(masks)))
     trainer, progress, resumed = train(network, rows, training, job.spec["seed"], job.runtime, checkpoints)
