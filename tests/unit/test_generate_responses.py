@@ -2,8 +2,10 @@
 settings alone."""
 
 import itertools
+import json
 import tempfile
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from transformers import AutoModelForCausalLM, GenerationConfig
 from clearminds.conversation import Chat
 from clearminds.generate_responses import generate, reference_rows, response_store
 from clearminds.sampling import SeededSampling, generate_batch, nucleus, stream_seed
+from clearminds.store import code_of
 
 SOURCE = {"kind": "self_output", "samples": 4, "temperature": 1.0, "top_p": 0.95, "max_new_tokens": 12, "seed": 0}
 CHAT = Chat(tiny_tokenizer())
@@ -46,7 +49,14 @@ def sample(model, n=4, batch_tokens=100_000, **changed):
     with tempfile.TemporaryDirectory() as folder:
         spec = {"source": {"dtype": "float32"}, "loading": {}}
         store = response_store(Path(folder), "weights", CHAT, spec)
-        return generate(store, lambda: model, CHAT, examples(n), SOURCE | changed, {"generate_tokens": batch_tokens})[0]
+        return generate(
+            store,
+            partial(generate_batch, model),
+            CHAT,
+            examples(n),
+            SOURCE | changed,
+            {"generate_tokens": batch_tokens},
+        )[0]
 
 
 @pytest.mark.parametrize("top_p", [0.95, 1.0])
@@ -257,6 +267,18 @@ def test_a_batch_gives_new_tokens_alone(model):
     found = generate_batch(model, CHAT.end_of_turn_ids, prompts, [1, 2], SOURCE)
     assert [len(ids) <= 12 for ids in found] == [True, True]
     assert found[0] == generate_batch(model, CHAT.end_of_turn_ids, prompts[:1], [1], SOURCE)[0]
+
+
+def test_each_backend_keeps_its_responses_in_a_place_of_its_own(tmp_path):
+    def about(**source):
+        store = response_store(tmp_path, "weights", CHAT, {"source": {"dtype": "float32", **source}, "loading": {}})
+        return json.loads((store.folder / "about.json").read_text(encoding="utf-8"))
+
+    plain, served = about(), about(backend="vllm")
+    # as it was before there were backends, so that what has been computed is found
+    assert plain.keys() == {"generator", "ends", "dtype", "loading", "code"}
+    assert plain["code"] == code_of(("clearminds.sampling", "clearminds.models"))
+    assert served == {**plain, "backend": "vllm", "code": code_of(("clearminds.vllm_engine",))}
 
 
 def test_a_rephrasing_is_asked_for_with_the_reference(model):

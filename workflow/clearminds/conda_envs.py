@@ -1,6 +1,7 @@
-"""The conda environments of the rules, generated from the lock: `python -m clearminds.conda_envs` writes `envs/`.
+"""The conda environments of the rules, generated from the locks: `python -m clearminds.conda_envs` writes `envs/`.
 
-Each holds what one kind of stage needs, with exact versions of that and of everything it depends on.
+Each holds what one kind of stage needs, with exact versions of that and of everything it depends on. vLLM wants other
+versions of what it shares with the rest, so it has a lock of its own and stands in none of the others.
 """
 
 import re
@@ -21,6 +22,8 @@ NEEDS = {
     ],
     "report": ["altair", "jinja2", "polars", "pyarrow", "tabulate", "vl-convert-python"],
 }
+NEEDS["vllm"] = [*NEEDS["model"], "vllm"]
+LOCKS = {"vllm": ROOT / "requirements-vllm.lock"}  # where it is not the common one
 
 
 def locked(lock: Path = ROOT / "requirements.lock") -> dict[str, str]:
@@ -50,10 +53,13 @@ def closure(names: list[str], versions: dict[str, str]) -> list[str]:
 
 def environment(name: str) -> str:
     """The YAML of one environment."""
-    versions = locked()
-    pins = "".join(f"      - {package}=={versions[package]}\n" for package in closure(NEEDS[name], versions))
+    lock = LOCKS.get(name, ROOT / "requirements.lock")
+    versions = locked(lock)
+    # of a lock of its own an environment has everything
+    packages = sorted(versions) if name in LOCKS else closure(NEEDS[name], versions)
+    pins = "".join(f"      - {package}=={versions[package]}\n" for package in packages)
     return (
-        "# generated from requirements.lock by `make envs`\n"
+        f"# generated from {lock.name} by `make envs`\n"
         "channels:\n  - conda-forge\n  - nodefaults\n"
         f"dependencies:\n  - python={PYTHON}\n  - pip\n  - pip:\n{pins}"
     )

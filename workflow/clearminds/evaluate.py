@@ -1,26 +1,36 @@
 """Evaluating one model, the base or the base with an adapter, on every task of a suite.
 
 Drift is measured first, while the base stands beside the adapter; then the adapter is merged where that loses nothing,
-and likelihood is measured in the scoring dtype; then the model is cast for generation.
+and likelihood is measured in the scoring dtype; then the model is cast for generation. Another backend only generates:
+it has no logits to measure by.
 """
 
 import json
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
-from clearminds import drift, likelihood
+from clearminds import backends, drift, likelihood
 from clearminds.conversation import Chat
 from clearminds.model_identity import fingerprints
-from clearminds.models import load_model
+from clearminds.models import device, load_model
+from clearminds.progress import Progress
 from clearminds.tables import read_table, write_table
+from clearminds.throughput import rate, throughput
 
 log = logging.getLogger("clearminds")
 
 
 def evaluate_suite(
-    model: torch.nn.Module, chat: Chat, spec: dict, examples: dict[str, Path], responses: dict[str, Path], runtime: dict
+    model: torch.nn.Module,
+    chat: Chat,
+    spec: dict,
+    examples: dict[str, Path],
+    responses: dict[str, Path],
+    runtime: dict,
+    draw: Callable[..., list[list[int]]] | None = None,
 ) -> list[dict]:
     """Rows of the contract EVALUATION for every task of the suite.
 
@@ -31,6 +41,7 @@ def evaluate_suite(
         examples: Parquet file of the contract EXAMPLES per task that has one.
         responses: Parquet file of the base's own answers per drift task.
         runtime: batch_tokens, batch_rows.
+        draw: what generates answers in the model's place; see `lm_harness.evaluate_accuracy`.
     """
     drifts, texts, generated = (
         [task for task in spec["tasks"] if task["evaluate"] in kinds]
@@ -64,6 +75,7 @@ def evaluate_suite(
             template_arguments=chat.arguments,
             max_new_tokens=spec["evaluation"]["max_new_tokens"],
             limit=spec["evaluation"].get("limit"),
+            draw=draw,
         )
     return rows
 
@@ -86,8 +98,23 @@ def evaluate_files(
     chat = Chat.from_folder(model.parent)
     network = load_model(model.parent, dtype=spec["dtype"], settings=spec["loading"], adapter=adapter)
     by_task = {path.parent.name: path for path in examples}
-    rows = evaluate_suite(network, chat, spec, by_task, {path.parent.name: path for path in answers}, job.runtime)
+    by_drift, progress = {path.parent.name: path for path in answers}, Progress(len(spec["tasks"]), "tasks")
+    if backend := spec["evaluation"].get("backend"):
+        settings = {"dtype": spec["evaluation"]["dtype"], "loading": spec["loading"], "runtime": job.runtime}
+        with backends.load(backend).Sampler(model.parent, adapter=adapter, **settings) as draw:
+            rows = evaluate_suite(network, chat, spec, by_task, by_drift, job.runtime, draw)
+        progress.add(len(spec["tasks"]), _tokens(rows))
+        job.cost |= {**draw.cost(), **rate(progress, device())}
+    else:
+        rows = evaluate_suite(network, chat, spec, by_task, by_drift, job.runtime)
+        progress.add(len(spec["tasks"]), _tokens(rows))
+        job.cost |= throughput(progress, network)
     write_table(evaluation, rows, "EVALUATION", job.provenance(**fingerprints(model), adapter=adapter_files(adapter)))
+
+
+def _tokens(rows: list[dict]) -> int:
+    """Tokens of the answers and texts; an item has several rows."""
+    return sum({(row["eval_task"], row["subtask"], row["doc_hash"]): row["n_tokens"] or 0 for row in rows}.values())
 
 
 def adapter_files(adapter: Path | None) -> dict | None:

@@ -4,16 +4,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
-import torch
 
 from clearminds import sources
 from clearminds.conversation import Chat
 from clearminds.fill_store import fill
 from clearminds.progress import Progress
-from clearminds.sampling import generate_batch, stream_seed
+from clearminds.sampling import stream_seed
 from clearminds.store import Store, code_of, key_of
 
 VALUES = pa.schema([("token_ids", pa.list_(pa.int32()))])
+# the code of the arithmetic, by backend: responses of mended code are others
+ARITHMETIC = {None: ("clearminds.sampling", "clearminds.models"), "vllm": ("clearminds.vllm_engine",)}
 STREAM = ("temperature", "top_p", "max_new_tokens", "seed")  # what a sample depends on beside prompt and number
 
 
@@ -24,14 +25,16 @@ def response_store(folder: Path, generator: str, chat: Chat, spec: dict) -> Stor
         folder: the store.
         generator: fingerprint of its weights.
         chat: its tokenizer, whose end-of-turn tokens end a response.
-        spec: source (of it the dtype) and loading.
+        spec: source (of it the dtype and the backend) and loading.
     """
+    backend = spec["source"].get("backend")
     about = {
         "generator": generator,
         "ends": sorted(chat.end_of_turn_ids),
         "dtype": spec["source"]["dtype"],
         "loading": spec["loading"],
-        "code": code_of(("clearminds.sampling", "clearminds.models")),
+        "code": code_of(ARITHMETIC[backend]),
+        **({"backend": backend} if backend else {}),
     }
     return Store(Path(folder) / "responses", about, VALUES)
 
@@ -54,7 +57,7 @@ def reference_rows(examples: list[dict], count_tokens) -> list[dict]:
 
 def generate(
     store: Store,
-    model: Callable[[], torch.nn.Module],
+    draw: Callable[..., list[list[int]]],
     chat: Chat,
     examples: list[dict],
     source: dict,
@@ -65,7 +68,8 @@ def generate(
 
     Args:
         store: from `response_store`.
-        model: gives the causal language model in evaluation mode; called only if there is something to compute.
+        draw: ends, prompts, seeds and source to new token ids per prompt, as `sampling.generate_batch` does with a
+            model; called only if there is something to compute.
         chat: its tokenizer with the template.
         examples: rows of the contract EXAMPLES.
         source: kind, samples, temperature (0 is greedy), top_p, max_new_tokens and seed.
@@ -85,7 +89,7 @@ def generate(
 
     def compute(indices: list[int]) -> tuple[list[dict], int]:
         asked, streams = [prompts[rows[n][0]] for n in indices], [seeds[n] for n in indices]
-        outputs = generate_batch(model(), chat.end_of_turn_ids, asked, streams, source)
+        outputs = draw(chat.end_of_turn_ids, asked, streams, source)
         return [{"token_ids": ids} for ids in outputs], sum(map(len, outputs))
 
     lengths = [len(prompts[i]) + source["max_new_tokens"] for i, _ in rows]

@@ -8,30 +8,26 @@ import json
 import logging
 import numbers
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from unittest import mock
 
 import datasets
 import huggingface_hub.utils
-import jinja2
 import lm_eval
 import torch
 from lm_eval.api.task import Task
-from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 from lm_eval.tasks._yaml_loader import load_yaml
 from tqdm import tqdm
 
 from clearminds import verifiers
-from clearminds.batches import pad
 from clearminds.conversation import Chat
 from clearminds.decoding import own_settings_only
 from clearminds.errors import UserError
+from clearminds.harness_model import Model
 from clearminds.identity import digest
-from clearminds.progress import Progress
-from clearminds.sampling import generate_batch
 
 TASKS = Path(__file__).parents[1] / "tasks"
 BUILT_IN = "lm_eval:"
@@ -49,6 +45,7 @@ def evaluate_accuracy(
     template_arguments: dict,
     max_new_tokens: int,
     limit: int | None = None,
+    draw: Callable[..., list[list[int]]] | None = None,
 ) -> list[dict]:
     """Evaluate a model on tasks.
 
@@ -62,6 +59,8 @@ def evaluate_accuracy(
         template_arguments: further arguments of the chat template.
         max_new_tokens: of a response, where the harness' task does not say.
         limit: only the first so many items of every task.
+        draw: what generates answers in the model's place, as `sampling.generate_batch` does. Log-likelihoods stay with
+            the model, come first, and it is unloaded after them.
 
     Returns:
         rows of the contract EVALUATION, task by task and item by item.
@@ -70,13 +69,15 @@ def evaluate_accuracy(
         UserError: a task is unknown, cannot be loaded, runs generated code, or asks more than the model's length.
     """
     with _quiet():
-        lm = Model(model, Chat(tokenizer, system, template_arguments), batch_size, max_new_tokens)
+        lm = Model(model, Chat(tokenizer, system, template_arguments), batch_size, max_new_tokens, draw)
         manager = _task_manager({_harness_name(task) for task in tasks if _is_built_in(task)})
         loaded: dict[str, dict[str, Task]] = {}
         for task in tasks:
             loaded[task["name"]] = _load_built_in(task, manager) if _is_built_in(task) else _load_examples(task)
         # a leaf may stand in two groups, so its key names the group too
         leaves = {f"{name}/{leaf}": task for name, found in loaded.items() for leaf, task in found.items()}
+        # the harness asks for kinds of answers in the order of the tasks
+        leaves = dict(sorted(leaves.items(), key=lambda leaf: leaf[1].OUTPUT_TYPE == "generate_until"))
         with own_settings_only(model):
             results = lm_eval.evaluate(
                 lm=lm,
@@ -97,110 +98,6 @@ def evaluate_accuracy(
             new = _built_in_rows(samples, harness_task, lm) if _is_built_in(task) else _example_rows(samples, lm)
             rows += [{"eval_task": name, "subtask": subtask, **row} for row in new]
     return rows
-
-
-class Model(HFLM):
-    """The harness' view of a loaded model: plain greedy decoding, the project's chat rendering, counted responses.
-
-    Attributes:
-        generated: per prompt (its token ids), how many tokens were generated, the end-of-turn token included, and
-            whether the model ended its turn.
-    """
-
-    def __init__(self, model: torch.nn.Module, chat: Chat, batch_size: int, max_new_tokens: int):
-        # every prompt comes out of the chat template, which writes the special tokens itself
-        super().__init__(
-            pretrained=model,
-            tokenizer=chat.tokenizer,
-            batch_size=batch_size,
-            softmax_dtype="float32",
-            add_bos_token=False,
-        )
-        self.chat, self.max_new_tokens = chat, max_new_tokens
-        self.generated: dict[tuple[int, ...], tuple[int, bool]] = {}
-        self.progress = Progress(0, "requests")
-        inner = model.get_base_model() if hasattr(model, "get_base_model") else model
-        ends = inner.generation_config.eos_token_id
-        self.ends = chat.end_of_turn_ids | set(ends if isinstance(ends, list) else [ends]) - {None}
-
-    @property
-    def max_gen_toks(self) -> int:
-        """Most new tokens where a task does not say."""
-        return self.max_new_tokens
-
-    def apply_chat_template(self, chat_history: list[dict], add_generation_prompt: bool = True) -> str:
-        """The conversation as text; without a generation prompt, its last turn is left open, to be continued."""
-        arguments = (
-            self.chat.arguments if add_generation_prompt else {**self.chat.arguments, "continue_final_message": True}
-        )
-        # the harness has put the system prompt before the task's own description already
-        chat = Chat(self.chat.tokenizer, None, arguments)
-        try:
-            return chat.render(chat_history, add_generation_prompt=add_generation_prompt)
-        except jinja2.TemplateError:
-            # some templates (Gemma's) take no system turn; the harness would drop the task's description without a word
-            if len(chat_history) < 2 or (chat_history[0]["role"], chat_history[1]["role"]) != ("system", "user"):
-                raise
-            system, user, *rest = chat_history
-            merged = {"role": "user", "content": f"{system['content']}\n\n{user['content']}"}
-            return chat.render([merged, *rest], add_generation_prompt=add_generation_prompt)
-
-    def generate_until(self, requests: list, disable_tqdm: bool = False) -> list[str]:
-        """Responses to prompts; a prompt that the harness would cut on the left is an error."""
-        for request in requests:
-            prompt, settings = request.args[:2]
-            length, new = len(self.tok_encode(prompt)), settings.get("max_gen_toks", self.max_gen_toks)
-            if length + new > self.max_length:
-                raise UserError(
-                    f"task {request.task_name}, item {request.doc_id}: a prompt of {length:,} tokens and {new:,} new "
-                    f"ones are more than the model's {self.max_length:,}; lower max_new_tokens or num_fewshot, "
-                    "or drop the task"
-                )
-        with self._progress(len(requests)):
-            return super().generate_until(requests, disable_tqdm)
-
-    def loglikelihood(self, requests: list, disable_tqdm: bool = False) -> list[tuple[float, bool]]:
-        """Log-likelihood of continuations, and whether greedy decoding would give them."""
-        with self._progress(len(requests)):
-            return super().loglikelihood(requests, disable_tqdm)
-
-    @contextmanager
-    def _progress(self, n_requests: int) -> Iterator[None]:
-        self.progress = Progress(n_requests, "requests")
-        yield
-        # several continuations may share one row of a batch
-        if (left := n_requests - self.progress.items) > 0:
-            self.progress.add(left)
-
-    def _model_call(self, inps: torch.Tensor, *args, **options) -> torch.Tensor:
-        logits = super()._model_call(inps, *args, **options)
-        self.progress.add(len(inps))
-        return logits
-
-    def _model_generate(self, context: torch.Tensor, max_length: int, stop: list[str], **settings) -> torch.Tensor:
-        # what a task's YAML says of sampling is left out: everything is greedy
-        prompts = [row[mask.bool()].tolist() for row, mask in zip(context, settings["attention_mask"], strict=True)]
-        if set(stop) <= {self.tokenizer.decode([end]) for end in self.ends}:
-            greedy = {"temperature": 0, "max_new_tokens": max_length - context.shape[1]}
-            new = generate_batch(self.model, self.chat.end_of_turn_ids, prompts, [0] * len(prompts), greedy)
-            rows = pad(new, self.tokenizer.pad_token_id).to(context.device)
-            output = torch.cat([context, rows], dim=1)
-        else:
-            options = {"do_sample": False, "eos_token_id": sorted(self.ends)}
-            output = super()._model_generate(
-                context, max_length, stop, attention_mask=settings["attention_mask"], **options
-            )
-        counts = []
-        for prompt, ids in zip(prompts, output[:, context.shape[1] :].tolist(), strict=True):
-            end = next((n for n, token in enumerate(ids, start=1) if token in self.ends), None)
-            counts.append(end or len(ids))
-            self.generated[tuple(prompt)] = (counts[-1], end is not None)
-        self.progress.add(len(counts), sum(counts))
-        return output
-
-    def count(self, prompt: str) -> tuple[int, bool]:
-        """What `generated` says of a prompt."""
-        return self.generated[tuple(self.tok_encode(prompt))]
 
 
 def _is_built_in(task: dict) -> bool:

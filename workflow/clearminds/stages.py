@@ -1,5 +1,6 @@
 """The stages in their order, and the modules that each one runs: what the `code` param of its rule is taken over."""
 
+from clearminds.backends import module as backend_module
 from clearminds.identity import code_fingerprint, code_parts
 
 STAGES = (
@@ -38,7 +39,7 @@ def parts(stage: str, spec: dict) -> dict[str, str]:
 
 # where a launcher calls more than the module that bears its name
 _MODULES = {
-    "generate_responses": ("generate_responses", "models"),
+    "generate_responses": ("generate_responses", "backends"),
     "score_token_perplexity": ("score_token_perplexity", "models"),
     "evaluate_base": ("evaluate",),
     "evaluate_adapter": ("evaluate",),
@@ -74,13 +75,21 @@ def _evaluation_plugins(spec: dict) -> tuple[str, ...]:
             names.add("clearminds.lm_harness")
         else:
             names.add(f"clearminds.{task['evaluate']}")
+    if backend := spec["evaluation"].get("backend"):
+        names.add(backend_module(backend))
     return tuple(sorted(names))
+
+
+def _generation_plugins(spec: dict) -> tuple[str, ...]:
+    source = spec["source"]
+    drawn = () if source["kind"] == "reference" else (backend_module(source.get("backend")),)
+    return (f"clearminds.sources.{source['kind']}", *drawn)
 
 
 _PLUGINS = {
     "prepare_task": _task_plugins,
     "verify_responses": lambda spec: (f"clearminds.verifiers.{spec['verifier']}",),
-    "generate_responses": lambda spec: (f"clearminds.sources.{spec['source']['kind']}",),
+    "generate_responses": _generation_plugins,
     "build_masks": _weight_plugins,
     "report": lambda spec: ("clearminds/report.html.jinja",),
     "evaluate_base": _evaluation_plugins,

@@ -18,18 +18,27 @@ def throughput(progress: Progress, model: torch.nn.Module, passes: int = 2) -> d
         passes: FLOPs per parameter and token: 2 for a forward pass, 4 with the backward pass through frozen weights.
 
     Returns:
-        tokens, tokens_per_second, peak_flops (measured just now) and peak_share.
+        tokens, tokens_per_second, device, peak_flops (measured just now) and peak_share.
     """
     parameters = sum(p.numel() for p in model.parameters())
     weight = next(model.parameters())
     peak = matrix_peak(weight.dtype, weight.device)
     flops = passes * parameters * progress.tokens_per_second
+    return {**rate(progress, weight.device), "peak_flops": round(peak), "peak_share": round(flops / peak, 4)}
+
+
+def rate(progress: Progress, device: torch.device) -> dict:
+    """What `throughput` knows without the model: tokens, tokens_per_second and device."""
     return {
         "tokens": progress.tokens,
         "tokens_per_second": round(progress.tokens_per_second, 1),
-        "peak_flops": round(peak),
-        "peak_share": round(flops / peak, 4),
+        "device": device_name(device),
     }
+
+
+def device_name(device: torch.device) -> str:
+    """What the driver calls a device; `cpu` for the CPU."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def matrix_peak(dtype: torch.dtype, device: torch.device, repeats: int = 8) -> float:

@@ -1,17 +1,15 @@
 """Responses to a split's prompts: references as they are, or samples of the model."""
 
-from functools import cache
 from pathlib import Path
 
 import _setup  # noqa: F401
 
+from clearminds import backends
 from clearminds.conversation import Chat
 from clearminds.generate_responses import generate, reference_rows, response_store
 from clearminds.launch import Job, Output, launch
 from clearminds.model_identity import fingerprints
-from clearminds.models import load_model
 from clearminds.tables import read_table, write_json, write_table
-from clearminds.throughput import throughput
 
 
 def main(job: Job, *, examples: Path, model: Path, responses: Output, shard: str = "") -> None:
@@ -20,10 +18,11 @@ def main(job: Job, *, examples: Path, model: Path, responses: Output, shard: str
     if source["kind"] == "reference":
         found = reference_rows(rows, lambda text: len(chat.tokenizer(text, add_special_tokens=False)["input_ids"]))
     else:
-        network = cache(lambda: load_model(model.parent, dtype=source["dtype"], settings=job.spec["loading"]))
         store = response_store(job.runtime["store"], facts["model"], chat, job.spec)
-        found, progress, counts = generate(store, network, chat, rows, source, job.runtime, shard)
-        job.cost |= {"store": counts, **(throughput(progress, network()) if counts["computed"] else {})}
+        settings = {"dtype": source["dtype"], "loading": job.spec["loading"], "runtime": job.runtime}
+        with backends.load(source.get("backend")).Sampler(model.parent, **settings) as draw:
+            found, progress, counts = generate(store, draw, chat, rows, source, job.runtime, shard)
+        job.cost |= {"store": counts, **(draw.cost(progress) if counts["computed"] else {})}
     if shard:
         write_json(responses, {"shard": shard, **job.cost})
         return

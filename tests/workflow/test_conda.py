@@ -1,0 +1,29 @@
+"""With conda, each job has the environment of what it runs."""
+
+import os
+
+import pytest
+
+from .conftest import Workflow, tiny_study
+from .test_reruns import STAND_IN
+
+
+@pytest.mark.parametrize(
+    ("path", "environments"),
+    [
+        ("responses/tiny/sums/train.self_output.parquet", {"data", "model", "vllm"}),
+        ("responses/tiny/chat/test.everyday.parquet", {"data", "model"}),
+        ("responses/tiny/sums/train.reference.parquet", {"data", "model"}),
+        ("evaluations/tiny/base/all.parquet", {"data", "model", "vllm"}),
+    ],
+)
+def test_only_jobs_of_vllm_have_its_environment(path, environments, tiny_model, tmp_path, monkeypatch):
+    conda = tmp_path / "conda"
+    conda.write_text(STAND_IN)
+    conda.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    config = tiny_study(tiny_model)
+    config["sources"]["self_output"]["backend"] = config["evaluation"]["backend"] = "vllm"
+    output = Workflow(tmp_path / "study", config).run("--sdm", "conda", "--list-conda-envs", f"results/tiny/{path}")
+    listed = [name for name in ("data", "model", "vllm") if f"envs/{name}.yaml" in output.stdout]
+    assert set(listed) == environments, output.stdout

@@ -1,0 +1,48 @@
+"""Responses drawn by transformers, in this process."""
+
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+
+import torch
+
+from clearminds.models import load_model
+from clearminds.progress import Progress
+from clearminds.sampling import generate_batch
+from clearminds.throughput import throughput
+
+
+class Sampler:
+    """A model that is loaded when the first batch is asked for.
+
+    Args:
+        folder: the model's.
+        dtype: of its weights.
+        loading: attn_implementation, quantization and trust_remote_code of the config's model.
+        runtime: how to run; nothing of it matters here.
+        adapter: a PEFT adapter's folder to put on top.
+    """
+
+    def __init__(self, folder: Path, *, dtype: str, loading: dict, runtime: dict, adapter: Path | None = None):
+        self.folder, self.dtype, self.loading, self.adapter = folder, dtype, loading, adapter
+
+    def __enter__(self) -> "Sampler":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    @cached_property
+    def model(self) -> torch.nn.Module:
+        """The loaded model."""
+        return load_model(self.folder, dtype=self.dtype, settings=self.loading, adapter=self.adapter)
+
+    def __call__(
+        self, ends: Iterable[int], prompts: list[list[int]], seeds: list[int], source: dict
+    ) -> list[list[int]]:
+        """New token ids per prompt, as of `sampling.generate_batch`."""
+        return generate_batch(self.model, ends, prompts, seeds, source)
+
+    def cost(self, progress: Progress) -> dict:
+        """Tokens per second and the share of the peak that they are. Args: of the loop that called this."""
+        return throughput(progress, self.model)

@@ -1,0 +1,192 @@
+"""Talking to vLLM, which runs in a process and an environment of its own (`clearminds.vllm_engine`).
+
+Its own lines go to the job's log. It ends with the `with` block, and with this process however that ends.
+"""
+
+import importlib.util
+import json
+import logging
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import deque
+from pathlib import Path
+
+from clearminds import vllm_engine
+from clearminds.errors import UserError
+
+log = logging.getLogger("clearminds")
+chatter = logging.getLogger("vllm")  # in the log file only
+
+CHECKOUT = Path(__file__).parents[2]
+DEFAULT_PYTHON = ".venv-vllm/bin/python"
+PATIENCE = 10.0  # seconds between two lines while it starts
+FAREWELL = 10.0  # seconds that it may take to end
+SETTINGS = {  # unless the user's environment says otherwise
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # one process, which ends with us
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",  # else every job of a machine binds itself to the same cores
+    "VLLM_CPU_KVCACHE_SPACE": "2",  # GiB, used up at once; else half of the memory
+    "VLLM_NO_USAGE_STATS": "1",
+    "VLLM_LOGGING_COLOR": "0",
+}
+
+
+class EngineError(UserError):
+    """vLLM could not do it. `where`: import, device, model, adapter, generation, or None where it only ended."""
+
+    def __init__(self, message: str, where: str | None = None):
+        super().__init__(message)
+        self.where = where
+
+
+def interpreter(runtime: dict) -> str:
+    """The Python that has vLLM: this one (a conda environment may), else that of `runtime: vllm_python`.
+
+    Raises:
+        UserError: there is none.
+    """
+    found = importlib.util.find_spec("vllm")
+    if found and found.origin:
+        return sys.executable
+    path = CHECKOUT / runtime.get("vllm_python", DEFAULT_PYTHON)  # an absolute one stands alone
+    if not path.is_file():
+        raise UserError(
+            f"backend: vllm needs an environment of its own, and runtime: vllm_python: {path} does not exist; "
+            f"run `make setup-vllm` in {CHECKOUT}, or run Snakemake with --sdm conda"
+        )
+    return str(path)
+
+
+class Engine:
+    """A running vLLM with a model loaded.
+
+    Args:
+        python: the interpreter that has vLLM.
+        request: the first of `vllm_engine`'s protocol.
+
+    Attributes:
+        version, device: of vLLM, and what it runs on.
+
+    Raises:
+        EngineError: it does not start.
+    """
+
+    def __init__(self, python: str, request: dict):
+        self.python, self.last, self.waiting = python, deque(maxlen=50), b""
+        self.scratch = tempfile.TemporaryDirectory(prefix="clearminds-vllm-")  # vLLM leaves files in its TMPDIR
+        path = os.pathsep.join([str(Path(python).parent), os.environ.get("PATH", "")])
+        places = {"PATH": path, "PYTHONPATH": str(CHECKOUT / "workflow"), "TMPDIR": self.scratch.name}
+        self.process = subprocess.Popen(
+            # -P: a folder named vllm in the working directory is not the library
+            [python, "-P", "-m", vllm_engine.__name__, str(os.getpid())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**SETTINGS, **os.environ, **places},
+        )
+        self.reader = threading.Thread(target=self._keep_chatter, daemon=True)
+        self.reader.start()
+        try:
+            self.start = time.monotonic()
+            answer = self.ask(request, "starting")
+            self.version, self.device = answer["version"], answer["device"]
+            log.info("vLLM %s started in %.0f s on %s", self.version, time.monotonic() - self.start, self.device)
+        except BaseException:
+            self.kill()
+            raise
+
+    def ask(self, request: dict, doing: str = "generating") -> dict:
+        """The answer to a request. Args: as of the protocol; what an error says it was doing.
+
+        Raises:
+            EngineError: it died, could not do it, or said what is no answer.
+        """
+        try:
+            self.process.stdin.write(json.dumps(request).encode() + b"\n")
+            self.process.stdin.flush()
+            line = self._line(doing)
+        except BrokenPipeError:
+            line = b""
+        if not line:
+            raise EngineError(f"vLLM ended while {doing} ({self._last_words()}); {self._advice()}")
+        try:
+            answer = json.loads(line)
+            error = answer.get("error")
+        except (ValueError, AttributeError):
+            said = line.decode(errors="replace").strip()[:80]
+            raise EngineError(f"vLLM said {said!r} while {doing}, which is no answer; {self._advice()}") from None
+        if error:
+            raise EngineError(self._explained(error, answer["where"]), answer["where"])
+        return answer
+
+    def close(self) -> None:
+        """End it: it does so with its input."""
+        try:
+            self.process.stdin.close()
+            self.process.wait(FAREWELL)
+        except (OSError, subprocess.TimeoutExpired):
+            pass
+        self.kill()
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.process.kill()
+        self.process.wait()
+        self.reader.join(FAREWELL)
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            try:
+                stream.close()
+            except BrokenPipeError:  # a request that it never read
+                continue
+        self.scratch.cleanup()
+
+    def _line(self, doing: str) -> bytes:
+        """The next line of its answers; b"" where it has closed them."""
+        while b"\n" not in self.waiting:
+            if not select.select([self.process.stdout], [], [], PATIENCE)[0]:
+                if doing == "starting":
+                    log.info("vLLM is starting (%.0f s so far)", time.monotonic() - self.start)
+                continue
+            if not (more := os.read(self.process.stdout.fileno(), 2**20)):
+                return b""
+            self.waiting += more
+        line, _, self.waiting = self.waiting.partition(b"\n")
+        return line + b"\n"
+
+    def _keep_chatter(self) -> None:
+        for line in self.process.stderr:
+            text = line.decode(errors="replace").rstrip()
+            self.last.append(text)
+            chatter.debug("%s", text)
+
+    def _last_words(self) -> str:
+        try:
+            code = self.process.wait(FAREWELL)
+        except subprocess.TimeoutExpired:
+            code = None
+        self.reader.join(FAREWELL)
+        if code is not None and code < 0:
+            name = signal.Signals(-code).name
+            return f"{name}, perhaps killed for want of memory" if name == "SIGKILL" else name
+        said = [line.strip() for line in self.last if line.strip()]
+        return (said[-1][:300] if said else "without a word") + (f", exit code {code}" if code else "")
+
+    def _explained(self, error: str, where: str) -> str:
+        if where == "import":
+            return f"runtime: vllm_python: {self.python} cannot import vLLM ({error}); run `make setup-vllm` again"
+        if where == "device":
+            return f"backend: vllm: {error.partition(': ')[2]}, or let `make setup-vllm` install the other build"
+        if "memory" in error.lower():
+            kept = os.environ.get("VLLM_CPU_KVCACHE_SPACE", SETTINGS["VLLM_CPU_KVCACHE_SPACE"])
+            more = f"lower max_new_tokens, or, on a CPU, change VLLM_CPU_KVCACHE_SPACE (now {kept} GiB)"
+            return f"vLLM: out of memory or too little of it ({error}); {more}; {self._advice()}"
+        doing = {"model": "load the model", "adapter": "load the adapter", "generation": "generate"}[where]
+        return f"vLLM cannot {doing} ({error}); {self._advice()}"
+
+    def _advice(self) -> str:
+        return "its own lines are in the job's log; backend: transformers does without it"
