@@ -245,6 +245,25 @@ def test_a_plugin_changes_the_jobs_that_name_it_and_no_others(package, file, sta
     assert changed == chosen
 
 
+@pytest.mark.parametrize(
+    ("stage", "changes"),
+    [
+        ("generate_responses", {"sources__self_output__backend": "vllm"}),
+        ("evaluate_base", {"evaluation__backend": "vllm"}),
+        ("evaluate_adapter", {"evaluation__backend": "vllm"}),
+    ],
+)
+def test_the_code_of_vllm_counts_where_it_runs_and_nowhere_else(stage, changes):
+    names = ("vllm_engine", "vllm_client", "vllm_adapter", "backends.vllm")
+    own = {f"clearminds.{name}" for name in names}
+    served = stages.parts(stage, json.loads(spec(study_with(**changes), stage)))
+    plain = stages.parts(stage, json.loads(spec(Study.model_validate(DEMO), stage)))
+    assert own <= served.keys() and not own & plain.keys()
+    reference = json.loads(spec(Study.model_validate(DEMO), "generate_responses", source="reference"))
+    backends = {name for name in stages.parts("generate_responses", reference) if "backends." in name}
+    assert not backends, "copied references are drawn by none"
+
+
 def test_a_text_that_only_the_report_is_made_of_changes_the_report_alone(package):
     assert {stage for stage, _ in changed_by(package, "report.html.jinja")} == {"report"}
 
@@ -314,6 +333,10 @@ STM = {"responses": "reference", "weights": {"rule": "perplexity", "tau": "4"}}
         ({"tasks__sums__seed": 8}, {"prepare_task", "report"}),
         ({"match__sources": ["reference"]}, {"build_masks", "report"}),
         ({"seeds": [0, 1]}, {"summarise", "report"}),
+        ({"sources__rephrase__backend": "transformers", "evaluation__backend": "transformers"}, set()),
+        ({"sources__rephrase__backend": "vllm"}, {"generate_responses", "report"}),
+        ({"evaluation__backend": "vllm"}, {"evaluate_base", "evaluate_adapter", "report"}),
+        ({"runtime": {"vllm_python": "/elsewhere/python"}}, set()),
         ({"evaluation__max_new_tokens": 9}, {"evaluate_base", "evaluate_adapter", "report"}),
         ({"models__smollm2-135m-q4__sha256": "0"}, {"fetch_model", "report"}),
     ],

@@ -9,12 +9,13 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from clearminds import stages
-from clearminds.config import RandomRule, Study
+from clearminds import resources, stages
+from clearminds.config import Study
+from clearminds.config_blocks import RandomRule
 from clearminds.identity import canonical
 from clearminds.study_files import adapter_paths, evaluation_rows, mask_rows, score_rows
+from clearminds.workload import Workloads
 
-RUN_A_MODEL = ("generate_responses", "score_token_perplexity", "train_adapter", "evaluate_base", "evaluate_adapter")
 LAUNCHERS = Path(__file__).parents[1] / "scripts"
 
 
@@ -25,16 +26,39 @@ class Specs:
         self.study = study
         self.results = f"results/{study.study}"
         self.logs = f"logs/{study.study}"
+        self.workloads = Workloads(study, self.results)
 
-    def launch(self, stage: str) -> dict[str, str | int]:
+    def launch(self, stage: str) -> dict[str, object]:
         """A rule's `launcher` and `how` to run: resources, because no change of either may rerun anything.
 
         Stages that run a model get the `gpu` they ask for too, which counts against the machine's and reaches SLURM.
         """
         runtime = self.study.runtime.model_dump()
-        gpus = runtime["gpus"] if stage in RUN_A_MODEL else 0
-        how = canonical({**runtime, "gpus": gpus})
+        gpus = self.workloads.gpus(stage)
+
+        def how(wildcards, attempt: int) -> str:
+            return canonical({**runtime, "gpus": gpus, **({"attempt": attempt} if attempt > 1 else {})})
+
         return {"launcher": str(LAUNCHERS / f"{stage}.py"), "how": how, **({"gpu": gpus} if gpus else {})}
+
+    def environment(self, usual: str, vllm: str) -> Callable[[object], str]:
+        """The `conda` of a rule that generates: wildcards to one of two files, by the source's backend or, where there
+        is no source, the evaluation's."""
+
+        def chosen(wildcards) -> str:
+            name = getattr(wildcards, "source", None)
+            settings = self.study.evaluation if name is None else self.study.sources.get(name)
+            return vllm if settings and settings.backend == "vllm" else usual
+
+        return chosen
+
+    def memory(self, stage: str) -> Callable[[object, int], int]:
+        """The `mem_mb` of a rule: wildcards and attempt to MB of the host's memory."""
+        return lambda wildcards, attempt: resources.host_memory(self.workloads.of(stage, wildcards), attempt)
+
+    def minutes(self, stage: str) -> Callable[[object], int]:
+        """The `runtime` of a rule: wildcards to minutes."""
+        return lambda wildcards: resources.minutes(self.workloads.of(stage, wildcards))
 
     def text(self, stage: str) -> Callable[[object], str]:
         """The `spec` param of a rule: wildcards to canonical JSON."""

@@ -12,6 +12,8 @@ rule build_masks:
         "../../envs/data.yaml"
     resources:
         **SPECS.launch("build_masks"),
+        mem_mb=SPECS.memory("build_masks"),
+        runtime=SPECS.minutes("build_masks"),
     params:
         spec=SPECS.text("build_masks"),
         code=SPECS.code("build_masks"),

@@ -9,11 +9,12 @@ rule evaluate_adapter:
     log:
         f"{LOGS}/evaluate_adapter/{{model}}/{{target}}/{{variant}}/seed{{seed}}/{{suite}}.log",
     conda:
-        "../../envs/model.yaml"
+        SPECS.environment("../../envs/model.yaml", "../../envs/vllm.yaml")
     threads: 1
     resources:
         **SPECS.launch("evaluate_adapter"),
-        mem_mb=4000,
+        mem_mb=SPECS.memory("evaluate_adapter"),
+        runtime=SPECS.minutes("evaluate_adapter"),
     params:
         spec=SPECS.text("evaluate_adapter"),
         code=SPECS.code("evaluate_adapter"),

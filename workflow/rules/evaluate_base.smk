@@ -8,11 +8,12 @@ rule evaluate_base:
     log:
         f"{LOGS}/evaluate_base/{{model}}/{{suite}}.log",
     conda:
-        "../../envs/model.yaml"
+        SPECS.environment("../../envs/model.yaml", "../../envs/vllm.yaml")
     threads: 1
     resources:
         **SPECS.launch("evaluate_base"),
-        mem_mb=4000,
+        mem_mb=SPECS.memory("evaluate_base"),
+        runtime=SPECS.minutes("evaluate_base"),
     params:
         spec=SPECS.text("evaluate_base"),
         code=SPECS.code("evaluate_base"),

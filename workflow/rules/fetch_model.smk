@@ -7,7 +7,8 @@ rule fetch_model:
         "../../envs/model.yaml"
     resources:
         **SPECS.launch("fetch_model"),
-        mem_mb=4000,
+        mem_mb=SPECS.memory("fetch_model"),
+        runtime=SPECS.minutes("fetch_model"),
     params:
         spec=SPECS.text("fetch_model"),
         code=SPECS.code("fetch_model"),

@@ -7,11 +7,12 @@ rule generate_shard:
     log:
         f"{LOGS}/generate_responses/{{model}}/{{task}}/{{split}}.{{source}}.shard{{shard}}.log",
     conda:
-        "../../envs/model.yaml"
+        SPECS.environment("../../envs/model.yaml", "../../envs/vllm.yaml")
     threads: 1
     resources:
         **SPECS.launch("generate_responses"),
-        mem_mb=4000,
+        mem_mb=SPECS.memory("generate_responses"),
+        runtime=SPECS.minutes("generate_responses"),
     params:
         spec=SPECS.text("generate_responses"),
         code=SPECS.code("generate_responses"),

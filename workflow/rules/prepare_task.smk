@@ -9,6 +9,8 @@ rule prepare_task:
         "../../envs/data.yaml"
     resources:
         **SPECS.launch("prepare_task"),
+        mem_mb=SPECS.memory("prepare_task"),
+        runtime=SPECS.minutes("prepare_task"),
     params:
         spec=SPECS.text("prepare_task"),
         code=SPECS.code("prepare_task"),

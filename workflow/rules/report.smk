@@ -22,6 +22,8 @@ rule report:
         "../../envs/report.yaml"
     resources:
         **SPECS.launch("report"),
+        mem_mb=SPECS.memory("report"),
+        runtime=SPECS.minutes("report"),
     params:
         spec=SPECS.text("report"),
         code=SPECS.code("report"),

@@ -15,7 +15,8 @@ rule score_token_perplexity:
     threads: 1
     resources:
         **SPECS.launch("score_token_perplexity"),
-        mem_mb=4000,
+        mem_mb=SPECS.memory("score_token_perplexity"),
+        runtime=SPECS.minutes("score_token_perplexity"),
     params:
         spec=SPECS.text("score_token_perplexity"),
         code=SPECS.code("score_token_perplexity"),

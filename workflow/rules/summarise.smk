@@ -15,6 +15,8 @@ rule summarise:
         "../../envs/data.yaml"
     resources:
         **SPECS.launch("summarise"),
+        mem_mb=SPECS.memory("summarise"),
+        runtime=SPECS.minutes("summarise"),
     params:
         spec=SPECS.text("summarise"),
         code=SPECS.code("summarise"),

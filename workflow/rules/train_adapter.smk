@@ -11,7 +11,8 @@ rule train_adapter:
     threads: 1
     resources:
         **SPECS.launch("train_adapter"),
-        mem_mb=6000,
+        mem_mb=SPECS.memory("train_adapter"),
+        runtime=SPECS.minutes("train_adapter"),
     params:
         spec=SPECS.text("train_adapter"),
         code=SPECS.code("train_adapter"),

