@@ -1,0 +1,182 @@
+"""What a plan says a study costs: laws of the counts, and the numbers of models that are known."""
+
+import copy
+import json
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from demo_study import DEMO, MODEL, WILDCARDS
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clearminds.commands import plan
+from clearminds.config import Study
+from clearminds.costs import Cost, Rates, adapter_parameters, cost, estimated_seconds
+from clearminds.errors import UserError
+from clearminds.hardware import DEVICES
+from clearminds.sizes import Sizes
+from clearminds.workload import Workload, Workloads
+
+A100 = DEVICES["a100"]
+
+works = st.builds(
+    Workload,
+    parameters=st.integers(1, 10**12),
+    weight_bytes=st.sampled_from([2, 4]),
+    read=st.integers(0, 10**9),
+    written=st.integers(0, 10**9),
+    rows=st.integers(1, 1000),
+    passes=st.integers(1, 3),
+)
+
+
+def of(stage: str, config: dict = DEMO, rates: Rates = Rates(), device=A100, **wildcards: str) -> Cost:  # noqa: B008
+    works = Workloads(Study.model_validate(config), "results/nowhere")
+    return cost(stage, SimpleNamespace(**{**vars(WILDCARDS), **wildcards}), works, device, 0.3, rates)
+
+
+def test_generation_counts_every_sample_at_its_full_length():
+    found = of("generate_responses")
+    assert found.written == 160 * 4 * 48
+    assert found.flops == 2 * 135e6 * (found.read + found.written)
+
+
+def test_a_training_step_through_frozen_weights_costs_two_passes():
+    epochs = DEMO["training"]["epochs"]
+    found = of("train_adapter")
+    assert found.flops == 2 * 135e6 * found.read and found.read % (2 * epochs) == 0
+    config = copy.deepcopy(DEMO)
+    config["runtime"]["gradient_checkpointing"] = True
+    assert of("train_adapter", config).flops == 1.5 * found.flops
+
+
+def test_what_is_only_copied_or_needs_no_model_costs_no_operations():
+    assert of("generate_responses", source="reference").flops == 0
+    assert of("build_masks") == Cost(jobs=1, disk=of("build_masks").disk)
+
+
+def test_shards_cost_together_what_one_job_costs():
+    config = {**DEMO, "runtime": {"shards": 4}}
+    for stage in ("generate_responses", "score_token_perplexity"):
+        shards = sum((of(stage, config, shard=f"{n}of4") for n in range(1, 5)), of(stage, config))
+        assert shards.flops == pytest.approx(of(stage).flops)
+        assert shards.jobs == 5
+
+
+@given(works, st.sampled_from(list(DEVICES.values())), st.floats(0.01, 1))
+def test_time_is_at_least_that_of_the_operations_and_of_reading_the_weights(work, device, utilisation):
+    seconds = estimated_seconds(work, device, utilisation)
+    operations = 2 * work.parameters * (work.passes * work.read + work.written)
+    assert seconds * (1 + 1e-9) >= operations / device.peak(work.weight_bytes) / utilisation
+    steps = work.written / work.rows
+    assert seconds * (1 + 1e-9) >= steps * work.parameters * work.weight_bytes / device.bandwidth / utilisation
+    assert estimated_seconds(replace(work, rows=2 * work.rows), device, utilisation) <= seconds
+    assert estimated_seconds(work, device, utilisation / 2) == pytest.approx(2 * seconds)
+
+
+def test_float32_costs_what_a_device_makes_of_it():
+    half = Workload(parameters=10**9, weight_bytes=2, read=10**6)
+    single = replace(half, weight_bytes=4)
+    assert estimated_seconds(single, A100, 1) == pytest.approx(16 * estimated_seconds(half, A100, 1))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "rank", "true"),
+    # Llama-3-8B and SmolLM2-135M, all linear layers, counted in their PEFT adapters
+    [(8.03e9, 32, 83_886_080), (134.5e6, 16, 4_884_480)],
+)
+def test_an_adapters_size_is_about_right(parameters, rank, true):
+    assert 0.6 * true < adapter_parameters(parameters, rank) < 1.4 * true
+
+
+# --- rates ------------------------------------------------------------------------------------------------------------
+
+
+def record(logs: Path, place: str, **facts: object) -> None:
+    path = logs / f"{place}.run.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(facts), encoding="utf-8")
+
+
+def test_rates_are_medians_of_the_runs_on_such_a_device(tmp_path):
+    place = f"train_adapter/{MODEL}/sums/stm-2.5"
+    for seed, rate in enumerate((100.0, 300.0, 1000.0)):
+        record(tmp_path, f"{place}/seed{seed}", tokens_per_second=rate, device="NVIDIA A100-SXM4-80GB")
+    record(tmp_path, f"{place}/seed3", tokens_per_second=1.0, device="cpu")
+    record(tmp_path, f"{place}/seed4", device="NVIDIA A100-SXM4-80GB")  # taken back: computed nothing
+    record(tmp_path, f"score_token_perplexity/{MODEL}/{MODEL}/sums/train.reference", tokens_per_second=5.0)
+    (tmp_path / f"{place}/seed5.run.json").write_text("{")
+    study = Study.model_validate(DEMO)
+    assert Rates.measured(tmp_path, study, A100).found == {("train_adapter", MODEL): 300.0}
+    assert Rates.measured(tmp_path, study, DEVICES["cpu"]).found == {("train_adapter", MODEL): 1.0}
+    assert Rates.measured(tmp_path / "none", study, A100).found == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "driver", "same"),
+    [
+        ("a100", "NVIDIA A100-SXM4-80GB", True),
+        ("a10", "NVIDIA A100-SXM4-80GB", False),
+        ("a40", "NVIDIA RTX A4000", False),
+        ("l40s", "NVIDIA L40S", True),
+        ("cpu", "cpu", True),
+    ],
+)
+def test_a_device_is_known_by_its_whole_name(name, driver, same):
+    assert DEVICES[name].is_called(driver) == same
+
+
+def test_a_measured_rate_takes_the_place_of_the_estimate():
+    rates = Rates({("generate_responses", MODEL): 100.0})
+    found = of("generate_responses", rates=rates)
+    assert found.seconds == found.measured == 160 * 4 * 48 / 100
+    # an evaluation's record counts its answers and texts, not the prompts before them
+    evaluated = of("evaluate_base", rates=Rates({("evaluate_base", MODEL): 1.0}))
+    assert evaluated.seconds == (72 + 48 + 48 + 32) * 48 + (16 + 16) * 512 + 24 * 48
+    other = of("train_adapter", rates=rates)
+    assert other.measured == 0 < other.seconds
+
+
+# --- the command ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("number", "unit", "shown"),
+    [(0, "B", "-"), (7, "", "7"), (999, "B", "999 B"), (1234, "", "1.23 k"), (8.5e9, "B", "8.5 GB"), (2e18, "", "2 E")],
+)
+def test_numbers_are_readable(number, unit, shown):
+    assert plan.readable(number, unit) == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(0, "-"), (36, "0.01"), (3600, "1"), (90 * 60, "1.5"), (3600 * 1234.4, "1,234")]
+)
+def test_hours_are_readable(seconds, shown):
+    assert plan.hours(seconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--gpu", "abacus"], "--gpu: abacus is not known; known: v100, .*, cpu$"),
+        (["--utilisation", "0"], "--utilisation: 0.0 is no share; give one above 0"),
+        (["--directory", "/no/such/folder"], "--directory: /no/such/folder is no folder"),
+    ],
+)
+def test_what_cannot_be_planned_is_refused_in_one_line(arguments, words):
+    with pytest.raises(UserError, match=words) as error:
+        plan.main(arguments)
+    assert "\n" not in str(error.value)
+
+
+def test_what_a_plan_assumes_is_said(tmp_path):
+    config = copy.deepcopy(DEMO)
+    config["tasks"]["mine"] = {"kind": "hub", "hub": "me/mine", "splits": {"test": "test"}, "verifier": "exact"}
+    config["tasks"]["few"] = {"kind": "hub", "hub": "me/few", "splits": {"test": "test[10:50]"}, "verifier": "exact"}
+    config["suites"]["more"] = ["mine", "few", "lm_eval:arc_easy"]
+    said = plan.assumed(Sizes(Study.model_validate(config), tmp_path))
+    assert said[1:] == ["10,000 items of mine, lm_eval:arc_easy", f"0.135 billion parameters of {MODEL}"]
+    config["evaluation"]["limit"] = 100
+    assert plan.assumed(Sizes(Study.model_validate(config), tmp_path))[1] == "10,000 items of mine"

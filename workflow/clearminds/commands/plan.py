@@ -1,0 +1,122 @@
+"""Says what a study will cost before it runs: `make plan`.
+
+    python -m clearminds.commands.plan [--configfile STUDY.yaml] [--gpu a100] [--utilisation 0.3] [--whole]
+        [--directory DIR] [any argument of snakemake]
+
+Jobs are those of Snakemake's own dry-run. Tokens are counted where tables are there to be counted, else upper bounds:
+every answer as long as it may be, nothing found in a store.
+"""
+
+import argparse
+from pathlib import Path
+from types import SimpleNamespace
+
+from tabulate import tabulate
+
+from clearminds.commands import run_command
+from clearminds.costs import Cost, Rates, cost
+from clearminds.dry_run import ROOT, Planned, plan
+from clearminds.errors import UserError
+from clearminds.hardware import DEVICES, Device
+from clearminds.load_config import load_study
+from clearminds.sizes import PROMPT, REFERENCE, UNKNOWN_ITEMS, Sizes
+from clearminds.workload import Workloads
+
+UTILISATION = 0.3
+PREFIXES = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+
+
+def costs(jobs: list[Planned], works: Workloads, device: Device, utilisation: float, rates: Rates) -> dict[str, Cost]:
+    """What the jobs of each rule cost. Args: of `clearminds.costs.cost`, for every job of a plan."""
+    found: dict[str, Cost] = {}
+    for job in jobs:
+        one = cost(job.stage, SimpleNamespace(**job.wildcards), works, device, utilisation, rates)
+        found[job.rule] = found.get(job.rule, Cost()) + one
+    return found
+
+
+def table(found: dict[str, Cost]) -> str:
+    """One line per rule and their sum."""
+    rows = [*found.items(), ("together", sum(found.values(), Cost()))]
+    shown = [
+        (name, c.jobs, *map(readable, (c.read, c.written, c.flops)), hours(c.seconds), readable(c.disk, "B"))
+        for name, c in rows
+    ]
+    heads = ("rule", "jobs", "tokens read", "tokens written", "FLOPs", "device hours", "disk")
+    return tabulate(shown, heads, colalign=("left", *("right",) * 6), disable_numparse=True)
+
+
+def assumed(sizes: Sizes) -> list[str]:
+    """What a plan had to assume about the study, in words."""
+    study, said = sizes.study, [f"{PROMPT} tokens a prompt and {REFERENCE} a reference, until they are counted"]
+    unknown = [name for name in study.tasks for split in study.tasks[name].splits if sizes.items_guessed(name, split)]
+    if not study.evaluation.limit:
+        unknown += [name for suite in study.suites.values() for name in suite if name.startswith("lm_eval:")]
+    if unknown:
+        said.append(f"{UNKNOWN_ITEMS:,} items of {', '.join(dict.fromkeys(unknown))}")
+    said += [f"{sizes.parameters(m) / 1e9:g} billion parameters of {m}" for m in study.models if sizes.size_guessed(m)]
+    return said
+
+
+def readable(number: float, unit: str = "") -> str:
+    """Three digits, a prefix of the SI and the unit; `-` for nothing."""
+    if not number:
+        return "-"
+    size, prefix = next(((size, prefix) for size, prefix in PREFIXES if number >= size), (1, ""))
+    return f"{number / size:.3g} {prefix}{unit}".strip()
+
+
+def hours(seconds: float) -> str:
+    """Hours with as many digits as mean something; `-` for none."""
+    return f"{seconds / 3600:.2g}" if 0 < seconds < 36e3 else f"{seconds / 3600:,.0f}" if seconds else "-"
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Print the plan. Args: of the command line; what is not known here goes to snakemake.
+
+    Raises:
+        UserError: the study, the device or its utilisation is wrong.
+    """
+    parser = argparse.ArgumentParser(
+        prog="plan", description=__doc__, formatter_class=argparse.RawTextHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument("--configfile", type=Path, default=ROOT / "config.yaml", help="the study")
+    parser.add_argument("--directory", "-d", type=Path, default=Path(), help="where the run works; default: here")
+    parser.add_argument("--gpu", help=f"one of {', '.join(DEVICES)}; default: a100, cpu where the study has gpus: 0")
+    parser.add_argument("--utilisation", type=float, default=UTILISATION, help="share of the device's peak")
+    parser.add_argument("--whole", action="store_true", help="as if nothing were there yet")
+    given, others = parser.parse_known_args(arguments)
+    study = load_study([given.configfile])
+    name = given.gpu or ("a100" if study.runtime.gpus else "cpu")
+    if name not in DEVICES:
+        raise UserError(f"--gpu: {name} is not known; known: {', '.join(DEVICES)}")
+    if not 0 < given.utilisation <= 1:
+        raise UserError(f"--utilisation: {given.utilisation} is no share; give one above 0 and up to 1, such as 0.3")
+    if not given.directory.is_dir():
+        raise UserError(f"--directory: {given.directory} is no folder; give the one where the workflow runs")
+    device, directory = DEVICES[name], given.directory.resolve()
+    works = Workloads(study, directory / "results" / study.study)
+    rates = Rates.measured(directory / "logs" / study.study, study, device)
+    jobs = plan(
+        ["--configfile", str(given.configfile.resolve()), *(["--forceall"] if given.whole else []), *others], directory
+    )
+    if not jobs:
+        print("nothing to do")
+        return
+    found = costs(jobs, works, device, given.utilisation, rates)
+    together = sum(found.values(), Cost())
+    print(table(found), end="\n\n")
+    print(f"device hours: {device.name} at {given.utilisation:.0%} of its peak{calibrated(together)}")
+    print(f"assumed: {'; '.join(assumed(works.sizes))}")
+    print("upper bounds: every answer as long as it may be, nothing found in a store")
+
+
+def calibrated(together: Cost) -> str:
+    """How much of the time rests on measured rates, in words."""
+    if not together.measured:
+        return ", no run on one to go by"
+    return f"; {together.measured / together.seconds:.0%} of them by the rates of runs on one"
+
+
+if __name__ == "__main__":
+    run_command(main)
