@@ -21,15 +21,19 @@ from clearminds.closing import closing
 from clearminds.errors import UserError
 from clearminds.interpreter import put_first_in_path
 from clearminds.load_config import load_study
+from clearminds.placeholders import refuse_placeholders
 from clearminds.specs import Specs
 
 put_first_in_path()
 try:
     SPECS = Specs(load_study([Path(file) for file in workflow.configfiles], config))
-    if workflow.exec_mode.name == "DEFAULT":  # not in a job's own Snakemake on a cluster's node
+    if workflow.exec_mode.name == "DEFAULT":  # else this is a job's own Snakemake on a cluster's node
         if not one_run.only_looks(sys.argv[1:]):
-            one_run.begin()
+            refuse_placeholders(workflow.resource_settings)
+            one_run.begin(SPECS.study.model_dump())
         adopt(Path(SPECS.results))
+    else:
+        one_run.begin_on_node(SPECS.study.model_dump())
 except UserError as error:
     sys.exit(f"error: {error}")
 

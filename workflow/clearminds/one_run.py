@@ -15,11 +15,12 @@ from pathlib import Path
 
 from clearminds.errors import UserError
 from clearminds.guard import RUN
-from clearminds.identity import all_modules
+from clearminds.identity import all_modules, digest
 from clearminds.tables import write_json
 
 LOCK = Path(".snakemake/clearminds.run")
 CODE = Path(".snakemake/clearminds.code.json")  # digest per module when the run began
+STUDY = Path(".snakemake/clearminds.study.json")  # digest per block of the config when the run began
 
 # what only looks and may do so beside a run
 _LOOKING = re.compile(
@@ -33,8 +34,11 @@ def only_looks(arguments: list[str]) -> bool:
     return any(_LOOKING.fullmatch(argument) for argument in arguments)
 
 
-def begin() -> None:
+def begin(study: dict) -> None:
     """Become the only run in this folder, and leave word for its jobs.
+
+    Args:
+        study: its config.
 
     Raises:
         UserError: another run is going on here.
@@ -46,6 +50,37 @@ def begin() -> None:
             "folder of its own: --directory FOLDER"
         )
     write_json(CODE, all_modules())
+    write_json(STUDY, _blocks(study))
+
+
+def begin_on_node(study: dict) -> None:
+    """Stand for the run on a cluster's node, where its process id means another process or none.
+
+    Args:
+        study: the config as this node reads it.
+
+    Raises:
+        UserError: it is not what the run began with: its results would be taken for those of the former settings.
+    """
+    os.environ[RUN] = str(os.getpid())
+    before = _read(STUDY)
+    changed = [key for key, value in _blocks(study).items() if before and before.get(key) != value]
+    if changed:
+        raise UserError(
+            f"{', '.join(changed)} of the config changed after this job was submitted; start the workflow again"
+        )
+
+
+def _blocks(study: dict) -> dict[str, str]:
+    """Digest per block of a config, but of how to run, which changes no result."""
+    return {key: digest(value) for key, value in study.items() if key != "runtime"}
+
+
+def _read(path: Path) -> dict:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
 
 
 def take_lock() -> str | None:
@@ -66,11 +101,8 @@ def take_lock() -> str | None:
 
 def changed_modules(parts: dict[str, str]) -> list[str]:
     """Which of a job's modules are not what they were when its run began; empty where that is not known."""
-    try:
-        before = json.loads(CODE.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return []
-    return [name for name, digest in parts.items() if before.get(name) != digest]
+    before = _read(CODE)
+    return [name for name, digest in parts.items() if before and before.get(name) != digest]
 
 
 def stop_on_signals() -> None:
