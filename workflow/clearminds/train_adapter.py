@@ -173,8 +173,8 @@ def train(
         checkpoints: of this training; they stay when it ends, until the caller has the adapter on disk.
 
     Returns:
-        the Trainer after training (its state has the history of every step), the progress with this run's rate, and
-        the step that this run went on from (0: the beginning).
+        the Trainer after training (its state has the history of every step; processes can no longer talk to one
+        another), the progress with this run's rate, and the step that this run went on from (0: the beginning).
 
     Raises:
         UserError: batch_examples cannot be divided by the processes, or the loss is not a number.
@@ -232,6 +232,8 @@ def train(
     except OSError:
         checkpoints.discard_unmarked()  # gives back the space of the one that did not fit
         raise
+    # left to the interpreter's end, gloo's threads now and then abort a process whose work is done
+    trainer.accelerator.end_training()
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     if not all(torch.isfinite(torch.tensor(losses))):
         raise UserError(
