@@ -46,7 +46,13 @@ class Workflow:
 def _run(command: list[str]) -> subprocess.CompletedProcess:
     environment = {**os.environ, "COLUMNS": "200", "PYTHONPATH": str(ROOT / "workflow")}
     return subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, check=False
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+        check=False,
+        timeout=1200,  # a run that waits for ever, and not one that is slow
     )
 
 
