@@ -130,6 +130,25 @@ def test_items_and_tokens_are_counted_where_tables_are_there(tmp_path):
     assert work.train_adapter(WILDCARDS).read == 5 * DEMO["training"]["epochs"]
 
 
+def test_responses_are_as_long_as_they_may_be_until_they_are_there(tmp_path):
+    work = Workloads(Study.model_validate(DEMO), str(tmp_path))
+    items, longest = DEMO["tasks"]["sums"]["splits"]["train"], DEMO["sources"]["self_output"]["max_new_tokens"]
+    samples = DEMO["sources"]["self_output"]["samples"]
+    prompts, epochs = items * 256, DEMO["training"]["epochs"]
+    training = SimpleNamespace(**{**vars(WILDCARDS), "variant": "self-output"})
+    assert work.score_token_perplexity(WILDCARDS).read == samples * (prompts + items * longest)
+    assert work.train_adapter(training).read == (prompts + items * longest) * epochs
+    table = tmp_path / "responses" / MODEL / "sums" / "train.self_output.parquet"
+    table.parent.mkdir(parents=True)
+    pq.write_table(pa.table({"n_tokens": pa.array([100, 20], pa.int32())}), table)
+    assert work.score_token_perplexity(WILDCARDS).read == samples * prompts + 120
+    assert work.train_adapter(training).read == (prompts + 120 / samples) * epochs
+    pq.write_table(pa.table({"n_tokens": pa.array([], pa.int32())}), table)
+    assert work.score_token_perplexity(WILDCARDS).read == samples * prompts
+    table.write_bytes(b"no table")
+    assert work.score_token_perplexity(WILDCARDS).read == samples * (prompts + items * longest)
+
+
 def test_vllm_has_memory_of_its_own():
     config = copy.deepcopy(DEMO)
     config["sources"]["self_output"]["backend"] = config["evaluation"]["backend"] = "vllm"

@@ -6,6 +6,7 @@ from the config and from names, or guessed.
 
 import json
 import re
+from functools import lru_cache
 from pathlib import Path
 
 from clearminds.config import Study
@@ -54,8 +55,9 @@ class Sizes:
         masks = self.results / "masks" / wc.model / wc.target / f"{wc.variant}{draw}.parquet"
         if (counted := _tokens(masks)) is not None:
             return counted
-        longest = self.study.training_of(wc.variant).max_length
-        return self.items(wc.target, "train") * min(longest, PROMPT + self.length(variant.responses))
+        items, longest = self.items(wc.target, "train"), self.study.training_of(wc.variant).max_length
+        responses = self.response_tokens(wc.model, wc.target, "train", variant.responses)
+        return min(items * longest, items * PROMPT + responses / self.samples(variant.responses))
 
     def items(self, task: str, split: str) -> int:
         """Items of a split: of its table, else as the config says."""
@@ -74,6 +76,11 @@ class Sizes:
         if sliced:
             return int(sliced[2]) - int(sliced[1] or 0)
         return size if isinstance(size, int) else None
+
+    def response_tokens(self, model: str, task: str, split: str, source: str) -> float:
+        """Tokens of a split's responses: counted once they are there, before that as many as they may have."""
+        counted = _sum(self.results / "responses" / model / task / f"{split}.{source}.parquet", "n_tokens")
+        return self.items(task, split) * self.samples(source) * self.length(source) if counted is None else counted
 
     def samples(self, source: str) -> int:
         """Responses per prompt."""
@@ -109,6 +116,26 @@ def _tokens(masks: Path) -> int | None:
         columns = map(group.column, range(group.num_columns))
         total += sum(c.num_values for c in columns if c.path_in_schema.startswith("input_ids."))
     return total
+
+
+def _sum(table: Path, column: str) -> int | None:
+    """The sum of a column of numbers, read once per version of the file: a sweep's jobs ask thousands of times."""
+    try:
+        return _sum_of(table, column, table.stat().st_mtime_ns)
+    except OSError:
+        return None
+
+
+@lru_cache
+def _sum_of(table: Path, column: str, changed: int) -> int | None:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    try:
+        return pc.sum(pq.read_table(table, columns=[column])[column], min_count=0).as_py()
+    except (OSError, pa.ArrowInvalid):
+        return None
 
 
 def _metadata(table: Path):

@@ -111,10 +111,11 @@ class Workloads:
     def score_token_perplexity(self, wc) -> Workload:
         """Every conversation once."""
         rows = self.sizes.items(wc.task, wc.split) * self.sizes.samples(wc.source)
+        responses = self.sizes.response_tokens(wc.model, wc.task, wc.split, wc.source)
         return Workload(
             self.sizes.parameters(wc.scorer),
             BYTES[self.study.scoring.dtype],
-            read=rows * (PROMPT + self.sizes.length(wc.source)) * self._share(wc),
+            read=(rows * PROMPT + responses) * self._share(wc),
             batch=self.study.runtime.batch_tokens,
             items=rows,
             gpus=self.gpus("score_token_perplexity"),
@@ -159,8 +160,11 @@ class Workloads:
             if task is not None and task.evaluate != "accuracy":
                 rows = self.sizes.items(name, study.evaluation.split)
                 items += rows
-                counted += rows * self.sizes.length(task.answers or "reference")
-                read += rows * (PROMPT + self.sizes.length(task.answers or "reference")) * (2 if task.answers else 1)
+                responses = self.sizes.response_tokens(
+                    wc.model, name, study.evaluation.split, task.answers or "reference"
+                )
+                counted += responses
+                read += (rows * PROMPT + responses) * (2 if task.answers else 1)
         return Workload(
             self.sizes.parameters(wc.model),
             BYTES[study.scoring.dtype],
