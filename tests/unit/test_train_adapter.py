@@ -74,10 +74,11 @@ def fresh(base, training, seed=0, name="owner/name"):
     return add_adapter(AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32), training, name)
 
 
-def run(base, tmp_path, table, *, seed=0, batch_tokens=4096, **changed):
+def run(base, tmp_path, table, *, seed=0, batch_tokens=4096, recompute=False, **changed):
     training = TRAINING | changed
     model = fresh(base, training, seed)
-    return train(model, table, training, seed, {"batch_tokens": batch_tokens}, checkpoints(tmp_path))[0]
+    runtime = {"batch_tokens": batch_tokens, "gradient_checkpointing": recompute}
+    return train(model, table, training, seed, runtime, checkpoints(tmp_path))[0]
 
 
 def checkpoints(tmp_path):
@@ -101,6 +102,15 @@ def test_the_token_budget_changes_neither_losses_nor_adapter(base, tmp_path):
     for name, value in after.items():
         torch.testing.assert_close(other[name], value, rtol=0, atol=1e-5)
     assert max(float((after[name] - before[name]).abs().max()) for name in after) > 1e-3
+
+
+def test_recomputed_activations_change_neither_losses_nor_adapter(base, tmp_path):
+    table = masks()
+    plain, recomputed = (run(base, tmp_path, table, recompute=recompute) for recompute in (False, True))
+    assert [t.model.base_model.model.model.gradient_checkpointing for t in (plain, recomputed)] == [False, True]
+    assert losses(recomputed) == pytest.approx(losses(plain), abs=1e-5)
+    for name, value in adapter_of(plain).items():
+        torch.testing.assert_close(adapter_of(recomputed)[name], value, rtol=0, atol=1e-5)
 
 
 def adapter_of_fresh(base):

@@ -208,8 +208,8 @@ def train(
         disable_tqdm=True,
         remove_unused_columns=False,
         dataloader_num_workers=0,
-        gradient_checkpointing=bool(runtime.get("gradient_checkpointing")),
-        gradient_checkpointing_kwargs={"use_reentrant": False} if runtime.get("gradient_checkpointing") else None,
+        activation_checkpointing=bool(runtime.get("gradient_checkpointing")),
+        activation_checkpointing_kwargs={"use_reentrant": False} if runtime.get("gradient_checkpointing") else None,
         ddp_find_unused_parameters=False,
     )
     # one process, one device: the Trainer would spread a process over every GPU it sees, and multiply the batch
