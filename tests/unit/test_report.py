@@ -11,8 +11,9 @@ import pytest
 from docutils.core import publish_parts
 
 from clearminds import contracts, figures, report
-from clearminds.summarise import counts_table, summarise
+from clearminds.summarise import summarise
 from clearminds.tables import write_table
+from clearminds.token_counts import counts_table
 
 HOSTILE = "</pre><script>alert(1)</script><img src=https://evil.example/x onerror=alert(2)>"
 TASKS = {

@@ -1,4 +1,4 @@
-"""The result table from hand-made evaluations whose TI and BWT are known, what it refuses, and the token counts."""
+"""The result table from hand-made evaluations whose TI and BWT are known, and what it refuses."""
 
 import math
 
@@ -6,15 +6,8 @@ import polars as pl
 import pytest
 
 from clearminds.errors import UserError
-from clearminds.summarise import (
-    SUMMARY,
-    counts_table,
-    markdown_table,
-    result_tables,
-    summarise,
-    terminal_table,
-    undefined,
-)
+from clearminds.result_table import markdown_table, result_tables, terminal_table, undefined
+from clearminds.summarise import SUMMARY, summarise
 from clearminds.tables import write_table
 
 ACCURACY = {"evaluate": "accuracy", "metric": "accuracy", "filter": "lenient"}
@@ -253,26 +246,3 @@ def test_tables_are_aligned_plain_text(study):
     assert "| stm " in markdown_table(summary)
     (table,) = result_tables(summary)
     assert (table.accuracy, table.beside) == (["sums", "gcd", "mmlu"], ["text", "chat"])
-
-
-def test_token_counts_per_mask_file(tmp_path):
-    def mask(name, kept, **more):
-        rows = [
-            {"task": "sums", "example_id": str(i), "sample": 0, "n_kept": k, "n_response": 10}
-            for i, k in enumerate(kept)
-        ]
-        write_table(tmp_path / name, rows, "MASKS", {})
-        return {"path": tmp_path / name, "model": "tiny", "target": "sums", "variant": name, **more}
-
-    counts = counts_table(
-        [mask("truth", [10, 10]), mask("stm", [5, 0]), mask("random", [3, 2], draw=7), mask("none", [])]
-    )
-    first = ["variant", "draw", "examples", "examples_all_masked", "response_tokens", "kept_tokens", "kept_share"]
-    assert counts.columns == [*first, "model", "target"]
-    assert counts.drop("model", "target").rows() == [
-        ("truth", None, 2, 0, 20, 20, 1.0),
-        ("stm", None, 2, 1, 20, 5, 0.25),
-        ("random", 7, 2, 0, 20, 5, 0.25),
-        ("none", None, 0, 0, 0, 0, None),
-    ]
-    assert counts_table([]).columns == counts.columns

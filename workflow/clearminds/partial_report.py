@@ -31,7 +31,8 @@ def write(specs: Specs) -> str:
     from clearminds import figures
     from clearminds.report import render
     from clearminds.report_data import gather
-    from clearminds.summarise import summarise, terminal_table
+    from clearminds.result_table import terminal_table
+    from clearminds.summarise import summarise
     from clearminds.tables import write_text
 
     rows = evaluation_rows(specs.names)

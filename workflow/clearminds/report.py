@@ -12,7 +12,9 @@ import jinja2
 import polars as pl
 from markupsafe import Markup
 
-from clearminds.summarise import BASE, percent, result_tables, scan
+from clearminds.result_table import percent, result_tables
+from clearminds.scan_table import scan_table
+from clearminds.summarise import BASE
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,7 @@ def _first_items(path: Path, tasks: Mapping[str, Mapping], per_task: int) -> lis
             for name, s in tasks.items()
         ),
     )
-    rows = scan(path, "EVALUATION").filter(chosen)
+    rows = scan_table(path, "EVALUATION").filter(chosen)
     hashes = rows.select("eval_task", "doc_hash").unique().sort("doc_hash").group_by("eval_task").head(per_task)
     columns = ("eval_task", "doc_hash", "prompt", "target", "response", "score", "format_ok")
     return (

@@ -9,8 +9,8 @@ import polars as pl
 from clearminds import figures
 from clearminds.report import Matching, PerplexityFigure, ReportData, sample_responses
 from clearminds.study_files import task_kinds
-from clearminds.summarise import counts_table
 from clearminds.tables import library_versions, read_provenance
+from clearminds.token_counts import counts_table
 
 
 def gather(spec: dict, summary: pl.DataFrame, logs: Path, ti_bwt: Path, missing: Sequence = ()) -> ReportData:

@@ -44,7 +44,7 @@ _MODULES = {
     "evaluate_base": ("evaluate",),
     "evaluate_adapter": ("evaluate",),
     "train_adapter": ("train_adapter", "save_adapter", "models"),
-    "summarise": ("summarise", "study_files"),
+    "summarise": ("summarise", "result_table", "study_files"),
     "report": ("report", "report_data", "study_files"),
 }
 

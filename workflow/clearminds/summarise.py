@@ -1,7 +1,4 @@
-"""From evaluations to the result table: one score per run and task, its change, TI and BWT; and token counts.
-
-`summarise` gives the tidy table; `result_tables` turns it variant x task, for the terminal, Markdown and the report.
-"""
+"""From evaluations to the summary: one score per run and task, its change, TI and BWT."""
 
 import math
 from collections import Counter
@@ -11,12 +8,10 @@ from pathlib import Path
 from statistics import fmean
 
 import polars as pl
-from tabulate import tabulate
 
-from clearminds import contracts
 from clearminds.errors import UserError
 from clearminds.metrics import backward_transfer, drift_score, likelihood_score, target_improvement
-from clearminds.tables import read_provenance
+from clearminds.scan_table import scan_table
 
 SUMMARY = pl.Schema(
     {
@@ -40,20 +35,6 @@ BASE = "base"
 # What counts for a task of lm-evaluation-harness whose metric or filter the config leaves open: the first one it has.
 HARNESS_METRICS = ("acc", "exact_match")
 HARNESS_FILTERS = ("strict-match", "flexible-extract", "none")
-
-
-def scan(path: Path, contract: str) -> pl.LazyFrame:
-    """A lazy frame over one of our Parquet files; refuses a file of another contract or version."""
-    facts = read_provenance(path)
-    if (facts["contract"], facts["version"]) != (contract, contracts.VERSION):
-        raise UserError(
-            f"{path}: holds {facts['contract']} version {facts['version']}, but {contract} version "
-            f"{contracts.VERSION} is needed; delete it and run the workflow again"
-        )
-    return pl.scan_parquet(path)
-
-
-# ---- the tidy table
 
 
 @dataclass(frozen=True)
@@ -143,7 +124,7 @@ def _results(paths: list[Path], tasks: Mapping[str, Mapping]) -> dict[str, _Task
     results: dict[str, _TaskResult] = {}
     columns = ("eval_task", "subtask", "doc_hash", "metric", "filter", "score", "n_tokens", "format_ok")
     for path in paths:
-        frame = scan(path, "EVALUATION").select(columns).collect()
+        frame = scan_table(path, "EVALUATION").select(columns).collect()
         for (task,), rows in frame.partition_by("eval_task", as_dict=True).items():
             if task not in tasks:
                 raise UserError(f"{path}: holds task {task}, which is not among the evaluated ones: {', '.join(tasks)}")
@@ -214,155 +195,3 @@ def _refuse_unpaired(base: dict[str, _TaskResult], after: dict[str, _TaskResult]
                 f"task {task}: {before.path} has {before.metric}, {after[task].path} has {after[task].metric}; "
                 "name the task's metric and filter in the config"
             )
-
-
-# ---- variant x task, to be read
-
-
-@dataclass(frozen=True)
-class ResultRow:
-    """One variant, means over its seeds: score and change per task of the table; changes, TI, BWT in percent."""
-
-    variant: str
-    seeds: int  # 0 for the base
-    scores: list[float]
-    changes: list[float | None]
-    ti: float | None
-    bwt: float | None
-
-
-@dataclass(frozen=True)
-class ResultTable:
-    """All variants of one model and target; `accuracy` starts with the target, `beside` has likelihood and drift."""
-
-    model: str
-    target: str
-    accuracy: list[str]
-    beside: list[str]
-    roles: dict[str, str]
-    rows: list[ResultRow]
-    notes: list[str]
-
-
-def result_tables(summary: pl.DataFrame) -> list[ResultTable]:
-    """The summary as variant x task, one table per model and target."""
-    tables = []
-    for (model, target), part in _parts(summary, "model", "target"):
-        roles = dict(part.filter(pl.col("variant") == BASE).select("eval_task", "role").iter_rows())
-        accuracy, beside = (
-            [task for role in wanted for task in roles if roles[task] == role]
-            for wanted in (("target", "ood"), ("likelihood", "drift"))
-        )
-        rows = [_result_row(variant, runs, accuracy + beside) for (variant,), runs in _parts(part, "variant")]
-        tables.append(ResultTable(model, target, accuracy, beside, roles, rows, undefined(part)))
-    return tables
-
-
-def _parts(frame: pl.DataFrame, *keys: str) -> list[tuple[tuple, pl.DataFrame]]:
-    return list(frame.partition_by(*keys, as_dict=True, maintain_order=True).items())
-
-
-def _result_row(variant: str, runs: pl.DataFrame, tasks: list[str]) -> ResultRow:
-    means = {
-        task: (score, change)
-        for task, score, change in runs.group_by("eval_task", maintain_order=True)
-        .agg(pl.col("score", "relative_change").mean())
-        .iter_rows()
-    }
-    scores, changes = zip(*(means[task] for task in tasks), strict=True)
-    seeds = runs["seed"].drop_nulls().n_unique()
-    per_run = runs.unique("seed", maintain_order=True)
-    return ResultRow(variant, seeds, list(scores), list(changes), per_run["ti"].mean(), per_run["bwt"].mean())
-
-
-def undefined(summary: pl.DataFrame) -> list[str]:
-    """Why a TI, a BWT or a relative change is blank: one sentence each."""
-    notes = []
-    for (model, target), part in _parts(summary.filter(pl.col("variant") == BASE), "model", "target"):
-        where = f"{model} trained on {target}"
-        for task, role in part.filter(pl.col("score") == 0).select("eval_task", "role").iter_rows():
-            what = {"target": "TI and its relative change are", "ood": "BWT and its relative change are"}.get(
-                role, "its relative change is"
-            )
-            notes.append(f"{where}: the base model scores 0 on {task}, so {what} undefined.")
-        if "target" not in part["role"]:
-            notes.append(f"{where}: TI is blank, because no suite measures accuracy on {target}.")
-        if "ood" not in part["role"]:
-            notes.append(f"{where}: BWT is blank, because no suite measures accuracy on another task.")
-    return notes
-
-
-def terminal_table(summary: pl.DataFrame) -> str:
-    """The result tables in aligned plain text: mean scores over seeds, TI, BWT (percent), likelihood and drift."""
-    return _printed(summary, "simple", "{model}, trained on {target}")
-
-
-def markdown_table(summary: pl.DataFrame) -> str:
-    """The result tables in GitHub's Markdown, with the columns of `terminal_table`."""
-    return _printed(summary, "github", "**{model}, trained on {target}**")
-
-
-def _printed(summary: pl.DataFrame, style: str, heading: str) -> str:
-    blocks = []
-    for table in result_tables(summary):
-        tasks = table.accuracy + table.beside
-        names = [task if table.roles[task] == "ood" else f"{task} ({table.roles[task]})" for task in tasks]
-        split = len(table.accuracy)
-        headers = ["variant", "seeds", *names[:split], "TI %", "BWT %", *names[split:]]
-        lines = []
-        for row in table.rows:
-            scores = [f"{score:.3f}" for score in row.scores]
-            lines.append(
-                [row.variant, row.seeds or "-", *scores[:split], percent(row.ti), percent(row.bwt), *scores[split:]]
-            )
-        aligned = tabulate(
-            lines, headers, style, disable_numparse=True, colalign=["left", *["right"] * (len(headers) - 1)]
-        )
-        blocks += [heading.format(model=table.model, target=table.target), aligned, *table.notes]
-    return "\n\n".join(blocks) + "\n"
-
-
-def percent(change: float | None) -> str:
-    """A change in percent with its sign and two decimals; a dash for one that is undefined."""
-    return "-" if change is None else f"{round(change, 2) + 0.0:+.2f}"  # adding 0.0 turns -0.0 into 0.0
-
-
-# ---- token counts
-
-
-def counts_table(masks: Sequence[Mapping]) -> pl.DataFrame:
-    """What each mask file leaves to train on: one row per file, in the order given.
-
-    Args:
-        masks: per file `path`, `model`, `target`, `variant`, and `draw` (seed of a rule that draws at random, or None).
-
-    Returns:
-        Columns variant, draw, examples, examples_all_masked (kept in their batch with weight 0), response_tokens,
-        kept_tokens, kept_share (0 to 1, of response tokens; null where there are none), model, target.
-    """
-    names = pl.Schema({"model": pl.String, "target": pl.String, "variant": pl.String, "draw": pl.Int64})
-    counted = pl.collect_all([scan(mask["path"], "MASKS").select(_COUNTS) for mask in masks])
-    files = pl.DataFrame([[mask.get(name) for name in names] for mask in masks], schema=names, orient="row")
-    counts = pl.concat(counted) if counted else pl.DataFrame(schema=dict.fromkeys(("examples", *_SUMMED), pl.Int64))
-    return pl.concat([files, counts], how="horizontal").select(
-        "variant",
-        "draw",
-        "examples",
-        "examples_all_masked",
-        "response_tokens",
-        "kept_tokens",
-        kept_share=pl.when(pl.col("response_tokens") > 0).then(pl.col("kept_tokens") / pl.col("response_tokens")),
-        model="model",
-        target="target",
-    )
-
-
-_SUMMED = {
-    "examples_all_masked": pl.col("n_kept") == 0,
-    "response_tokens": pl.col("n_response"),
-    "kept_tokens": pl.col("n_kept"),
-}
-_COUNTS = [
-    pl.len().cast(pl.Int64).alias("examples"),
-    *(e.cast(pl.Int64).sum().alias(name) for name, e in _SUMMED.items()),
-]

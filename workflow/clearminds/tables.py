@@ -100,6 +100,21 @@ def read_provenance(path: Path) -> dict:
     return json.loads(metadata[b"clearminds"])
 
 
+def provenance_of(path: Path, contract: str) -> dict:
+    """The facts of a file of a given contract.
+
+    Raises:
+        UserError: the file has another contract or version.
+    """
+    facts = read_provenance(path)
+    if (facts["contract"], facts["version"]) != (contract, contracts.VERSION):
+        raise UserError(
+            f"{path}: holds {facts['contract']} version {facts['version']}, but {contract} version "
+            f"{contracts.VERSION} is needed; delete it and run the workflow again"
+        )
+    return facts
+
+
 def read_table(path: Path, contract: str, *, tokenizer: str | None = None) -> pa.Table:
     """Read a file of a given contract.
 
@@ -111,12 +126,7 @@ def read_table(path: Path, contract: str, *, tokenizer: str | None = None) -> pa
     Raises:
         UserError: the file has another contract, version or tokenizer.
     """
-    facts = read_provenance(path)
-    if (facts["contract"], facts["version"]) != (contract, contracts.VERSION):
-        raise UserError(
-            f"{path}: holds {facts['contract']} version {facts['version']}, but {contract} version "
-            f"{contracts.VERSION} is needed; delete it and run the workflow again"
-        )
+    facts = provenance_of(path, contract)
     if tokenizer is not None and facts.get("tokenizer", tokenizer) != tokenizer:
         raise UserError(
             f"{path}: token ids are those of tokenizer {facts['tokenizer'][:12]}, but the model's is "

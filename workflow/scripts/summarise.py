@@ -5,8 +5,9 @@ from pathlib import Path
 import _setup  # noqa: F401
 
 from clearminds.launch import Job, Output, launch, log
+from clearminds.result_table import markdown_table
 from clearminds.study_files import evaluation_rows, task_kinds
-from clearminds.summarise import markdown_table, summarise
+from clearminds.summarise import summarise
 from clearminds.tables import atomic_path, write_text
 
 

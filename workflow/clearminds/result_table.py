@@ -1,0 +1,116 @@
+"""The summary as a table of variant x task, to be read: on the terminal, in Markdown and in the report."""
+
+from dataclasses import dataclass
+
+import polars as pl
+from tabulate import tabulate
+
+from clearminds.summarise import BASE
+
+
+@dataclass(frozen=True)
+class ResultRow:
+    """One variant, means over its seeds: score and change per task of the table; changes, TI, BWT in percent."""
+
+    variant: str
+    seeds: int  # 0 for the base
+    scores: list[float]
+    changes: list[float | None]
+    ti: float | None
+    bwt: float | None
+
+
+@dataclass(frozen=True)
+class ResultTable:
+    """All variants of one model and target; `accuracy` starts with the target, `beside` has likelihood and drift."""
+
+    model: str
+    target: str
+    accuracy: list[str]
+    beside: list[str]
+    roles: dict[str, str]
+    rows: list[ResultRow]
+    notes: list[str]
+
+
+def result_tables(summary: pl.DataFrame) -> list[ResultTable]:
+    """The summary as variant x task, one table per model and target."""
+    tables = []
+    for (model, target), part in _parts(summary, "model", "target"):
+        roles = dict(part.filter(pl.col("variant") == BASE).select("eval_task", "role").iter_rows())
+        accuracy, beside = (
+            [task for role in wanted for task in roles if roles[task] == role]
+            for wanted in (("target", "ood"), ("likelihood", "drift"))
+        )
+        rows = [_result_row(variant, runs, accuracy + beside) for (variant,), runs in _parts(part, "variant")]
+        tables.append(ResultTable(model, target, accuracy, beside, roles, rows, undefined(part)))
+    return tables
+
+
+def _parts(frame: pl.DataFrame, *keys: str) -> list[tuple[tuple, pl.DataFrame]]:
+    return list(frame.partition_by(*keys, as_dict=True, maintain_order=True).items())
+
+
+def _result_row(variant: str, runs: pl.DataFrame, tasks: list[str]) -> ResultRow:
+    means = {
+        task: (score, change)
+        for task, score, change in runs.group_by("eval_task", maintain_order=True)
+        .agg(pl.col("score", "relative_change").mean())
+        .iter_rows()
+    }
+    scores, changes = zip(*(means[task] for task in tasks), strict=True)
+    seeds = runs["seed"].drop_nulls().n_unique()
+    per_run = runs.unique("seed", maintain_order=True)
+    return ResultRow(variant, seeds, list(scores), list(changes), per_run["ti"].mean(), per_run["bwt"].mean())
+
+
+def undefined(summary: pl.DataFrame) -> list[str]:
+    """Why a TI, a BWT or a relative change is blank: one sentence each."""
+    notes = []
+    for (model, target), part in _parts(summary.filter(pl.col("variant") == BASE), "model", "target"):
+        where = f"{model} trained on {target}"
+        for task, role in part.filter(pl.col("score") == 0).select("eval_task", "role").iter_rows():
+            what = {"target": "TI and its relative change are", "ood": "BWT and its relative change are"}.get(
+                role, "its relative change is"
+            )
+            notes.append(f"{where}: the base model scores 0 on {task}, so {what} undefined.")
+        if "target" not in part["role"]:
+            notes.append(f"{where}: TI is blank, because no suite measures accuracy on {target}.")
+        if "ood" not in part["role"]:
+            notes.append(f"{where}: BWT is blank, because no suite measures accuracy on another task.")
+    return notes
+
+
+def terminal_table(summary: pl.DataFrame) -> str:
+    """The result tables in aligned plain text: mean scores over seeds, TI, BWT (percent), likelihood and drift."""
+    return _printed(summary, "simple", "{model}, trained on {target}")
+
+
+def markdown_table(summary: pl.DataFrame) -> str:
+    """The result tables in GitHub's Markdown, with the columns of `terminal_table`."""
+    return _printed(summary, "github", "**{model}, trained on {target}**")
+
+
+def _printed(summary: pl.DataFrame, style: str, heading: str) -> str:
+    blocks = []
+    for table in result_tables(summary):
+        tasks = table.accuracy + table.beside
+        names = [task if table.roles[task] == "ood" else f"{task} ({table.roles[task]})" for task in tasks]
+        split = len(table.accuracy)
+        headers = ["variant", "seeds", *names[:split], "TI %", "BWT %", *names[split:]]
+        lines = []
+        for row in table.rows:
+            scores = [f"{score:.3f}" for score in row.scores]
+            lines.append(
+                [row.variant, row.seeds or "-", *scores[:split], percent(row.ti), percent(row.bwt), *scores[split:]]
+            )
+        aligned = tabulate(
+            lines, headers, style, disable_numparse=True, colalign=["left", *["right"] * (len(headers) - 1)]
+        )
+        blocks += [heading.format(model=table.model, target=table.target), aligned, *table.notes]
+    return "\n\n".join(blocks) + "\n"
+
+
+def percent(change: float | None) -> str:
+    """A change in percent with its sign and two decimals; a dash for one that is undefined."""
+    return "-" if change is None else f"{round(change, 2) + 0.0:+.2f}"  # adding 0.0 turns -0.0 into 0.0

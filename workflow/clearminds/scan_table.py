@@ -1,0 +1,17 @@
+"""Lazy reading of the Parquet files of `contracts`: for stages that need a few columns of large tables."""
+
+from pathlib import Path
+
+import polars as pl
+
+from clearminds.tables import provenance_of
+
+
+def scan_table(path: Path, contract: str) -> pl.LazyFrame:
+    """A lazy frame over a file of a given contract.
+
+    Raises:
+        UserError: the file has another contract or version.
+    """
+    provenance_of(path, contract)
+    return pl.scan_parquet(path)
