@@ -1,6 +1,5 @@
 """The loss weights of one arm: matched examples, token ids, and a weight per token by the variant's rule."""
 
-from collections import Counter
 from pathlib import Path
 
 import _setup  # noqa: F401
@@ -23,13 +22,9 @@ def main(
     tables = source_tables(verdicts, sequences, scores)
     example_ids = read_table(examples, "EXAMPLES")["example_id"].to_pylist()
     arm, counts = plan_examples(job.spec, tables, example_ids)
-    found: Counter = write_masks(masks, task, job.spec, tables, arm, job.provenance(counts=counts))
-    log.info(
-        "%d of %d examples matched, %d of them missing here", counts["matched"], counts["examples"], counts["missing"]
-    )
-    log.info(
-        "%d of %d response tokens kept; %d examples all masked", found["kept"], found["tokens"], found["all_masked"]
-    )
+    found = write_masks(masks, task, job.spec, tables, arm, job.provenance(counts=counts))
+    log.info("%(matched)d of %(examples)d examples matched, %(missing)d of them missing here", counts)
+    log.info("%(kept)d of %(tokens)d response tokens kept; %(all_masked)d examples all masked", found)
 
 
 launch(main)
