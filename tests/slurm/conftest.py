@@ -18,9 +18,9 @@ from tests.workflow.conftest import ROOT, Workflow, tiny_study
 
 SHIPPED = ROOT / "profiles" / "slurm" / "config.yaml"
 # what a user of this cluster writes into the profile
-ACCOUNT = "proj" if os.environ.get("SLURM_TEST_ACCT") == "1" else '""'
+ACCOUNT = "proj" if os.environ.get("SLURM_TEST_ACCT") == "1" else ""
 VALUES = {
-    "  slurm_account": f"  slurm_account: {ACCOUNT}",
+    "  slurm_account": f'  slurm_account: "{ACCOUNT}"',
     "  slurm_partition": "  slurm_partition: cpu",
     "    slurm_partition": "    slurm_partition: gpu",
 }

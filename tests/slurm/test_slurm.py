@@ -14,7 +14,7 @@ import yaml
 from clearminds import resources
 from clearminds.config import Study
 from clearminds.workload import RUN_A_MODEL, Workloads
-from tests.slurm.conftest import SHIPPED, moved
+from tests.slurm.conftest import ACCOUNT, SHIPPED, moved
 from tests.slurm.scheduler import records
 from tests.workflow.conftest import Workflow
 
@@ -92,9 +92,10 @@ def test_every_job_asked_for_what_the_resource_functions_say(finished, jobs):
                 resources.minutes(of_job),
                 1 if rule in RUN_A_MODEL else 0,
                 "gpu" if rule in RUN_A_MODEL else "cpu",
+                ACCOUNT,
             )
     assert {
-        name: (job.cpus, job.memory, job.minutes, job.gpus, job.partition) for name, job in jobs.items()
+        name: (job.cpus, job.memory, job.minutes, job.gpus, job.partition, job.account) for name, job in jobs.items()
     } == expected
 
 

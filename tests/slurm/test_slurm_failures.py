@@ -17,7 +17,7 @@ import psutil
 import pytest
 import yaml
 
-from tests.slurm.conftest import moved
+from tests.slurm.conftest import ACCOUNT, moved
 from tests.slurm.scheduler import Record, cluster, records, wait_for
 from tests.workflow.plans import copy_checkout
 
@@ -116,6 +116,8 @@ class Trouble:
 @pytest.fixture(scope="module")
 def trouble(finished, settings, tmp_path_factory) -> Trouble:
     """One run: a job is cancelled, one over its time, one over its memory; a node fails, the controller restarts."""
+    if ACCOUNT:
+        pytest.skip("with accounting a failed node is left out of further attempts, and only one here has GPUs")
     seen = Trouble()
     base = tmp_path_factory.mktemp("trouble")
     gpu = settings["set-resources"]["train_adapter"]
