@@ -2,15 +2,11 @@
 
 import hashlib
 import json
-import os
-import subprocess
-import sys
-import threading
 import zipfile
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from local_hub import COMMIT, OTHER, local_hub
 from tiny import CHAT_TEMPLATE, tiny_model_folder, tiny_tokenizer
 
 from clearminds import fetch_model
@@ -18,8 +14,6 @@ from clearminds.conversation import Chat
 from clearminds.errors import UserError
 from clearminds.fetch_model import fetch
 from clearminds.model_identity import fingerprints, same_tokenizer
-
-WORKFLOW = Path(fetch_model.__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -258,87 +252,27 @@ def test_a_source_distribution_is_never_built(index, tmp_path):
 
 # --- hub --------------------------------------------------------------------------------------------------------------
 
-COMMIT, OTHER = "a" * 40, "b" * 40
 FETCH = """
 import json, sys
 from pathlib import Path
 from clearminds.errors import UserError
 from clearminds.fetch_model import fetch
-for number, source in enumerate(json.loads(sys.argv[2])):
+folder, sources = json.loads(sys.argv[1])
+for number, source in enumerate(sources):
     try:
-        found = fetch(source, Path(sys.argv[1]) / str(number))
+        found = fetch(source, Path(folder) / str(number))
     except UserError as error:
         found = str(error)
     print(json.dumps(found))
 """
 
 
-class Hub(BaseHTTPRequestHandler):
-    """Stands for the hub: the public model me/tiny, the gated me/gated and me/broken, which answers with an error."""
-
-    files: Path
-
-    def do_GET(self):
-        path = self.path.partition("?")[0]
-        if "/me/broken" in path:
-            self.answer(403)
-        elif "/me/gated" in path and self.headers["Authorization"] != "Bearer secret":
-            self.answer(401, error="GatedRepo")
-        elif "/me/tiny" not in path and "/me/gated" not in path:
-            self.answer(404, error="RepoNotFound")
-        elif OTHER in path:
-            self.answer(404, error="RevisionNotFound")
-        elif path.endswith(f"/revision/{COMMIT}"):
-            siblings = [{"rfilename": file.name} for file in sorted(self.files.iterdir())]
-            found = {"id": "me/tiny", "sha": COMMIT, "siblings": [*siblings, {"rfilename": "weights.bin"}]}
-            self.answer(200, json.dumps(found).encode())
-        elif f"/tree/{COMMIT}" in path:
-            files = [
-                {"type": "file", "path": f.name, "size": f.stat().st_size, "oid": f.name} for f in self.files.iterdir()
-            ]
-            self.answer(200, json.dumps(files).encode())
-        elif f"/resolve/{COMMIT}/" in path and (self.files / path.rpartition("/")[2]).is_file():
-            name = path.rpartition("/")[2]
-            self.answer(200, (self.files / name).read_bytes(), tag=name)
-        else:
-            self.answer(404, error="EntryNotFound")
-
-    do_HEAD = do_GET
-
-    def answer(self, status: int, body: bytes = b"", error: str = "", tag: str = "1"):
-        self.send_response(status)
-        headers = {"Content-Length": str(len(body)), "ETag": f'"{tag}"', "X-Repo-Commit": COMMIT, "X-Error-Code": error}
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture(scope="module")
 def fetch_from_hub(tiny, tmp_path_factory):
-    """Fetches in a process of its own (the address of the hub is read at import), all with one cache."""
-    home = tmp_path_factory.mktemp("hf")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("TinyHub", (Hub,), {"files": tiny}))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-
-    def run(*sources: dict, **environment: str) -> list:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
-        ours = {
-            "PYTHONPATH": str(WORKFLOW),
-            "HF_HOME": str(home),
-            "HF_ENDPOINT": f"http://127.0.0.1:{server.server_port}",
-        }
-        command = [sys.executable, "-c", FETCH, str(tmp_path_factory.mktemp("models")), json.dumps(sources)]
-        done = subprocess.run(command, env=kept | ours | environment, check=True, stdout=subprocess.PIPE, text=True)
-        return [json.loads(line) for line in done.stdout.splitlines()]
-
-    yield run
-    server.shutdown()
-    server.server_close()
+    """Fetches models me/tiny and me/gated, all with one cache."""
+    files = {file.name: file.read_bytes() for file in tiny.iterdir()}
+    with local_hub("me/tiny", files, tmp_path_factory.mktemp("hf")) as run:
+        yield lambda *sources, **environment: run(FETCH, (str(tmp_path_factory.mktemp("m")), sources), **environment)
 
 
 def hub(name: str, revision: str = COMMIT) -> dict:
