@@ -1,0 +1,53 @@
+"""A training of seconds: its settings, its masks, and where its checkpoints are."""
+
+import pyarrow as pa
+import torch
+
+from clearminds import contracts
+
+TRAINING = {
+    "adapter": "lora",
+    "rank": 2,
+    "alpha": 4,
+    "dropout": 0.0,
+    "target_modules": "all-linear",
+    "learning_rate": 0.005,
+    "scheduler": "cosine",
+    "warmup_steps": 1,
+    "weight_decay": 0.01,
+    "max_grad_norm": 1.0,
+    "epochs": 2,
+    "batch_examples": 4,
+    "dtype": "float32",
+}
+
+
+def masks(n: int = 10, seed: int = 0, keep: float = 0.6, all_masked: int = 4) -> pa.Table:
+    """A table of the contract MASKS.
+
+    Args:
+        n: examples, of unequal length.
+        seed: of their tokens and weights.
+        keep: share of tokens that are kept.
+        all_masked: every so many examples one keeps no token; 0: none does.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    rows = []
+    for i in range(n):
+        length = int(torch.randint(6, 24, (), generator=generator))
+        ids = torch.randint(3, 300, (length,), generator=generator).tolist()
+        share = 0 if all_masked and i % all_masked == all_masked - 1 else keep
+        kept = (torch.rand(length - 3, generator=generator) < share).float().tolist()
+        rows.append(
+            {
+                "task": "t",
+                "source": "s",
+                "example_id": f"e{i}",
+                "sample": 0,
+                "input_ids": ids,
+                "weights": [0.0, 0.0, *kept, 0.0],
+                "n_kept": int(sum(kept)),
+                "n_response": length - 3,
+            }
+        )
+    return pa.Table.from_pylist(rows, schema=contracts.MASKS)
