@@ -314,6 +314,35 @@ def test_a_variant_takes_the_other_keys_from_training(load):
     assert study.training_of("stm-2.5") == study.training
 
 
+# --- several processes of a training ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"runtime/gpus": 3},
+            "variants: ground-truth: training: batch_examples: 8 must be a multiple of runtime: gpus: 3, ",
+        ),
+        (
+            {"runtime/gpus": 4, "variants/stm-2.5/training": {"batch_examples": 6}},
+            "variants: stm-2.5: training: batch_examples: 6 must be a multiple of runtime: gpus: 4, ",
+        ),
+        (
+            {"runtime/gpus": 2, "runtime/fsdp": True, "variants/stm-2.5/training": {"adapter": "dora"}},
+            "variants: stm-2.5: training: adapter: dora takes norms of whole weights, which runtime: fsdp spreads; ",
+        ),
+        (
+            {"runtime/gpus": 2, "runtime/fsdp": True, "models/smollm2-135m-q4/quantization": "4bit"},
+            "models: smollm2-135m-q4: quantization: weights of 4 bits cannot be spread; ",
+        ),
+    ],
+)
+def test_what_several_processes_cannot_train_is_refused_before_anything_runs(refusal, load, changes, message):
+    assert refusal(study_with(changes)).startswith(message)
+    assert load(study_with({**changes, "runtime/gpus": 1, "runtime/fsdp": False}))
+
+
 # --- backends ---------------------------------------------------------------------------------------------------------
 
 

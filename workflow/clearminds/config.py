@@ -52,12 +52,6 @@ class Study(Strict):
         _unique("match: sources", self.match.sources)
         _unique("targets", self.targets)
         _unique("seeds", self.seeds)
-        if self.runtime.fsdp:
-            for name, model in self.models.items():
-                if model.quantization != "none":
-                    raise ValueError(
-                        f"models: {name}: quantization: weights of 4 bits cannot be spread; unset runtime: fsdp"
-                    )
         for name in self.targets:
             for split in ("train", self.evaluation.split):
                 _among(f"tasks: {name}: splits, of a target,", [split], self.tasks[name].splits)
@@ -107,6 +101,7 @@ class Study(Strict):
                 raise ValueError(
                     f"variants: {name}: training: {first['loc'][0]}: {first['msg'].lower()}, not {first['input']!r}"
                 ) from None
+            self._can_be_spread(name)
             if isinstance(variant.weights, RandomRule):
                 like = variant.weights.like
                 _among(f"variants: {name}: weights: like", [like], [v for v in self.variants if v != name])
@@ -117,6 +112,27 @@ class Study(Strict):
                         "not draw at random"
                     )
         return self
+
+    def _can_be_spread(self, variant: str) -> None:
+        """Refuse what several processes of a training could not do, before responses and scores are paid for."""
+        training, gpus = self.training_of(variant), max(self.runtime.gpus, 1)
+        if training.batch_examples % gpus:
+            raise ValueError(
+                f"variants: {variant}: training: batch_examples: {training.batch_examples} must be a multiple of "
+                f"runtime: gpus: {gpus}, which share each step"
+            )
+        if not self.runtime.fsdp:
+            return
+        if training.adapter == "dora":
+            raise ValueError(
+                f"variants: {variant}: training: adapter: dora takes norms of whole weights, which runtime: fsdp "
+                "spreads; set adapter: lora, or unset runtime: fsdp"
+            )
+        for name, model in self.models.items():
+            if model.quantization != "none":
+                raise ValueError(
+                    f"models: {name}: quantization: weights of 4 bits cannot be spread; unset runtime: fsdp"
+                )
 
     def _can_be_served(self) -> None:
         backends = {f"sources: {name}": source.backend for name, source in self.sources.items()}
