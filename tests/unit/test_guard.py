@@ -1,5 +1,7 @@
 """Jobs that end with their workflow, answer signals, and never write one result side by side."""
 
+import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -11,7 +13,7 @@ import pytest
 
 from clearminds.errors import UserError
 from clearminds.guard import RUN, only_writer
-from clearminds.one_run import only_looks
+from clearminds.one_run import LOCK, only_looks, take_lock
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 START = f"import sys, time, os; sys.path.insert(0, {str(WORKFLOW)!r}); from clearminds import guard; "
@@ -29,6 +31,17 @@ def start(script, *arguments, **environment):
         text=True,
         env={**os.environ, **environment},
     )
+
+
+def test_a_file_system_without_locks_stops_neither_a_run_nor_a_job(tmp_path, monkeypatch, caplog):
+    def none(*_):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(fcntl, "flock", none)
+    assert take_lock() is None and LOCK.read_text() == str(os.getpid())
+    only_writer(tmp_path / "job", "results/a.parquet")
+    assert "no guard against a second writer" in caplog.text
 
 
 def test_a_second_writer_refuses_and_names_the_first(tmp_path):
