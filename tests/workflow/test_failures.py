@@ -7,20 +7,15 @@ import signal
 import subprocess
 import time
 
-import polars as pl
-import psutil
 import pytest
 
 from .conftest import Workflow, tiny_study
+from .watching import begin, error_lines, processes_in
 
 
 @pytest.fixture
 def study(tmp_path, tiny_model):
     return Workflow(tmp_path, tiny_study(tiny_model))
-
-
-def error_lines(done):
-    return [line for line in done.stdout.splitlines() if "error: " in line and "Traceback" not in line]
 
 
 def test_a_report_of_what_is_there_says_what_is_missing_and_why(study):
@@ -42,24 +37,6 @@ def test_a_report_of_what_is_there_says_what_is_missing_and_why(study):
     del study.config["variants"]["broken"]
     assert study.run().returncode == 0
     assert not partial.exists() and (study.folder / "results/tiny/report.html").is_file()
-
-
-def begin(study, stage):
-    """Start snakemake and wait until a job of a stage runs."""
-    command = study.command()
-    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
-    for line in run.stdout:
-        if f" {stage}]" in line and line.rstrip().endswith("started"):
-            return run
-    raise AssertionError("the stage never began")
-
-
-def processes_in(folder):
-    return [
-        p
-        for p in psutil.process_iter(["cwd", "status"])
-        if p.info["cwd"] == str(folder) and p.info["status"] != psutil.STATUS_ZOMBIE
-    ]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -103,7 +80,7 @@ def test_a_second_run_in_the_same_folder_says_so_in_a_line_and_disturbs_nothing(
     try:
         second, resume = study.run(), study.resume()
         assert second.returncode != 0 and resume.returncode != 0
-        [line] = error_lines(second)
+        [line] = error_lines(second.stdout)
         assert f"another run (process {run.pid}) is going on in {study.folder}" in line and "--directory" in line
         assert f"a run (process {run.pid}) is alive in {study.folder}" in resume.stdout
         assert study.run("--dry-run").returncode == 0  # looking is allowed
@@ -133,7 +110,7 @@ def test_a_missing_gpu_names_the_key(study):
     study.config["runtime"] = {"gpus": 1}
     done = study.run("--until", "generate_responses", "--resources", "gpu=1")
     assert done.returncode != 0
-    lines = [line for line in error_lines(done) if "runtime: gpus" in line]
+    lines = [line for line in error_lines(done.stdout) if "runtime: gpus" in line]
     assert lines and all("Traceback" not in line for line in lines) and "Traceback" not in done.stdout
 
 
@@ -148,32 +125,6 @@ def test_jobs_of_a_workstation_have_a_device_each(study, monkeypatch):
     used = [run["devices"] for run in runs if run["stage"] in ("train_adapter", "evaluate_adapter")]
     assert len(used) == 6 and set(used) == {"0", "1"}
     assert {run["devices"] for run in runs if run["stage"] in ("prepare_task", "build_masks", "report")} == {""}
-
-
-@pytest.mark.slow
-def test_a_training_on_two_devices_is_that_of_one(study, monkeypatch, tmp_path):
-    monkeypatch.setenv("CLEARMINDS_DEVICES", "0,1")
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    targets = ["results/tiny/adapters/tiny/sums/stm-200/seed0/adapter.json", "--resources", "gpu=2"]
-    study.config["training"]["epochs"] = 3
-    losses = []
-    for how in ({"gpus": 1}, {"gpus": 2}, {"gpus": 2, "fsdp": True}):
-        study.config["runtime"] = {**how, "reuse": False, "batch_tokens": 200}
-        done = study.run(*targets, "--forcerun", "train_adapter")
-        assert done.returncode == 0, done.stdout[-3000:]
-        folder = study.folder / "results/tiny/adapters/tiny/sums/stm-200/seed0"
-        losses.append(pl.read_parquet(folder / "history.parquet")["loss"].to_list())
-    assert len(losses[0]) == 6
-    assert losses[1:] == [pytest.approx(losses[0], abs=1e-5)] * 2
-    logs = study.folder / "logs/tiny/train_adapter/tiny/sums/stm-200"
-    assert "done in" in (logs / "seed0.rank1.log").read_text()
-    assert json.loads((logs / "seed0.run.json").read_text())["devices"] == "0,1"
-    assert "[stage 7/11 train_adapter] tiny/sums/stm-200/seed0.rank1" not in done.stdout
-    # what goes wrong in a process is the job's own line
-    study.config["training"]["target_modules"] = ["no_such_layer"]
-    failed = study.run(*targets)
-    assert failed.returncode != 0
-    assert any("no_such_layer" in line and "(process 0 of 2)" in line for line in error_lines(failed))
 
 
 @pytest.fixture
@@ -206,7 +157,7 @@ def test_a_full_disk_is_one_line_and_earlier_results_stay(study, small_disk, tmp
     ballast.write_bytes(b"x" * (free - 12 * 1024))
     done = study.run()
     assert done.returncode != 0
-    lines = [line for line in error_lines(done) if "no space left on the disk of results/" in line]
+    lines = [line for line in error_lines(done.stdout) if "no space left on the disk of results/" in line]
     assert lines and "Traceback" not in done.stdout, done.stdout[-3000:]
     assert scores.read_bytes() == before
     ballast.unlink()

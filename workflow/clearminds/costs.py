@@ -13,6 +13,7 @@ from statistics import median
 
 from clearminds.config import Study
 from clearminds.hardware import Device
+from clearminds.processes import run_records
 from clearminds.workload import BYTES, RUN_A_MODEL, Workload, Workloads
 
 # bytes on disk: the store takes 14 a scored token (benchmarks/store_lookup.py), the others are estimates
@@ -60,7 +61,7 @@ class Rates:
     def measured(cls, logs: Path, study: Study, device: Device) -> "Rates":
         """The medians over a study's jobs on a device. Args: folder of its logs; the study; the device."""
         rates: dict[tuple[str, str], list[float]] = {}
-        for path in logs.glob("*/**/*.run.json"):
+        for path in run_records(logs):
             stage, *place = path.relative_to(logs).parts
             model = next((part for part in place if part in study.models), None)
             try:

@@ -88,7 +88,9 @@ def watch() -> None:
     for end in (ears, mouth):
         os.set_blocking(end, False)
     signal.set_wakeup_fd(mouth, warn_on_full_buffer=False)
-    threading.Thread(target=_watch, args=(ears, os.environ.get(RUN), os.getppid()), daemon=True).start()
+    # one of several processes of a training has its launcher for a parent, even where no workflow started that
+    watched = RUN in os.environ or "LOCAL_RANK" in os.environ
+    threading.Thread(target=_watch, args=(ears, os.getppid() if watched else None), daemon=True).start()
     # while libraries are imported, a signal ends the job at once and without a traceback
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
@@ -109,7 +111,8 @@ def _stop(number, frame) -> None:
     raise Stopped
 
 
-def _watch(ears: int, run: str | None, parent: int) -> None:
+def _watch(ears: int, parent: int | None) -> None:
+    run = int(os.environ.get(RUN, os.getpid()))
     while True:
         heard, _, _ = select.select([ears], [], [], 1.0)
         if heard:
@@ -117,8 +120,8 @@ def _watch(ears: int, run: str | None, parent: int) -> None:
             if numbers:
                 time.sleep(GRACE)
                 os._exit(128 + numbers.pop())
-        elif run and (os.getppid() != parent or not _alive(int(run))):
-            log.error("error: the workflow that started this job is gone: stopping; `make resume` goes on")
+        elif parent and (os.getppid() != parent or not _alive(run)):
+            log.error("error: what started this job is gone: stopping; `make resume` goes on")
             os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -18,9 +18,17 @@ def label(path: Path, stage: str) -> str:
     return path.with_suffix("").as_posix().partition(f"/{stage}/")[2] or path.stem
 
 
-def open_terminal(stage: str, name: str) -> None:
-    """Show the project's own lines on standard error, each with stage and job before it."""
+def open_terminal(stage: str, name: str, process: int | None = None) -> None:
+    """Show the project's own lines on standard error, each with stage and job before it.
+
+    Args:
+        stage: the rule's name.
+        name: the job's.
+        process: which of several of one job; it leaves start, end and failure to the one that waits for them.
+    """
     handler = logging.StreamHandler(sys.stderr)
+    if process is not None:
+        handler.addFilter(lambda record: record.module not in ("launch", "guard"))
     number = stages.STAGES.index(stage) + 1
     handler.setFormatter(logging.Formatter(f"[stage {number}/{len(stages.STAGES)} {stage}] {name}: %(message)s"))
     log.addHandler(handler)

@@ -95,7 +95,7 @@ def launch(
     if (number := rank()) is not None:  # its parent, which Snakemake called, holds the locks and remembers
         job.log, memory = log_of(job.log, number), None
     if not number:
-        open_terminal(stage, name)
+        open_terminal(stage, name, process=number)
     try:
         if memory:
             guard.only_writer(memory.folder, str(outputs[0]))
@@ -118,7 +118,7 @@ def launch(
     except BaseException as error:  # every way to fail ends in one line; the traceback of what nobody foresaw is logged
         guard.hear_no_more()
         said = one_line(error, job.log, job.runtime)
-        if said.startswith("unexpected"):
+        if said.startswith("unexpected") and not isinstance(error, UserError):
             logging.getLogger().debug("%s", traceback.format_exc())
         log.error("error: %s", said)
         if memory and said.startswith(OUT_OF_GPU_MEMORY):
@@ -126,7 +126,8 @@ def launch(
                 write_text(memory.folder / HOPELESS, said)
         sys.exit(143 if isinstance(error, guard.Stopped) else 130 if isinstance(error, KeyboardInterrupt) else 1)
     job.cost["seconds"] = round(time.monotonic() - start, 2)
-    job.cost["peak_memory_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    # of several processes the memory is known already
+    job.cost.setdefault("peak_memory_bytes", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
     try:
         write_json(job.log.with_suffix(".run.json"), job.record())
         if memory:

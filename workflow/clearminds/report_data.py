@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from clearminds import figures
+from clearminds.processes import run_records
 from clearminds.report import Matching, PerplexityFigure, ReportData, sample_responses
 from clearminds.study_files import task_kinds
 from clearminds.tables import library_versions, read_provenance
@@ -37,7 +38,7 @@ def gather(spec: dict, summary: pl.DataFrame, logs: Path, ti_bwt: Path, missing:
         ti_bwt_svg=ti_bwt.read_text(encoding="utf-8"),
         perplexity=_perplexity(spec["scores"], _first_tau(study["variants"])),
         samples=sample_responses(spec["evaluations"], task_kinds(spec["tasks"])),
-        runs=[json.loads(path.read_text(encoding="utf-8")) for path in sorted(logs.rglob("*.run.json"))],
+        runs=[json.loads(path.read_text(encoding="utf-8")) for path in run_records(logs)],
         versions=library_versions(),
         config=study,
         missing=missing,

@@ -112,8 +112,7 @@ class _Report(TrainerCallback):
 
     def on_step_end(self, args, state, control, **_):
         tokens, self.counted = self.trainer.tokens_seen - self.counted, self.trainer.tokens_seen
-        if state.is_world_process_zero:
-            self.progress.add(1, tokens)
+        self.progress.add(1, tokens)
 
 
 class _Checkpointing(TrainerCallback):

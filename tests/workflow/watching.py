@@ -1,0 +1,27 @@
+"""Watching a run of the workflow: its lines and its processes."""
+
+import subprocess
+
+import psutil
+
+
+def error_lines(said):
+    return [line for line in said.splitlines() if "error: " in line and "Traceback" not in line]
+
+
+def begin(study, stage, *arguments):
+    """Start snakemake and wait until a job of a stage runs."""
+    command = study.command(*arguments)
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+    for line in run.stdout:
+        if f" {stage}]" in line and line.rstrip().endswith("started"):
+            return run
+    raise AssertionError("the stage never began")
+
+
+def processes_in(folder):
+    return [
+        p
+        for p in psutil.process_iter(["cwd", "status"])
+        if p.info["cwd"] == str(folder) and p.info["status"] != psutil.STATUS_ZOMBIE
+    ]
