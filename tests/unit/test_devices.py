@@ -219,8 +219,7 @@ def test_a_second_call_gives_the_same_devices(alone):
     ],
     ids=lambda environment: next(iter(environment)),
 )
-@pytest.mark.parametrize("count", [0, 1])
-@pytest.mark.parametrize("chosen", [None, "3"])
+@pytest.mark.parametrize(("count", "chosen"), [(0, None), (1, None), (1, "3"), (2, "3,5"), (0, ""), (1, "NoDevFiles")])
 def test_what_a_scheduler_or_torchrun_has_chosen_stays(alone, tmp_path, environment, count, chosen):
     for name, value in environment.items():
         alone.setenv(name, value)
@@ -229,6 +228,28 @@ def test_what_a_scheduler_or_torchrun_has_chosen_stays(alone, tmp_path, environm
     alone.setenv("CLEARMINDS_DEVICES", "0,1")
     assert devices.take_devices(count) == []
     assert os.environ.get("CUDA_VISIBLE_DEVICES") == chosen
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_jobs_share_out_what_an_allocation_has(machine):
+    where = {"SLURM_JOB_ID": "7", "CUDA_VISIBLE_DEVICES": "3,5"}
+    for _ in range(4):
+        machine.job(seconds=0.5, **where)
+    records = machine.records()
+    never_shared(records)
+    assert {device for record in records for device in record["devices"]} == {"3", "5"}
+
+
+def test_another_allocation_s_numbers_are_other_devices(machine):
+    for allocation in ("7", "8"):
+        job = machine.job(seconds=60, SLURM_JOB_ID=allocation, CUDA_VISIBLE_DEVICES="0,1")
+        assert job.stdout.readline() == "0\n"
+
+
+def test_a_job_without_gpus_sees_none_of_an_allocation(alone, tmp_path):
+    alone.setenv("SLURM_JOB_ID", "7")
+    alone.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    assert devices.take_devices(0) == [] and os.environ["CUDA_VISIBLE_DEVICES"] == ""
     assert list(tmp_path.iterdir()) == []
 
 
@@ -291,67 +312,6 @@ def test_a_lock_file_never_brings_its_text_to_the_terminal(alone, tmp_path):
         assert devices._holder(device) == "another process"
     (folder / "0.lock").write_text("12 elsewhere\n")
     assert devices._holder(device) == "pid 12 on elsewhere"
-
-
-# --- finding devices --------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def driver(alone, tmp_path):
-    """Writes what the driver tells of its devices: bus, minor number, uuid; and makes nodes."""
-    alone.delenv("CLEARMINDS_DEVICES", raising=False)
-    alone.setattr(devices, "DRIVER", tmp_path / "driver")
-    alone.setattr(devices, "NODES", tmp_path / "dev")
-    alone.setenv("PATH", str(tmp_path))
-    (tmp_path / "dev").mkdir()
-
-    def write(*told: tuple[str, int, str], nodes: list[int]) -> None:
-        for bus, minor, uuid in told:
-            (tmp_path / "driver" / bus).mkdir(parents=True)
-            text = f"Model: \t\t Some GPU\nGPU UUID: \t {uuid}\nBus Location: \t {bus}\nDevice Minor: \t {minor}\n"
-            (tmp_path / "driver" / bus / "information").write_text(text)
-        for minor in nodes:
-            (tmp_path / "dev" / f"nvidia{minor}").touch()
-
-    (tmp_path / "dev" / "nvidiactl").touch()
-    return write
-
-
-TWO = (("0000:41:00.0", 0, "GPU-bb"), ("0000:01:00.0", 1, "GPU-aa"))
-
-
-def test_devices_are_numbered_by_their_bus_and_locked_by_it(driver):
-    driver(*TWO, nodes=[0, 1])
-    found = devices._machine()
-    assert [(d.id, d.name, d.uuid) for d in found] == [("0", "0000:01:00.0", "GPU-aa"), ("1", "0000:41:00.0", "GPU-bb")]
-
-
-def test_devices_without_a_node_are_not_this_container_s(driver):
-    driver(*TWO, nodes=[0])
-    assert [(d.id, d.name) for d in devices._machine()] == [("0", "0000:41:00.0")]
-
-
-def test_a_number_and_a_uuid_are_one_device(driver):
-    driver(*TWO, nodes=[0, 1])
-    assert [(d.id, d.name) for d in devices._visible("GPU-b,0,1")] == [("GPU-b", "0000:41:00.0"), ("0", "0000:01:00.0")]
-    assert [(d.id, d.name) for d in devices._visible("MIG-x")] == [("MIG-x", "MIG-x")]
-
-
-def test_nodes_alone_are_numbered_by_place(driver):
-    driver(nodes=[10, 2])
-    assert [(d.id, d.name) for d in devices._machine()] == [("0", "nvidia2"), ("1", "nvidia10")]
-
-
-def test_nvidia_smi_is_asked_last(driver, tmp_path):
-    assert devices._machine() == []
-    program = tmp_path / "nvidia-smi"
-    program.write_text("#!/bin/sh\necho 'GPU 0: Some GPU (UUID: GPU-aa)'\necho '  MIG 1g: (UUID: MIG-b)'\n")
-    program.chmod(0o755)
-    assert devices._machine() == [devices.Device("0", "0", "GPU-aa")]
-
-
-def test_without_driver_and_machine_known_the_user_s_ids_are_believed(driver):
-    assert [(d.id, d.name) for d in devices._visible("2,GPU-c")] == [("2", "2"), ("GPU-c", "GPU-c")]
 
 
 # --- the workstation's profile ----------------------------------------------------------------------------------------

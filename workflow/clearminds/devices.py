@@ -41,8 +41,9 @@ class Device:
 def take_devices(count: int) -> list[str]:
     """Take devices for this process, waiting until enough are free, and show it only these.
 
-    Does nothing under a scheduler, which has chosen the devices already, and in the workers of torchrun, whose parent
-    holds theirs. The environment variable CLEARMINDS_DEVICES ("0,1") pretends devices, for tests.
+    Does nothing in the workers of torchrun, whose parent holds theirs, and where a scheduler has chosen what the job
+    asks for. In an allocation of more, in which a whole workflow runs, jobs share out what the scheduler shows them.
+    The environment variable CLEARMINDS_DEVICES ("0,1") pretends devices, for tests.
 
     Args:
         count: how many; 0 hides every device, so that the job runs on the CPU.
@@ -53,15 +54,18 @@ def take_devices(count: int) -> list[str]:
     Raises:
         UserError: this machine, or the user's CUDA_VISIBLE_DEVICES, has fewer; or locks cannot be taken.
     """
-    if _chosen_by_others():
+    if "LOCAL_RANK" in os.environ:
         return []
     if _held:
         return list(_held)  # a second lock on one's own device would wait for ever
+    chosen, allocation = os.environ.get("CUDA_VISIBLE_DEVICES"), _allocation()
+    shown = _allocated(allocation, chosen or "")
+    if allocation and (not shown or len(shown) == count):
+        return []
     if count == 0:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
         return []
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    devices = _machine() if chosen is None else _visible(chosen)
+    devices = shown if allocation else _machine() if chosen is None else _visible(chosen)
     if len(devices) < count:
         where = "on this machine" if chosen is None else f'in CUDA_VISIBLE_DEVICES="{chosen}"'
         found = f"{len(devices)} device{'' if len(devices) == 1 else 's'} {where}"
@@ -100,10 +104,16 @@ def require_devices(count: int) -> None:
         )
 
 
-def _chosen_by_others() -> bool:
-    found = os.environ
-    grid_engine = "JOB_ID" in found and any(name.startswith("SGE_") for name in found)
-    return grid_engine or "LOCAL_RANK" in found or any(name in found for name in SCHEDULERS)
+def _allocation() -> str | None:
+    """The scheduler's job that this process runs in, if any."""
+    grid_engine = ["JOB_ID"] if any(name.startswith("SGE_") for name in os.environ) else []
+    return next((os.environ[name] for name in [*SCHEDULERS, *grid_engine] if name in os.environ), None)
+
+
+def _allocated(allocation: str | None, chosen: str) -> list[Device]:
+    """The devices of an allocation. Its numbers may count within it, so each is known by both."""
+    ids = dict.fromkeys(part.strip() for part in chosen.split(",") if part.strip() not in ("", "NoDevFiles"))
+    return [Device(part, f"{allocation}-{part}") for part in ids]
 
 
 # --- which devices there are ------------------------------------------------------------------------------------------
