@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from clearminds import guard, job_log, launch, one_run
+from clearminds import errors, guard, job_log, launch, one_run
 from clearminds.errors import UserError
 from clearminds.tables import write_json
 
@@ -34,9 +34,8 @@ def test_a_config_that_was_edited_while_the_job_waited_is_refused(folder):
 def test_a_gpu_without_memory_is_not_tried_again(tmp_path):
     words = tmp_path / launch.HOPELESS
     launch._not_hopeless(words, attempt=1)
-    said = job_log.one_line(
-        RuntimeError("CUDA out of memory. Tried to allocate"), tmp_path / "x.log", {"batch_tokens": 9}
-    )
+    error = RuntimeError("CUDA out of memory. Tried to allocate")
+    said = job_log.one_line(error, tmp_path / "x.log", "train_adapter", {"batch_tokens": 9})
     assert said == "out of memory on the GPU: lower runtime.batch_tokens (now 9) and run again; nothing done is redone"
     words.write_text(said)
     with pytest.raises(UserError, match=r"^out of memory on the GPU: lower runtime.batch_tokens"):
@@ -45,6 +44,20 @@ def test_a_gpu_without_memory_is_not_tried_again(tmp_path):
     assert not words.exists()
 
 
+@pytest.mark.parametrize(
+    ("stage", "lower"),
+    [
+        ("generate_responses", "lower runtime.generate_tokens (now 7)"),
+        ("evaluate_adapter", "lower runtime.batch_rows (now 3) or runtime.batch_tokens (now 9)"),
+        ("build_masks", "free some (on a cluster: raise mem_mb in the profile's set-resources)"),
+    ],
+)
+def test_what_is_to_be_lowered_is_what_the_stage_obeys(tmp_path, stage, lower):
+    runtime = {"batch_tokens": 9, "generate_tokens": 7, "batch_rows": 3}
+    said = job_log.one_line(RuntimeError("CUDA out of memory"), tmp_path / "x.log", stage, runtime)
+    assert said == f"out of memory on the GPU: {lower} and run again; nothing done is redone"
+
+
 def test_the_host_without_memory_is_tried_again(tmp_path):
-    said = job_log.one_line(MemoryError(), tmp_path / "x.log", {"batch_tokens": 9})
-    assert said.startswith("out of memory: ") and not said.startswith(job_log.OUT_OF_GPU_MEMORY)
+    said = job_log.one_line(MemoryError(), tmp_path / "x.log", "build_masks", {"batch_tokens": 9})
+    assert said.startswith("out of memory: ") and not said.startswith(errors.OUT_OF_GPU_MEMORY)

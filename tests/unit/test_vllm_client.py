@@ -69,13 +69,21 @@ def test_an_engine_that_fails_ends_in_one_line_that_says_how(tmp_path, body, exp
             "backend: vllm: vllm 1 is built for CPUs, but, or let",
         ),
         ("model", "ValueError: no architecture", "vLLM cannot load the model (ValueError: no architecture); its own"),
-        ("model", "ValueError: KV cache needs 9 GiB memory", "out of memory or too little of it (ValueError: KV cache"),
+        ("model", "ValueError: KV cache needs 9 GiB memory", "out of memory or too little of it, in vLLM (ValueErr"),
         ("generation", "RuntimeError: odd", "vLLM cannot generate (RuntimeError: odd); its own lines are in the job"),
     ],
 )
 def test_what_the_engine_cannot_do_is_told_with_what_to_do_next(tmp_path, where, error, expected):
     body = f"read(); print(json.dumps({{'error': {error!r}, 'where': {where!r}}}), flush=True); read()"
     assert expected in refusal(stand_in(tmp_path, body))
+
+
+def test_a_gpu_without_memory_for_vllm_is_not_tried_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    error = {"error": "OutOfMemoryError: CUDA out of memory", "where": "model"}
+    assert refusal(stand_in(tmp_path, f"read(); print(json.dumps({error}), flush=True); read()")).startswith(
+        "out of memory on the GPU, in vLLM (OutOfMemoryError: CUDA out of memory); lower max_new_tokens; "
+    )
 
 
 def test_an_environment_without_vllm_is_named():

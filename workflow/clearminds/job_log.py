@@ -6,11 +6,18 @@ import sys
 from pathlib import Path
 
 from clearminds import stages
-from clearminds.errors import UserError
+from clearminds.errors import OUT_OF_GPU_MEMORY, UserError
 
 log = logging.getLogger("clearminds")
 
-OUT_OF_GPU_MEMORY = "out of memory on the GPU"
+# the keys of `runtime` that say how much a stage has in memory at a time
+BUDGETS = {
+    "generate_responses": ["generate_tokens"],
+    "score_token_perplexity": ["batch_tokens"],
+    "train_adapter": ["batch_tokens"],
+    "evaluate_base": ["batch_rows", "batch_tokens"],
+    "evaluate_adapter": ["batch_rows", "batch_tokens"],
+}
 
 
 def label(path: Path, stage: str) -> str:
@@ -53,8 +60,8 @@ def open_log(path: Path) -> None:
     logging.captureWarnings(True)
 
 
-def one_line(error: BaseException, path: Path, runtime: dict) -> str:
-    """An error in words. Args: the error; the job's log, which has the traceback; how the job runs."""
+def one_line(error: BaseException, path: Path, stage: str, runtime: dict) -> str:
+    """An error in words. Args: the error; the job's log, which has the traceback; its stage; how it runs."""
     text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(str(error).split()))
     if isinstance(error, UserError):
         return text
@@ -68,7 +75,8 @@ def one_line(error: BaseException, path: Path, runtime: dict) -> str:
             f"no access to {error.filename or 'the results'} ({error.strerror}); mend its permissions, then run again"
         )
     if "out of memory" in text.lower() or isinstance(error, MemoryError):
-        now = runtime.get("batch_tokens")
         which = OUT_OF_GPU_MEMORY if "CUDA" in text else "out of memory"
-        return f"{which}: lower runtime.batch_tokens (now {now}) and run again; nothing done is redone"
+        lower = " or ".join(f"runtime.{key} (now {runtime.get(key)})" for key in BUDGETS.get(stage, []))
+        mend = f"lower {lower}" if lower else "free some (on a cluster: raise mem_mb in the profile's set-resources)"
+        return f"{which}: {mend} and run again; nothing done is redone"
     return f"unexpected {type(error).__name__}: {text[:300]} (traceback in {path})"

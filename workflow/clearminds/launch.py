@@ -24,8 +24,8 @@ from typing import NewType
 
 from clearminds import guard, stages
 from clearminds.devices import require_devices
-from clearminds.errors import UserError
-from clearminds.job_log import OUT_OF_GPU_MEMORY, label, one_line, open_log, open_terminal
+from clearminds.errors import OUT_OF_GPU_MEMORY, UserError
+from clearminds.job_log import label, one_line, open_log, open_terminal
 from clearminds.job_memory import JobMemory, made_by
 from clearminds.one_run import changed_modules
 from clearminds.processes import log_of, rank
@@ -117,7 +117,7 @@ def launch(
         main(job, **arguments)
     except BaseException as error:  # every way to fail ends in one line; the traceback of what nobody foresaw is logged
         guard.hear_no_more()
-        said = one_line(error, job.log, job.runtime)
+        said = one_line(error, job.log, stage, job.runtime)
         if said.startswith("unexpected") and not isinstance(error, UserError):
             logging.getLogger().debug("%s", traceback.format_exc())
         log.error("error: %s", said)
@@ -133,7 +133,7 @@ def launch(
         if memory:
             memory.keep(origin)
     except OSError as error:  # the result is there and stays good
-        log.warning("what this run cost is not recorded: %s", one_line(error, job.log, job.runtime))
+        log.warning("what this run cost is not recorded: %s", one_line(error, job.log, stage, job.runtime))
     log.info("done in %.0f s", job.cost["seconds"])
 
 

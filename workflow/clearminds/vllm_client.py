@@ -18,7 +18,7 @@ from collections import deque
 from pathlib import Path
 
 from clearminds import vllm_engine
-from clearminds.errors import UserError
+from clearminds.errors import OUT_OF_GPU_MEMORY, UserError
 
 log = logging.getLogger("clearminds")
 chatter = logging.getLogger("vllm")  # in the log file only
@@ -183,8 +183,10 @@ class Engine:
             return f"backend: vllm: {error.partition(': ')[2]}, or let `make setup-vllm` install the other build"
         if "memory" in error.lower():
             kept = os.environ.get("VLLM_CPU_KVCACHE_SPACE", SETTINGS["VLLM_CPU_KVCACHE_SPACE"])
-            more = f"lower max_new_tokens, or, on a CPU, change VLLM_CPU_KVCACHE_SPACE (now {kept} GiB)"
-            return f"vLLM: out of memory or too little of it ({error}); {more}; {self._advice()}"
+            if os.environ.get("CUDA_VISIBLE_DEVICES"):
+                return f"{OUT_OF_GPU_MEMORY}, in vLLM ({error}); lower max_new_tokens; {self._advice()}"
+            more = f"lower max_new_tokens, or change VLLM_CPU_KVCACHE_SPACE (now {kept} GiB)"
+            return f"out of memory or too little of it, in vLLM ({error}); {more}; {self._advice()}"
         doing = {"model": "load the model", "adapter": "load the adapter", "generation": "generate"}[where]
         return f"vLLM cannot {doing} ({error}); {self._advice()}"
 
