@@ -28,6 +28,8 @@ works = st.builds(
     batch=st.integers(0, 10**6),
     passes=st.integers(1, 4),
     items=st.integers(0, 10**7),
+    held=st.integers(0, 10**11),
+    fetched=st.integers(0, 10**12),
     judged=st.integers(0, 10**7),
     gpus=st.integers(0, 8),
     torch=st.booleans(),
@@ -41,7 +43,9 @@ def test_a_job_never_gets_less_than_two_snakemakes_need_nor_a_partition_more_tha
 
 
 @given(
-    works, st.sampled_from(["parameters", "read", "written", "batch", "passes", "items", "judged"]), st.integers(1, 9)
+    works,
+    st.sampled_from(["parameters", "read", "written", "batch", "passes", "items", "held", "fetched", "judged"]),
+    st.integers(1, 9),
 )
 def test_more_work_never_asks_for_less(work, what, more):
     larger = replace(work, **{what: getattr(work, what) * more})
@@ -149,6 +153,26 @@ def test_responses_are_as_long_as_they_may_be_until_they_are_there(tmp_path):
     assert work.score_token_perplexity(WILDCARDS).read == samples * (prompts + items * longest)
 
 
+def test_a_model_of_a_hub_takes_the_time_of_its_size_and_no_memory_for_it():
+    config = copy.deepcopy(DEMO)
+    asked = {}
+    for name in ("me/model-1B", "me/model-70B"):
+        config["models"][MODEL] = {"hub": name, "revision": "0" * 40}
+        asked[name] = Workloads(Study.model_validate(config), "results/nowhere").fetch_model(WILDCARDS)
+    small, large = asked.values()
+    assert minutes(large) > minutes(small) + 60
+    assert host_memory(large) == host_memory(small)
+
+
+def test_responses_that_are_held_count(tmp_path):
+    config = copy.deepcopy(DEMO)
+    config["sources"]["self_output"]["samples"] = 1000
+    few, many = (Workloads(Study.model_validate(c), str(tmp_path)) for c in (DEMO, config))
+    tokens = 996 * 160 * DEMO["sources"]["self_output"]["max_new_tokens"]
+    for stage, size in (("generate_responses", 100), ("score_token_perplexity", 400)):
+        assert many.of(stage, WILDCARDS).held == few.of(stage, WILDCARDS).held + tokens * size
+
+
 def test_vllm_has_memory_of_its_own():
     config = copy.deepcopy(DEMO)
     config["sources"]["self_output"]["backend"] = config["evaluation"]["backend"] = "vllm"
@@ -165,6 +189,9 @@ def test_shards_share_the_time_of_a_table():
     shard = SimpleNamespace(**vars(WILDCARDS), shard="1of4")
     for stage in ("generate_responses", "score_token_perplexity"):
         assert work.of(stage, shard).read == whole.of(stage, WILDCARDS).read / 4
+        assert work.of(stage, shard).items == whole.of(stage, WILDCARDS).items / 4
+        assert work.of(stage, shard).held == whole.of(stage, WILDCARDS).held
+        assert work.of(stage, WILDCARDS).items == whole.of(stage, WILDCARDS).items
         assert work.of(stage, WILDCARDS).read == 0  # the table's own job finds it all in the store
 
 

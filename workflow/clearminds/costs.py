@@ -31,7 +31,7 @@ class Cost:
 
     Attributes:
         jobs: how many there are.
-        read: tokens that pass the model at once, over all passes of a text.
+        read: tokens that pass the model at once: every epoch's, and for drift those of both models.
         written: tokens that are generated.
         flops: floating-point operations.
         seconds: of a device or, without one, of a job.
@@ -93,7 +93,7 @@ def cost(stage: str, wildcards: object, works: Workloads, device: Device, utilis
         tokens = work.counted or work.written or work.read
         seconds = tokens / rate if rate else estimated_seconds(work, device, utilisation)
         flops = 2 * work.parameters * (work.passes * work.read + work.written)
-        total += Cost(0, work.passes * work.read, work.written, flops, seconds, 0, seconds if rate else 0)
+        total += Cost(0, work.read, work.written, flops, seconds, 0, seconds if rate else 0)
     return total
 
 
@@ -128,7 +128,8 @@ def _disk(stage: str, wc: object, works: Workloads) -> float:
     if stage == "score_token_perplexity":
         return sum(part.read for part in work) * PER_SCORED_TOKEN
     if stage == "generate_responses":
-        return sum(part.written for part in work) * PER_RESPONSE_TOKEN + items * PER_ITEM
+        texts = 0 if getattr(wc, "shard", None) else items * PER_ITEM  # a shard fills the store alone
+        return sum(part.written for part in work) * PER_RESPONSE_TOKEN + texts
     if stage == "build_masks":
         return works.sizes.mask_tokens(wc) * PER_MASK_TOKEN
     return items * PER_ITEM if stage.startswith("evaluate") or stage == "prepare_task" else 0

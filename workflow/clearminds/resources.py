@@ -24,6 +24,7 @@ STARTING = 15 * 60  # seconds: a slow file system, imports, loading
 CPU, GPU = 2e10, 2e13  # floating-point operations per second of a job's CPUs, and of a device: an old one, in float32
 ONE_BY_ONE = 4  # what generating costs over reading
 LOADING = 100e6  # bytes per second
+FETCHING = 20e6  # from a hub
 SECONDS_PER_ITEM = 0.05
 SECONDS_TO_JUDGE = 0.5  # an answer: code that runs, or a slow comparison of formulas
 LONGEST = 24 * 60  # minutes: what most partitions allow; a longer training goes on from its checkpoint when retried
@@ -39,7 +40,7 @@ def host_memory(work: Workload, attempt: int = 1) -> int:
     Returns:
         at least 600, below which two nested Snakemakes and a job do not fit.
     """
-    memory = SNAKEMAKES + PYTHON + work.items * PER_ITEM
+    memory = SNAKEMAKES + PYTHON + work.items * PER_ITEM + work.held / 1e6
     # each of a training's processes imports torch; the weights' file is in memory once for all
     memory += TORCH * work.torch * max(work.gpus, 1) + work.parameters * work.weight_bytes / 1e6
     memory += VLLM * work.vllm
@@ -56,6 +57,6 @@ def minutes(work: Workload) -> int:
     speed = GPU * work.gpus if work.gpus else CPU
     operations = 2 * work.parameters * (work.passes * work.read + ONE_BY_ONE * work.written)
     loading = work.parameters * work.weight_bytes / LOADING
-    seconds = STARTING + loading + operations / speed
+    seconds = STARTING + loading + work.fetched / FETCHING + operations / speed
     seconds += work.items * SECONDS_PER_ITEM + work.judged * SECONDS_TO_JUDGE
     return min(ceil(seconds / 60), LONGEST)

@@ -12,6 +12,8 @@ from clearminds.sizes import PROMPT, UNKNOWN_ITEMS, Sizes
 
 RUN_A_MODEL = ("generate_responses", "score_token_perplexity", "train_adapter", "evaluate_base", "evaluate_adapter")
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+# bytes of host memory per token of a table's responses: their ids and values as Python's numbers, and their text
+GENERATED, SCORED = 100, 400
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class Workload:
         rows: responses that are generated side by side.
         passes: forward passes of work per token; a backward pass through frozen weights is another one.
         items: rows that are handled beside it: items, responses.
+        held: bytes of responses in host memory.
+        fetched: bytes that are downloaded, or read from where they are to make sure of them.
         judged: answers that a verifier looks at.
         gpus: devices of the job; 0: the CPU.
         torch: whether torch and transformers are imported.
@@ -43,6 +47,8 @@ class Workload:
     rows: int = 1
     passes: int = 1
     items: float = 0
+    held: float = 0
+    fetched: float = 0
     judged: float = 0
     gpus: int = 0
     torch: bool = False
@@ -80,9 +86,11 @@ class Workloads:
         return Workload(items=self.sizes.items(wc.task, wc.split))
 
     def fetch_model(self, wc) -> Workload:
-        """A model in a GGUF file is loaded whole, in float32 beside its blocks; others are linked."""
-        converts = self.study.models[wc.model].pypi is not None
-        return Workload(self.sizes.parameters(wc.model) if converts else 0, weight_bytes=6, torch=True)
+        """A model in a GGUF file is loaded whole, in float32 beside its blocks; others are only moved."""
+        parameters = self.sizes.parameters(wc.model)
+        if self.study.models[wc.model].pypi is not None:
+            return Workload(parameters, weight_bytes=6, torch=True)
+        return Workload(fetched=parameters * BYTES["bfloat16"], torch=True)
 
     def generate_responses(self, wc) -> Workload:
         """New tokens of every sample of every item; references are only copied."""
@@ -97,7 +105,8 @@ class Workloads:
             written=items * source.samples * source.max_new_tokens * self._share(wc),
             batch=self.study.runtime.generate_tokens,
             rows=max(1, self.study.runtime.generate_tokens // (PROMPT + source.max_new_tokens)),
-            items=items * source.samples,
+            items=items * max(1, source.samples * self._part(wc)),
+            held=self.sizes.response_tokens(wc.model, wc.task, wc.split, wc.source) * GENERATED,
             gpus=self.gpus("generate_responses"),
             torch=True,
             vllm=source.backend == "vllm",
@@ -117,7 +126,8 @@ class Workloads:
             BYTES[self.study.scoring.dtype],
             read=(rows * PROMPT + responses) * self._share(wc),
             batch=self.study.runtime.batch_tokens,
-            items=rows,
+            items=rows * self._part(wc),
+            held=responses * SCORED,  # a shard plans the batches of the whole table
             gpus=self.gpus("score_token_perplexity"),
             torch=True,
         )
@@ -210,10 +220,13 @@ class Workloads:
 
     report = summarise
 
+    def _part(self, wc) -> float:
+        """Of a table's rows: all, or those of a shard."""
+        return 1 / self.study.runtime.shards if getattr(wc, "shard", None) else 1
+
     def _share(self, wc) -> float:
-        """Of a table's work: all of it, a shard's, or none where shards have done it before."""
-        shards = self.study.runtime.shards
-        return 1 / shards if getattr(wc, "shard", None) else float(shards == 1)
+        """Of the model's work on a table: all of it, a shard's, or none where shards have done it before."""
+        return self._part(wc) if getattr(wc, "shard", None) else float(self.study.runtime.shards == 1)
 
 
 def _suite(study: Study, name: str) -> SimpleNamespace:

@@ -48,7 +48,8 @@ def table(found: dict[str, Cost]) -> str:
 
 def assumed(sizes: Sizes) -> list[str]:
     """What a plan had to assume about the study, in words."""
-    study, said = sizes.study, [f"{PROMPT} tokens a prompt and {REFERENCE} a reference, until they are counted"]
+    prompts = f"{PROMPT} tokens a prompt, which masks count for a training"
+    study, said = sizes.study, [f"{prompts}, and {REFERENCE} a reference, until its table counts them"]
     unknown = [name for name in study.tasks for split in study.tasks[name].splits if sizes.items_guessed(name, split)]
     if not study.evaluation.limit:
         unknown += [name for suite in study.suites.values() for name in suite if name.startswith("lm_eval:")]
