@@ -1,12 +1,14 @@
-"""The demo's study, and wildcards of one job of it: for tests of what jobs ask for and cost."""
+"""The demo's study, changes of it, and wildcards of one job of it."""
 
+import copy
 from pathlib import Path
 from types import SimpleNamespace
 
 import yaml
 
 ROOT = Path(__file__).parents[1]
-DEMO = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+CONFIG = ROOT / "config.yaml"
+DEMO = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
 MODEL = "smollm2-135m-q4"
 WILDCARDS = SimpleNamespace(
     model=MODEL,
@@ -20,3 +22,18 @@ WILDCARDS = SimpleNamespace(
     seed="0",
     suite="small",
 )
+
+
+def study_with(changes: dict[str, object]) -> dict:
+    """The demo study with some keys, named by their path with slashes, set anew; `...` takes a key out."""
+    study = copy.deepcopy(DEMO)
+    for path, value in changes.items():
+        *above, key = path.split("/")
+        block = study
+        for part in above:
+            block = block[part]
+        if value is ...:
+            del block[key]
+        else:
+            block[key] = value
+    return study

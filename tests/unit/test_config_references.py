@@ -1,0 +1,141 @@
+"""What the blocks of a study say of one another, and what of it cannot go together."""
+
+import re
+
+import pytest
+from demo_study import DEMO, study_with
+
+TASKS = ", ".join(DEMO["tasks"])
+SOURCES = ", ".join(["reference", *DEMO["sources"]])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"targets": ["sum"]}, f"targets: 'sum' is not one of {TASKS}; did you mean sums?"),
+        ({"targets": ["sums", "sums"]}, "targets: 'sums' stands twice; take one out"),
+        ({"targets": ["gcd"]}, "tasks: gcd: splits, of a target,: 'train' is not one of test"),
+        (
+            {"suites/small": ["sums", "product"]},
+            f"suites: small: 'product' is not one of {TASKS}; did you mean products?",
+        ),
+        ({"suites/small": ["sums", "sums"]}, "suites: small: 'sums' stands twice; take one out"),
+        ({"suites/large": ["sums"]}, "suites (a task in two of them): 'sums' stands twice; take one out"),
+        (
+            {"suites/large": ["lm_eval:"]},
+            "suites: large: lm_eval: names no task; write one behind it, as in lm_eval:arc_easy",
+        ),
+        (
+            {"tasks/gcd/splits": {"validation": 3}},
+            "tasks: gcd: splits, of an evaluated task,: 'test' is not one of validation",
+        ),
+        ({"tasks/gcd/splits": {}}, "tasks: gcd: splits, of an evaluated task,: 'test' is not one of (none given)"),
+        (
+            {"match/sources": ["reference", "self-output"]},
+            f"match: sources: 'self-output' is not one of {SOURCES}; did you mean self_output?",
+        ),
+        ({"match/sources": ["reference"] * 2}, "match: sources: 'reference' stands twice; take one out"),
+        ({"match/sources": []}, "match: sources: at least one entry is needed, not []"),
+        (
+            {"variants/ground-truth/responses": "referense"},
+            f"variants: ground-truth: responses: 'referense' is not one of {SOURCES}; did you mean reference?",
+        ),
+        (
+            {"tasks/chat-drift/answers": "everydy"},
+            "tasks: chat-drift: answers: 'everydy' is not one of self_output, rephrase, everyday; "
+            "did you mean everyday?",
+        ),
+        ({"sources/reference": {}}, "sources: reference is built in; give another name"),
+        ({"sources/mine": {}}, "sources: mine: needs kind: self_output or rephrase"),
+        ({"sources/my.own": {"kind": "rephrase"}}, "sources: my.own: a source's name has no dot"),
+        ({"variants/x.draw0": {"responses": "reference"}}, "variants: x.draw0: .draw and a number end the masks"),
+        ({"variants/base": {"responses": "reference"}}, "variants: base is built in (the model as it is); "),
+    ],
+)
+def test_a_name_must_be_declared_where_it_belongs(refusal, changes, message):
+    assert refusal(study_with(changes)).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("like", "responses", "message"),
+    [
+        ("new", "reference", "'new' is not one of ground-truth, self-output, rephrase, stm-2.5, random-2.5"),
+        ("stm-25", "reference", "'stm-25' is not one of ground-truth, .*; did you mean stm-2.5\\?$"),
+        ("random-2.5", "reference", "random-2.5 must have the same responses and a rule that does not draw at random"),
+        ("stm-2.5", "self_output", "stm-2.5 must have the same responses and a rule that does not draw at random"),
+    ],
+)
+def test_a_random_rule_imitates_another_rule_on_the_same_responses(refusal, like, responses, message):
+    variant = {"responses": responses, "weights": {"rule": "random", "like": like}}
+    found = refusal(study_with({"variants/new": variant}))
+    assert re.match(rf"variants: new: weights: like: {message}", found)
+
+
+def test_a_variant_overrides_known_keys_of_training_only(refusal):
+    found = refusal(study_with({"variants/ground-truth/training": {"rnk": 4}}))
+    assert found.startswith("variants: ground-truth: training: 'rnk' is not one of adapter, rank, ")
+    assert found.endswith("; did you mean rank?")
+
+
+def test_a_variant_cannot_override_max_length(refusal):
+    assert refusal(study_with({"variants/ground-truth/training": {"max_length": 100}})) == (
+        "variants: ground-truth: training: max_length fixes the matched examples; set it for all variants"
+    )
+
+
+def test_a_variant_takes_the_other_keys_from_training(load):
+    study = load(study_with({"variants/ground-truth/training": {"rank": 4}}))
+    assert study.training_of("ground-truth") == study.training.model_copy(update={"rank": 4})
+    assert study.training_of("stm-2.5") == study.training
+
+
+# --- several processes of a training ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"runtime/gpus": 3},
+            "variants: ground-truth: training: batch_examples: 8 must be a multiple of runtime: gpus: 3, ",
+        ),
+        (
+            {"runtime/gpus": 4, "variants/stm-2.5/training": {"batch_examples": 6}},
+            "variants: stm-2.5: training: batch_examples: 6 must be a multiple of runtime: gpus: 4, ",
+        ),
+        (
+            {"runtime/gpus": 2, "runtime/fsdp": True, "variants/stm-2.5/training": {"adapter": "dora"}},
+            "variants: stm-2.5: training: adapter: dora takes norms of whole weights, which runtime: fsdp spreads; ",
+        ),
+        (
+            {"runtime/gpus": 2, "runtime/fsdp": True, "models/smollm2-135m-q4/quantization": "4bit"},
+            "models: smollm2-135m-q4: quantization: weights of 4 bits cannot be spread; ",
+        ),
+    ],
+)
+def test_what_several_processes_cannot_train_is_refused_before_anything_runs(refusal, load, changes, message):
+    assert refusal(study_with(changes)).startswith(message)
+    assert load(study_with({**changes, "runtime/gpus": 1, "runtime/fsdp": False}))
+
+
+# --- backends ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("block", ["sources/rephrase", "evaluation"])
+def test_a_backend_is_transformers_unless_vllm_is_asked_for(load, refusal, block):
+    assert load(study_with({f"{block}/backend": "transformers"})) == load(study_with({f"{block}/backend": None}))
+    assert load(study_with({f"{block}/backend": "transformers"})) == load(DEMO)
+    assert load(study_with({f"{block}/backend": "vllm"})) != load(DEMO)
+    message = refusal(study_with({f"{block}/backend": "vlm"}))
+    assert message.startswith(block.replace("/", ": ") + ": backend: ")
+    assert "'vlm'" in message and "transformers" in message and "vllm" in message
+
+
+@pytest.mark.parametrize(("block", "key"), [("sources/rephrase", "sources: rephrase"), ("evaluation", "evaluation")])
+def test_vllm_takes_no_model_that_is_quantised_on_loading(refusal, load, block, key):
+    quantised = {"models/smollm2-135m-q4/quantization": "4bit"}
+    assert load(study_with(quantised))
+    assert refusal(study_with({**quantised, f"{block}/backend": "vllm"})) == (
+        f"{key}: backend: vllm takes no model with quantization: 4bit, as smollm2-135m-q4 has; set quantization: none, "
+        "or backend: transformers"
+    )
