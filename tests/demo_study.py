@@ -1,10 +1,14 @@
-"""The demo's study, changes of it, and wildcards of one job of it."""
+"""The demo's study, changes of it, its specs, and wildcards of one job of it."""
 
 import copy
 from pathlib import Path
 from types import SimpleNamespace
 
 import yaml
+
+from clearminds import stages
+from clearminds.config import Study
+from clearminds.specs import Specs
 
 ROOT = Path(__file__).parents[1]
 CONFIG = ROOT / "config.yaml"
@@ -31,9 +35,32 @@ def study_with(changes: dict[str, object]) -> dict:
         *above, key = path.split("/")
         block = study
         for part in above:
-            block = block[part]
+            block = block.setdefault(part, {})
         if value is ...:
             del block[key]
         else:
             block[key] = value
     return study
+
+
+def demo(changes: dict[str, object] | None = None) -> Study:
+    """The demo study, changed as `study_with` does."""
+    return Study.model_validate(study_with(changes or {}))
+
+
+def spec(study: Study, stage: str, **wildcards: str) -> str:
+    """The spec of one job of a stage. Args: wildcards: where they are not those above."""
+    return Specs(study).text(stage)(SimpleNamespace(**{**vars(WILDCARDS), **wildcards}))
+
+
+def jobs(study: Study) -> dict[tuple, str]:
+    """The specs of every kind of job of a study."""
+    found = {}
+    for stage in stages.STAGES:
+        for task in study.tasks:
+            for variant in study.variants:
+                for source in ("reference", *study.sources):
+                    chosen = {"task": task, "variant": variant, "source": source}
+                    split = "train" if task in study.targets else "test"
+                    found[stage, task, variant, source] = spec(study, stage, **chosen, split=split)
+    return found
