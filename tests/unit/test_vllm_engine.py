@@ -222,7 +222,7 @@ def test_more_memory_than_there_is_is_asked_for_in_vain(tiny, monkeypatch):
     with (
         vllm.Sampler(tiny, **SETTINGS) as draw,
         pytest.raises(
-            UserError, match=r"too little of it \(.*change VLLM_CPU_KVCACHE_SPACE \(now 99999 GiB\); its own"
+            UserError, match=r"too little of it, in vLLM \(.*change VLLM_CPU_KVCACHE_SPACE \(now 99999 GiB\); its own"
         ),
     ):
         draw([], [[5, 6]], [0], GREEDY)

@@ -60,6 +60,7 @@ def run_in_processes(count: int, log: Path) -> dict:
         nproc_per_node=count,
         rdzv_backend="c10d",
         rdzv_endpoint="localhost:0",  # a free port, not the one of another training on this machine
+        local_addr="localhost",  # a node's own name may not resolve on it
         run_id=uuid.uuid4().hex,
         max_restarts=0,  # a retry is Snakemake's
         logs_specs=DefaultLogsSpecs(log_dir=os.devnull),  # each process has its log
