@@ -86,7 +86,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 
 
 def test_the_schema_for_editors_follows_the_models():
-    assert config_schema.PATH.read_text(encoding="utf-8") == config_schema.schema(), "run `make schema`"
+    assert config_schema.SCHEMA.read_text(encoding="utf-8") == config_schema.schema(), "run `make schema`"
 
 
 def test_prompts_alone_are_asked_for_explicitly(load):

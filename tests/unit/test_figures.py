@@ -10,7 +10,7 @@ import pytest
 
 from clearminds import contracts
 from clearminds.figures import perplexity_bins, perplexity_counts, perplexity_distribution, save_svg, svg, ti_bwt
-from clearminds.summarise import SUMMARY
+from clearminds.summary import SUMMARY
 from clearminds.tables import write_table
 
 

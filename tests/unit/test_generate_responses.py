@@ -17,8 +17,9 @@ from transformers import AutoModelForCausalLM, GenerationConfig
 
 from clearminds.conversation import Chat
 from clearminds.generate_responses import generate, reference_rows, response_store
-from clearminds.sampling import SeededSampling, generate_batch, nucleus, stream_seed
+from clearminds.sampling import SeededSampling, generate_batch, nucleus
 from clearminds.store import code_of
+from clearminds.streams import stream_seed
 
 SOURCE = {"kind": "self_output", "samples": 4, "temperature": 1.0, "top_p": 0.95, "max_new_tokens": 12, "seed": 0}
 CHAT = Chat(tiny_tokenizer())

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from clearminds import stages
-from clearminds.one_run import CODE
+from clearminds.run_code import CODE
 from clearminds.tables import read_provenance, read_table, write_json
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"

@@ -68,9 +68,7 @@ def test_errors_name_task_and_split():
         prepare("gcd", spec, "train")
     with pytest.raises(UserError, match="normalise: 'some' is not allowed; allowed: default, none"):
         prepare("gcd", {**spec, "normalise": "some"}, "test")
-    with pytest.raises(
-        UserError, match="kind: 'csv' is no kind of task; allowed: everyday_prompts, file, hub, human_eval"
-    ):
+    with pytest.raises(UserError, match="task_kinds: 'csv' is not one of everyday_prompts, file, hub, human_eval"):
         prepare("gcd", {**spec, "kind": "csv"}, "test")
 
 

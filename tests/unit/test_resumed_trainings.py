@@ -12,9 +12,10 @@ from tiny import tiny_model_folder
 from transformers import AutoModelForCausalLM
 
 from clearminds import train_adapter
+from clearminds.adapter import add_adapter, history
 from clearminds.checkpoints import Checkpoints
 from clearminds.save_adapter import save
-from clearminds.train_adapter import WeightedTrainer, add_adapter, history, seeded, train
+from clearminds.train_adapter import WeightedTrainer, seeded, train
 
 STEPS = 6  # 10 examples in steps of 4, two epochs: the first one ends with step 3
 NEVER = 1e9  # seconds between checkpoints

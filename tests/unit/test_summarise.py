@@ -7,7 +7,8 @@ import pytest
 
 from clearminds.errors import UserError
 from clearminds.result_table import markdown_table, result_tables, terminal_table, undefined
-from clearminds.summarise import SUMMARY, summarise
+from clearminds.summarise import summarise
+from clearminds.summary import SUMMARY
 from clearminds.tables import write_table
 
 ACCURACY = {"evaluate": "accuracy", "metric": "accuracy", "filter": "lenient"}

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from clearminds import contracts, tables
+from clearminds.digests import file_sha256
 from clearminds.errors import UserError
-from clearminds.identity import file_sha256
 from clearminds.tables import (
     atomic_path,
     content_sha256,

@@ -5,30 +5,27 @@ import os
 import subprocess
 import sys
 import textwrap
-from pathlib import Path
 
 import pytest
 from task_rows import questions
 
-from clearminds import task_kinds
+from clearminds.checkout import WORKFLOW
 from clearminds.errors import UserError
+from clearminds.load_plugin import load
 from clearminds.task_kinds import everyday_prompts, human_eval
-
-WORKFLOW = Path(task_kinds.__file__).parents[2]
 
 
 @pytest.mark.parametrize("kind", ["everyday_prompts", "file", "hub", "human_eval", "reasoning_gym"])
 def test_every_kind_loads_without_torch(kind):
-    script = (
-        f"import sys; from clearminds import task_kinds; task_kinds.load({kind!r}); assert 'torch' not in sys.modules"
-    )
+    script = f"import sys; from clearminds.load_plugin import load; load('task_kinds', {kind!r})"
+    script += "; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", script], check=True, env={**os.environ, "PYTHONPATH": str(WORKFLOW)})
 
 
 @pytest.mark.parametrize("kind", ["rows", "csv", "file.load", ""])
 def test_unknown_kind(kind):
-    with pytest.raises(UserError, match=r"allowed: everyday_prompts, file, hub, human_eval, reasoning_gym$"):
-        task_kinds.load(kind)
+    with pytest.raises(UserError, match=r"not one of everyday_prompts, file, hub, human_eval, reasoning_gym"):
+        load("task_kinds", kind)
 
 
 def test_human_eval():

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from math_verify.errors import TimeoutException
 
-from clearminds import verifiers
 from clearminds.contracts import VERDICT_VALUES
 from clearminds.errors import UserError
+from clearminds.load_plugin import load
 
 
 def example(answer="", **meta):
@@ -24,7 +24,7 @@ def gym(generator, seed=1):
 
 def verdicts(name, response, row):
     """The verdicts of a lenient and a strict reading."""
-    verify = verifiers.load(name).verify
+    verify = load("verifiers", name).verify
     return verify(response, row)[0], verify(response, row, strict=True)[0]
 
 
@@ -47,7 +47,7 @@ def test_number(response, expected):
 
 def test_number_needs_a_number_to_compare_with():
     with pytest.raises(ValueError, match="'twelve' is not a number"):
-        verifiers.load("number").verify("12", example("twelve"))
+        load("verifiers", "number").verify("12", example("twelve"))
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_math(response, expected):
 
 
 def test_math_names_a_timeout(monkeypatch):
-    module = verifiers.load("math")
+    module = load("verifiers", "math")
 
     def slow(*args, **options):
         raise TimeoutException
@@ -109,17 +109,17 @@ def test_math_names_a_timeout(monkeypatch):
 
 def test_unverified():
     assert verdicts("unverified", "anything", example()) == ("unverified", "unverified")
-    assert verifiers.load("unverified").FILTERS == ()
+    assert load("verifiers", "unverified").FILTERS == ()
 
 
 def test_unknown_verifiers_are_named():
     with pytest.raises(UserError, match=r"'nmber'.*exact, math, number, reasoning_gym, unverified"):
-        verifiers.load("nmber")
+        load("verifiers", "nmber")
 
 
 @given(st.sampled_from(["number", "exact", "reasoning_gym", "unverified"]), st.text(), st.booleans())
 def test_any_text_gets_a_verdict(name, response, strict):
     row = example("12", generator="chain_sum", entry={"question": "", "answer": "12", "metadata": {}})
-    verdict, detail = verifiers.load(name).verify(response, row, strict=strict)
+    verdict, detail = load("verifiers", name).verify(response, row, strict=strict)
     assert verdict in VERDICT_VALUES
     assert isinstance(detail, str)

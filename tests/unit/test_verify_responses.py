@@ -3,8 +3,9 @@
 import pyarrow as pa
 import pytest
 
-from clearminds import contracts, verifiers
+from clearminds import contracts
 from clearminds.errors import UserError
+from clearminds.load_plugin import load
 from clearminds.verify_responses import verify
 
 EXAMPLES = [
@@ -56,7 +57,7 @@ def test_an_exception_in_a_verifier_is_a_verdict(monkeypatch):
     def broken(*args, **options):
         raise ZeroDivisionError("on\ntwo lines")
 
-    monkeypatch.setattr(verifiers.load("number"), "verify", broken)
+    monkeypatch.setattr(load("verifiers", "number"), "verify", broken)
     rows = verify(RESPONSES[:1], EXAMPLES, "number")
     assert (rows[0]["verdict"], rows[0]["detail"]) == ("error", "ZeroDivisionError: on two lines")
 

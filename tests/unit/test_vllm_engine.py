@@ -27,7 +27,7 @@ from clearminds.errors import UserError
 from clearminds.fetch_model import fetch
 from clearminds.generate_responses import generate, response_store
 from clearminds.models import load_model
-from clearminds.sampling import stream_seed
+from clearminds.streams import stream_seed
 from clearminds.tables import write_table
 from clearminds.vllm_client import CHECKOUT, DEFAULT_PYTHON
 

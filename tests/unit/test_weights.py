@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearminds import weights
+from clearminds.load_plugin import load
 
 TAUS = st.floats(min_value=1, max_value=1000).map(repr)
 logprobs = st.lists(st.floats(min_value=-50, max_value=0, width=32), min_size=1, max_size=60)
@@ -15,7 +15,7 @@ logprobs = st.lists(st.floats(min_value=-50, max_value=0, width=32), min_size=1,
 
 def apply(rule, values, parameters, seed=0):
     scores = {"logprob": np.asarray(values, np.float32)}
-    return weights.load(rule).weights(scores, parameters, np.random.default_rng(seed))
+    return load("weights", rule).weights(scores, parameters, np.random.default_rng(seed))
 
 
 @pytest.mark.parametrize("nll", [0.5, 1.0, 1.5, 2.0, 3.0])

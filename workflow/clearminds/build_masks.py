@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clearminds import contracts
-from clearminds import weights as rules
+from clearminds.digests import digest
 from clearminds.errors import UserError
-from clearminds.identity import digest
+from clearminds.load_plugin import load
 from clearminds.select_examples import Choice, SourceTables, choose, match
 from clearminds.tables import read_provenance, table_writer
 
@@ -120,7 +120,7 @@ def mask_rows(
 def _source_rows(
     task: str, source: str, spec: dict, tables: SourceTables, wanted: dict[str, int], counts: Counter
 ) -> Iterator[dict]:
-    rule = rules.load(spec["weights"]["rule"])
+    rule = load("weights", spec["weights"]["rule"])
     noise = _scorer_noise(tables.scores)
     # sequences and scores stand in the same order, so the two files are read side by side
     scores = responses_of(tables.scores)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from clearminds.identity import canonical, file_sha256
+from clearminds.digests import canonical, file_sha256
 from clearminds.tables import library_versions, write_json, write_text
 
 log = logging.getLogger("clearminds")

@@ -11,7 +11,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-ROOT = Path(__file__).parents[2]
+from clearminds.checkout import ROOT
+
 PYTHON = "3.11"
 
 NEEDS = {

@@ -1,11 +1,9 @@
 """JSON schema of config.yaml for editors: `python -m clearminds.config_schema` writes `workflow/schemas/`."""
 
 import json
-from pathlib import Path
 
+from clearminds.checkout import SCHEMA
 from clearminds.config import Study
-
-PATH = Path(__file__).parents[1] / "schemas" / "config.schema.json"
 
 
 def schema() -> str:
@@ -15,4 +13,4 @@ def schema() -> str:
 
 
 if __name__ == "__main__":
-    PATH.write_text(schema(), encoding="utf-8")
+    SCHEMA.write_text(schema(), encoding="utf-8")

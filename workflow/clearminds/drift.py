@@ -11,9 +11,9 @@ import torch
 
 from clearminds.batches import plan
 from clearminds.conversation import Chat
+from clearminds.digests import digest
 from clearminds.encode_responses import Sequence, encode_responses
 from clearminds.head import ChunkedHead
-from clearminds.identity import digest
 from clearminds.progress import Progress
 from clearminds.token_statistics import batch_tensors
 

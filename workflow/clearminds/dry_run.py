@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clearminds import stages
+from clearminds.checkout import SNAKEFILE
 from clearminds.errors import UserError
 from clearminds.job_log import label
 from clearminds.job_memory import read_record
-
-ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ def plan(arguments: list[str], directory: Path = Path()) -> list[Planned]:
     from snakemake import cli
     from snakemake.logging import logger
 
-    arguments = ["--dry-run", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(directory), *arguments]
+    arguments = ["--dry-run", "--snakefile", str(SNAKEFILE), "--directory", str(directory), *arguments]
     sys.argv = ["snakemake", *arguments]  # where the Snakefile sees that nothing will run
     jobs = _Jobs()
     logger.addFilter(jobs)

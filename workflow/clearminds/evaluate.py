@@ -12,8 +12,9 @@ from pathlib import Path
 
 import torch
 
-from clearminds import backends, drift, likelihood
+from clearminds import drift, likelihood
 from clearminds.conversation import Chat
+from clearminds.load_plugin import load
 from clearminds.model_identity import fingerprints
 from clearminds.models import device, load_model
 from clearminds.progress import Progress
@@ -101,7 +102,7 @@ def evaluate_files(
     by_drift, progress = {path.parent.name: path for path in answers}, Progress(len(spec["tasks"]), "tasks")
     if backend := spec["evaluation"].get("backend"):
         settings = {"dtype": spec["evaluation"]["dtype"], "loading": spec["loading"], "runtime": job.runtime}
-        with backends.load(backend).Sampler(model.parent, adapter=adapter, **settings) as draw:
+        with load("backends", backend).Sampler(model.parent, adapter=adapter, **settings) as draw:
             rows = evaluate_suite(network, chat, spec, by_task, by_drift, job.runtime, draw)
         progress.add(len(spec["tasks"]), _tokens(rows))
         job.cost |= {**draw.cost(), **rate(progress, device())}

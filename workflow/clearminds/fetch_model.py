@@ -13,8 +13,8 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from clearminds.digests import digest, file_sha256
 from clearminds.errors import UserError
-from clearminds.identity import digest, file_sha256
 from clearminds.tables import write_json, write_text
 
 log = logging.getLogger("clearminds")

@@ -9,7 +9,7 @@ import polars as pl
 import vl_convert as vlc
 
 from clearminds.scan_table import scan_table
-from clearminds.summarise import BASE
+from clearminds.summary import BASE
 from clearminds.tables import write_text
 
 # Okabe & Ito, without the yellow that is lost on white: told apart with every common form of colour blindness.

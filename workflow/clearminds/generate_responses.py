@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from clearminds import sources
 from clearminds.conversation import Chat
 from clearminds.fill_store import fill
+from clearminds.load_plugin import load
 from clearminds.progress import Progress
-from clearminds.sampling import stream_seed
 from clearminds.store import Store, code_of, key_of
+from clearminds.streams import stream_seed
 
 VALUES = pa.schema([("token_ids", pa.list_(pa.int32()))])
 # the code of the arithmetic, by backend: responses of mended code are others
@@ -80,7 +80,7 @@ def generate(
         rows of the contract RESPONSES, ordered by example and sample; the progress with its rate; and how many samples
         were asked for, found and computed.
     """
-    ask = sources.load(source["kind"]).prompt
+    ask = load("sources", source["kind"]).prompt
     prompts = [chat.prompt_ids(ask(example)) for example in examples]
     rows = [(i, sample) for i in range(len(examples)) for sample in range(source["samples"])]
     settings = [source[name] for name in STREAM]

@@ -9,12 +9,7 @@ import json
 from functools import lru_cache
 from pathlib import Path
 
-PACKAGE = Path(__file__).parent
-
-
-def canonical(spec: dict) -> str:
-    """The spec as JSON with sorted keys: equal settings give equal strings, whatever their order in YAML."""
-    return json.dumps(spec, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+from clearminds.checkout import PACKAGE
 
 
 def code_fingerprint(*modules: str) -> str:
@@ -103,14 +98,3 @@ def _without_docstrings(tree: ast.AST) -> ast.AST:
             ):
                 node.body = node.body[1:] or [ast.Pass()]
     return tree
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    with open(path, "rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
-def digest(value: object) -> str:
-    """SHA-256 of a JSON-able value's canonical form, in hexadecimal."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -14,7 +14,7 @@ import os
 import shutil
 from pathlib import Path
 
-from clearminds.identity import canonical, file_sha256
+from clearminds.digests import canonical, file_sha256
 from clearminds.tables import content_sha256, write_json
 
 

@@ -27,8 +27,8 @@ from clearminds.devices import require_devices
 from clearminds.errors import OUT_OF_GPU_MEMORY, UserError
 from clearminds.job_log import label, one_line, open_log, open_terminal
 from clearminds.job_memory import JobMemory, made_by
-from clearminds.one_run import changed_modules
 from clearminds.processes import log_of, rank
+from clearminds.run_code import changed_modules
 from clearminds.tables import library_versions, write_json, write_text
 
 log = logging.getLogger("clearminds")

@@ -10,7 +10,6 @@ import numbers
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from unittest import mock
 
 import datasets
@@ -22,14 +21,14 @@ from lm_eval.tasks import TaskManager
 from lm_eval.tasks._yaml_loader import load_yaml
 from tqdm import tqdm
 
-from clearminds import verifiers
+from clearminds.checkout import TASKS
 from clearminds.conversation import Chat
 from clearminds.decoding import own_settings_only
+from clearminds.digests import digest
 from clearminds.errors import UserError
 from clearminds.harness_model import Model
-from clearminds.identity import digest
+from clearminds.load_plugin import load
 
-TASKS = Path(__file__).parents[1] / "tasks"
 BUILT_IN = "lm_eval:"
 INVALID = "[invalid]"  # what the harness' regex filters give where nothing matches
 FEWSHOT_SEED = 1234  # the harness' own default
@@ -120,7 +119,7 @@ def _task_index(include_defaults: bool) -> TaskManager:
 
 
 def _load_examples(task: dict) -> dict[str, Task]:
-    if not verifiers.load(task["verifier"]).FILTERS:
+    if not load("verifiers", task["verifier"]).FILTERS:
         raise UserError(
             f"task {task['name']}: verifier {task['verifier']!r} gives no accuracy; choose another, or leave it out"
         )

@@ -5,7 +5,6 @@ is freed by the kernel.
 """
 
 import fcntl
-import json
 import os
 import re
 import signal
@@ -13,13 +12,15 @@ import sys
 import threading
 from pathlib import Path
 
+from clearminds.digests import digest
 from clearminds.errors import UserError
 from clearminds.guard import RUN
-from clearminds.identity import all_modules, digest
+from clearminds.identity import all_modules
+from clearminds.job_memory import read_record
+from clearminds.run_code import CODE
 from clearminds.tables import write_json
 
 LOCK = Path(".snakemake/clearminds.run")
-CODE = Path(".snakemake/clearminds.code.json")  # digest per module when the run began
 STUDY = Path(".snakemake/clearminds.study.json")  # digest per block of the config when the run began
 
 # what only looks and may do so beside a run
@@ -63,7 +64,7 @@ def begin_on_node(study: dict) -> None:
         UserError: it is not what the run began with: its results would be taken for those of the former settings.
     """
     os.environ[RUN] = str(os.getpid())
-    before = _read(STUDY)
+    before = read_record(STUDY) or {}
     changed = [key for key, value in _blocks(study).items() if before and before.get(key) != value]
     if changed:
         raise UserError(
@@ -74,13 +75,6 @@ def begin_on_node(study: dict) -> None:
 def _blocks(study: dict) -> dict[str, str]:
     """Digest per block of a config, but of how to run, which changes no result."""
     return {key: digest(value) for key, value in study.items() if key != "runtime"}
-
-
-def _read(path: Path) -> dict:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
 
 
 def take_lock() -> str | None:
@@ -99,12 +93,6 @@ def take_lock() -> str | None:
     os.write(handle, str(os.getpid()).encode())
     os.set_inheritable(handle, False)
     return None
-
-
-def changed_modules(parts: dict[str, str]) -> list[str]:
-    """Which of a job's modules are not what they were when its run began; empty where that is not known."""
-    before = _read(CODE)
-    return [name for name, digest in parts.items() if before and before.get(name) != digest]
 
 
 def stop_on_signals() -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
-from clearminds.identity import canonical, file_sha256
+from clearminds.digests import canonical, file_sha256
 from clearminds.job_memory import read_record
 from clearminds.specs import Specs
 from clearminds.stages import fingerprint

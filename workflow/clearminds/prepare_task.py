@@ -2,8 +2,8 @@
 
 from collections import Counter
 
-from clearminds import task_kinds
 from clearminds.errors import UserError
+from clearminds.load_plugin import load
 from clearminds.normalise import normalise_example
 
 NORMALISE = ("default", "none")
@@ -37,7 +37,7 @@ def _prepare(spec: dict, split: str) -> tuple[list[dict], dict]:
     how = spec.get("normalise", "default")
     if how not in NORMALISE:
         raise UserError(f"normalise: {how!r} is not allowed; allowed: {', '.join(NORMALISE)}")
-    rows = task_kinds.load(spec["kind"]).load(spec, split)
+    rows = load("task_kinds", spec["kind"]).load(spec, split)
     changed, characters = Counter(), Counter()
     if how == "default":
         for number, row in enumerate(rows):

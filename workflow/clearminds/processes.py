@@ -6,7 +6,6 @@ of its own beside the job's, `{name}.rank{n}.log`; the first one writes the resu
 
 import json
 import os
-import re
 import signal
 import sys
 import uuid
@@ -26,11 +25,6 @@ def rank() -> int | None:
 def log_of(log: Path, number: int) -> Path:
     """The log of one process. Args: the job's log; the process's rank."""
     return log.with_suffix(f".rank{number}.log")
-
-
-def run_records(logs: Path) -> list[Path]:
-    """The records of jobs below a folder of logs, without those of a job's own processes."""
-    return [path for path in sorted(logs.rglob("*.run.json")) if not re.search(r"\.rank\d+\.run\.json$", path.name)]
 
 
 def run_in_processes(count: int, log: Path) -> dict:

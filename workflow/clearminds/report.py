@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from clearminds.result_table import percent, result_tables
 from clearminds.scan_table import scan_table
-from clearminds.summarise import BASE
+from clearminds.summary import BASE
 
 
 @dataclass(frozen=True)

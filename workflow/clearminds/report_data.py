@@ -7,9 +7,8 @@ from pathlib import Path
 import polars as pl
 
 from clearminds import figures
-from clearminds.processes import run_records
 from clearminds.report import Matching, PerplexityFigure, ReportData, sample_responses
-from clearminds.study_files import task_kinds
+from clearminds.study_files import run_records, task_kinds
 from clearminds.tables import library_versions, read_provenance
 from clearminds.token_counts import counts_table
 

@@ -15,7 +15,6 @@ from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 
 from clearminds.batches import pad
 from clearminds.decoding import own_settings_only
-from clearminds.identity import digest
 
 ROUND = 16  # new tokens after which finished rows leave a batch
 
@@ -71,11 +70,6 @@ def nucleus(probs: torch.Tensor, top_p: float) -> tuple[torch.Tensor, torch.Tens
     tokens, order = tokens.sort(dim=-1)
     values, order = values.gather(1, order).sort(dim=-1, descending=True, stable=True)
     return tokens.gather(1, order), values * kept
-
-
-def stream_seed(prompt_ids: list[int], sample: int, seed: int) -> int:
-    """The seed of one sample's random stream: 63 bits."""
-    return int(digest([prompt_ids, sample, seed])[:16], 16) >> 1
 
 
 @torch.inference_mode()

@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 from huggingface_hub import ModelCard, ModelCardData
 from transformers import Trainer
 
+from clearminds.adapter import history, trained_parameters
 from clearminds.checkpoints import disk_errors
-from clearminds.identity import file_sha256
+from clearminds.digests import file_sha256
 from clearminds.tables import atomic_path, write_json
-from clearminds.train_adapter import history, trained_parameters
 
 CARD = """---
 {metadata}

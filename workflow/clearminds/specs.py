@@ -7,16 +7,14 @@ Used by the Snakefile; no stage imports it.
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 from clearminds import resources, stages
+from clearminds.checkout import LAUNCHERS
 from clearminds.config import Study
 from clearminds.config_blocks import RandomRule
-from clearminds.identity import canonical
+from clearminds.digests import canonical
 from clearminds.study_files import adapter_paths, evaluation_rows, mask_rows, score_rows
 from clearminds.workload import Workloads
-
-LAUNCHERS = Path(__file__).parents[1] / "scripts"
 
 
 class Specs:

@@ -1,7 +1,7 @@
 """The stages in their order, and the modules that each one runs: what the `code` param of its rule is taken over."""
 
-from clearminds.backends import module as backend_module
 from clearminds.identity import code_fingerprint, code_parts
+from clearminds.load_plugin import module
 
 STAGES = (
     "prepare_task",
@@ -22,7 +22,7 @@ def modules(stage: str, spec: dict) -> tuple[str, ...]:
     """The stage's launcher, its own module, and the plugins that its spec names; their imports follow by themselves."""
     return (
         f"scripts/{stage}.py",
-        *(f"clearminds.{module}" for module in _MODULES.get(stage, (stage,))),
+        *(f"clearminds.{name}" for name in _MODULES.get(stage, (stage,))),
         *_PLUGINS.get(stage, lambda spec: ())(spec),
     )
 
@@ -39,7 +39,7 @@ def parts(stage: str, spec: dict) -> dict[str, str]:
 
 # where a launcher calls more than the module that bears its name
 _MODULES = {
-    "generate_responses": ("generate_responses", "backends"),
+    "generate_responses": ("generate_responses",),
     "score_token_perplexity": ("score_token_perplexity", "models"),
     "evaluate_base": ("evaluate",),
     "evaluate_adapter": ("evaluate",),
@@ -51,9 +51,9 @@ _MODULES = {
 
 def _task_plugins(spec: dict) -> tuple[str, ...]:
     task = spec["task"]
-    names = [f"clearminds.task_kinds.{task['kind']}"]
+    names = [module("task_kinds", task["kind"])]
     if task.get("reference") == "wordings":
-        names.append(f"clearminds.wordings.{task['generator']}")
+        names.append(module("wordings", task["generator"]))
     if task["kind"] == "everyday_prompts":
         names.append("clearminds/wordings/everyday_prompts.txt")
     return tuple(names)
@@ -62,7 +62,7 @@ def _task_plugins(spec: dict) -> tuple[str, ...]:
 def _weight_plugins(spec: dict) -> tuple[str, ...]:
     weights = spec["weights"]
     like = weights.get("like")
-    return (f"clearminds.weights.{weights['rule']}", *([f"clearminds.weights.{like['rule']}"] if like else []))
+    return (module("weights", weights["rule"]), *([module("weights", like["rule"])] if like else []))
 
 
 def _evaluation_plugins(spec: dict) -> tuple[str, ...]:
@@ -70,25 +70,25 @@ def _evaluation_plugins(spec: dict) -> tuple[str, ...]:
     for task in spec["tasks"]:
         if task["evaluate"] == "accuracy":
             names |= {"tasks/clearminds_generate.yaml", "tasks/clearminds_tasks.py", "clearminds.lm_harness"}
-            names |= {f"clearminds.verifiers.{task['verifier']}"}
+            names |= {module("verifiers", task["verifier"])}
         elif task["evaluate"] == "lm_eval":
             names.add("clearminds.lm_harness")
         else:
             names.add(f"clearminds.{task['evaluate']}")
     if backend := spec["evaluation"].get("backend"):
-        names.add(backend_module(backend))
+        names.add(module("backends", backend))
     return tuple(sorted(names))
 
 
 def _generation_plugins(spec: dict) -> tuple[str, ...]:
     source = spec["source"]
-    drawn = () if source["kind"] == "reference" else (backend_module(source.get("backend")),)
-    return (f"clearminds.sources.{source['kind']}", *drawn)
+    drawn = () if source["kind"] == "reference" else (module("backends", source.get("backend") or "transformers"),)
+    return (module("sources", source["kind"]), *drawn)
 
 
 _PLUGINS = {
     "prepare_task": _task_plugins,
-    "verify_responses": lambda spec: (f"clearminds.verifiers.{spec['verifier']}",),
+    "verify_responses": lambda spec: (module("verifiers", spec["verifier"]),),
     "generate_responses": _generation_plugins,
     "build_masks": _weight_plugins,
     "report": lambda spec: ("clearminds/report.html.jinja",),

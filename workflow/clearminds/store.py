@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clearminds.identity import digest, file_sha256
+from clearminds.digests import digest, file_sha256
 from clearminds.tables import write_json
 
 log = logging.getLogger("clearminds")

@@ -3,7 +3,9 @@
 Written out by the stages that read them all, so that the command line of a sweep of thousands stays short.
 """
 
+import re
 from itertools import product
+from pathlib import Path
 
 
 def evaluation_rows(names: dict) -> list[dict]:
@@ -88,3 +90,8 @@ def score_rows(names: dict) -> list[dict]:
 def task_kinds(tasks: list[dict]) -> dict[str, dict]:
     """Evaluated tasks by name, in their order. Args: each with its name and kind."""
     return {task["name"]: task for task in tasks}
+
+
+def run_records(logs: Path) -> list[Path]:
+    """The records of jobs below a folder of logs, without those of a job's own processes."""
+    return [path for path in sorted(logs.rglob("*.run.json")) if not re.search(r"\.rank\d+\.run\.json$", path.name)]

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pyarrow as pa
 
-from clearminds import verifiers
 from clearminds.errors import UserError
+from clearminds.load_plugin import load
 
 
 def verify(responses: pa.Table | list[dict], examples: pa.Table | list[dict], verifier: str) -> list[dict]:
@@ -19,7 +19,7 @@ def verify(responses: pa.Table | list[dict], examples: pa.Table | list[dict], ve
     Raises:
         UserError: there is no such verifier, or a response belongs to none of the examples.
     """
-    check = verifiers.load(verifier).verify
+    check = load("verifiers", verifier).verify
     by_id = {example["example_id"]: example for example in _rows(examples)}
     verdicts = []
     for row in _rows(responses):

@@ -18,12 +18,12 @@ from collections import deque
 from pathlib import Path
 
 from clearminds import vllm_engine
+from clearminds.checkout import ROOT, WORKFLOW
 from clearminds.errors import OUT_OF_GPU_MEMORY, UserError
 
 log = logging.getLogger("clearminds")
 chatter = logging.getLogger("vllm")  # in the log file only
 
-CHECKOUT = Path(__file__).parents[2]
 DEFAULT_PYTHON = ".venv-vllm/bin/python"
 PATIENCE = 10.0  # seconds between two lines while it starts
 FAREWELL = 10.0  # seconds that it may take to end
@@ -53,11 +53,11 @@ def interpreter(runtime: dict) -> str:
     found = importlib.util.find_spec("vllm")
     if found and found.origin:
         return sys.executable
-    path = CHECKOUT / runtime.get("vllm_python", DEFAULT_PYTHON)  # an absolute one stands alone
+    path = ROOT / runtime.get("vllm_python", DEFAULT_PYTHON)  # an absolute one stands alone
     if not path.is_file():
         raise UserError(
             f"backend: vllm needs an environment of its own, and runtime: vllm_python: {path} does not exist; "
-            f"run `make setup-vllm` in {CHECKOUT}, or run Snakemake with --sdm conda"
+            f"run `make setup-vllm` in {ROOT}, or run Snakemake with --sdm conda"
         )
     return str(path)
 
@@ -80,7 +80,7 @@ class Engine:
         self.python, self.last, self.waiting = python, deque(maxlen=50), b""
         self.scratch = tempfile.TemporaryDirectory(prefix="clearminds-vllm-")  # vLLM leaves files in its TMPDIR
         path = os.pathsep.join([str(Path(python).parent), os.environ.get("PATH", "")])
-        places = {"PATH": path, "PYTHONPATH": str(CHECKOUT / "workflow"), "TMPDIR": self.scratch.name}
+        places = {"PATH": path, "PYTHONPATH": str(WORKFLOW), "TMPDIR": self.scratch.name}
         self.process = subprocess.Popen(
             # -P: a folder named vllm in the working directory is not the library
             [python, "-P", "-m", vllm_engine.__name__, str(os.getpid())],

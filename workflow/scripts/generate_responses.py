@@ -4,10 +4,10 @@ from pathlib import Path
 
 import _setup  # noqa: F401
 
-from clearminds import backends
 from clearminds.conversation import Chat
 from clearminds.generate_responses import generate, reference_rows, response_store
 from clearminds.launch import Job, Output, launch
+from clearminds.load_plugin import load
 from clearminds.model_identity import fingerprints
 from clearminds.tables import read_table, write_json, write_table
 
@@ -20,7 +20,7 @@ def main(job: Job, *, examples: Path, model: Path, responses: Output, shard: str
     else:
         store = response_store(job.runtime["store"], facts["model"], chat, job.spec)
         settings = {"dtype": source["dtype"], "loading": job.spec["loading"], "runtime": job.runtime}
-        with backends.load(source.get("backend")).Sampler(model.parent, **settings) as draw:
+        with load("backends", source.get("backend") or "transformers").Sampler(model.parent, **settings) as draw:
             found, progress, counts = generate(store, draw, chat, rows, source, job.runtime, shard)
         job.cost |= {"store": counts, **(draw.cost(progress) if counts["computed"] else {})}
     if shard:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import _setup  # noqa: F401
 
+from clearminds.adapter import add_adapter
 from clearminds.checkpoints import Checkpoints
-from clearminds.identity import file_sha256
+from clearminds.digests import file_sha256
 from clearminds.launch import Job, Output, launch
 from clearminds.model_identity import fingerprints
 from clearminds.models import load_model
@@ -13,7 +14,7 @@ from clearminds.processes import rank, run_in_processes
 from clearminds.save_adapter import save
 from clearminds.tables import read_table
 from clearminds.throughput import throughput
-from clearminds.train_adapter import add_adapter, seeded, train
+from clearminds.train_adapter import seeded, train
 
 
 def main(job: Job, *, masks: Path, model: Path, adapter: Output) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import datasets
 from lm_eval.api.task import ConfigurableTask
 
-from clearminds import verifiers
+from clearminds.load_plugin import load
 from clearminds.tables import read_table
 from clearminds.verify_responses import judge
 
@@ -45,7 +45,7 @@ def load_examples(examples: str, verifier: str, **_: object) -> dict[str, datase
 def process_results(doc: dict, results: list[str]) -> dict[str, float]:
     """Score 0 or 1 per reading, and 0 or 1 for whether the response had the format that the reading asks for."""
     scores = {}
-    check = verifiers.load(doc["verifier"]).verify
+    check = load("verifiers", doc["verifier"]).verify
     for reading in ("lenient", "strict"):
         verdict, _ = judge(check, results[0], doc, strict=reading == "strict")
         scores[reading] = float(verdict == "correct")

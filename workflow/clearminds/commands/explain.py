@@ -13,11 +13,12 @@ from collections import Counter
 from pathlib import Path
 
 from clearminds import stages
+from clearminds.checkout import SNAKEFILE
 from clearminds.commands import run_command
 from clearminds.differences import differences
-from clearminds.dry_run import ROOT, Planned, plan
+from clearminds.digests import file_sha256
+from clearminds.dry_run import Planned, plan
 from clearminds.errors import UserError
-from clearminds.identity import file_sha256
 
 MOST = 4  # causes of one job, and names in one cause, that are written out
 
@@ -125,9 +126,9 @@ def main(arguments: list[str] | None = None) -> None:
         prog="explain", description=__doc__, formatter_class=argparse.RawTextHelpFormatter, allow_abbrev=False
     )
     parser.add_argument("--directory", "-d", type=Path, default=Path(), help="where the run works; default: here")
-    parser.add_argument("--snakefile", "-s", type=Path, default=ROOT / "Snakefile", help="this checkout's, if any")
+    parser.add_argument("--snakefile", "-s", type=Path, default=SNAKEFILE, help="this checkout's, if any")
     given, others = parser.parse_known_args(arguments)
-    if given.snakefile.resolve() != ROOT / "Snakefile":
+    if given.snakefile.resolve() != SNAKEFILE:
         raise UserError(
             f"--snakefile: {given.snakefile} is of another checkout, whose code is not loaded here; explain it there"
         )

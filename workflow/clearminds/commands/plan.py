@@ -13,9 +13,10 @@ from types import SimpleNamespace
 
 from tabulate import tabulate
 
+from clearminds.checkout import CONFIG
 from clearminds.commands import run_command
 from clearminds.costs import Cost, Rates, cost
-from clearminds.dry_run import ROOT, Planned, plan
+from clearminds.dry_run import Planned, plan
 from clearminds.errors import UserError
 from clearminds.hardware import DEVICES, Device
 from clearminds.load_config import load_study
@@ -81,7 +82,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="plan", description=__doc__, formatter_class=argparse.RawTextHelpFormatter, allow_abbrev=False
     )
-    parser.add_argument("--configfile", type=Path, default=ROOT / "config.yaml", help="the study")
+    parser.add_argument("--configfile", type=Path, default=CONFIG, help="the study")
     parser.add_argument("--directory", "-d", type=Path, default=Path(), help="where the run works; default: here")
     parser.add_argument("--gpu", help=f"one of {', '.join(DEVICES)}; default: a100, cpu where the study has gpus: 0")
     parser.add_argument("--utilisation", type=float, default=UTILISATION, help="share of the device's peak")

@@ -15,12 +15,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from clearminds.checkout import CONFIG
 from clearminds.errors import UserError
 from clearminds.load_config import load_study
 from clearminds.one_run import take_lock
 from clearminds.specs import Specs
-
-ROOT = Path(__file__).parents[3]
 
 # where results stand below their kind's folder, as a regular expression for each part of the path
 ID, SEED, TABLE = r"[^.].*", r"seed\d+", r"[^.].*\.parquet"
@@ -88,7 +87,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--directory", type=Path, default=Path(), help="where its runs work; default: here")
     parser.add_argument("--yes", action="store_true", help="remove what is listed")
     given = parser.parse_args(arguments)
-    specs = Specs(load_study([given.configfile or ROOT / "config.yaml"]))
+    specs = Specs(load_study([given.configfile or CONFIG]))
     if not given.directory.is_dir():
         raise UserError(f"--directory: {given.directory} is no folder; give the one where the workflow was run")
     os.chdir(given.directory)

@@ -12,11 +12,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from clearminds.checkout import SNAKEFILE
 from clearminds.commands import run_command
 from clearminds.errors import UserError
 from clearminds.one_run import take_lock
-
-ROOT = Path(__file__).parents[3]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -27,7 +26,7 @@ def main(arguments: list[str] | None = None) -> None:
     """
     parser = argparse.ArgumentParser(prog="resume", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--directory", "-d", type=Path, default=Path(), help="where the run worked; default: here")
-    parser.add_argument("--snakefile", "-s", type=Path, default=ROOT / "Snakefile")
+    parser.add_argument("--snakefile", "-s", type=Path, default=SNAKEFILE)
     given, others = parser.parse_known_args(sys.argv[1:] if arguments is None else arguments)
     before = Path.cwd()
     os.chdir(given.directory)

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from clearminds.checkout import CONFIG
 from clearminds.commands import run_command
 from clearminds.load_config import load_study
 from clearminds.store import namespaces, usage
-
-ROOT = Path(__file__).parents[3]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -44,7 +43,7 @@ def given_store(name: str, about: str, arguments: list[str] | None) -> Path:
     parser.add_argument("--configfile", type=Path, help="the study; default: config.yaml beside the Snakefile")
     parser.add_argument("--store", type=Path, help="default: runtime: store of the study")
     given = parser.parse_args(arguments)
-    return given.store or Path(load_study([given.configfile or ROOT / "config.yaml"]).runtime.store)
+    return given.store or Path(load_study([given.configfile or CONFIG]).runtime.store)
 
 
 if __name__ == "__main__":

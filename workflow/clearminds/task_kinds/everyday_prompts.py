@@ -1,11 +1,9 @@
 """Everyday prompts: what people ask an assistant, without references; drift from the base model is measured on them."""
 
-from pathlib import Path
-
-from clearminds import wordings
+from clearminds.checkout import PACKAGE
 from clearminds.errors import UserError
 
-PROMPTS = Path(wordings.__file__).with_name("everyday_prompts.txt")  # one prompt on each line
+PROMPTS = PACKAGE / "wordings" / "everyday_prompts.txt"  # one prompt on each line
 
 
 def load(spec: dict, split: str) -> list[dict]:

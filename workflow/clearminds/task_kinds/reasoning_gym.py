@@ -5,8 +5,6 @@ No split shares operands with another (58 + 26 and 26 - 58 stay together), and a
 """
 
 import difflib
-import importlib
-import importlib.util
 import json
 import random
 import re
@@ -17,8 +15,10 @@ import reasoning_gym
 from reasoning_gym.dataset import ProceduralDataset
 from reasoning_gym.factory import DATASETS
 
+from clearminds.digests import digest
 from clearminds.errors import UserError
-from clearminds.identity import digest
+from clearminds.load_plugin import load as load_plugin
+from clearminds.load_plugin import names
 
 SHARES = {"train": 60, "validation": 15, "test": 25}  # of the operands; only the declared splits take part
 PATIENCE = 200  # items without a new example, for each example asked for, until the walk is given up
@@ -149,11 +149,11 @@ def _reference(item: dict, spec: dict) -> str:
 
 
 def _word_reference(item: dict, spec: dict) -> str:
-    module = f"clearminds.wordings.{spec['generator']}"
-    if importlib.util.find_spec(module) is None:
-        raise UserError(f"reference: there are no wordings for {spec['generator']}; use answer, or write {module}")
+    if spec["generator"] not in names("wordings"):
+        written = ", ".join(names("wordings"))
+        raise UserError(f"reference: there are no wordings for {spec['generator']}, only for {written}; use answer")
     tokens = item["metadata"]["expression"].split(" ")
     # Keyed by the question, so that an example keeps its wording wherever it stands.
     rng = random.Random(digest([spec.get("seed", 0), item["question"]]))
     terms, operators = [int(token) for token in tokens[::2]], tokens[1::2]
-    return importlib.import_module(module).word_reference(terms, operators, int(item["answer"]), rng)
+    return load_plugin("wordings", spec["generator"]).word_reference(terms, operators, int(item["answer"]), rng)

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from clearminds import weights as rules
+from clearminds.load_plugin import load
 
 
 def weights(scores: dict[str, np.ndarray], parameters: dict, rng: np.random.Generator) -> np.ndarray:
     """float32 [tokens]: 0 on tokens drawn without replacement, as many as the rule `parameters["like"]` masks."""
     like = parameters["like"]
-    imitated = rules.load(like["rule"]).weights(scores, like, rng)
+    imitated = load("weights", like["rule"]).weights(scores, like, rng)
     drawn = np.ones(len(imitated), np.float32)
     drawn[rng.choice(len(imitated), size=int((imitated == 0).sum()), replace=False)] = 0
     return drawn

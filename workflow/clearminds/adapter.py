@@ -1,0 +1,37 @@
+"""An adapter: put on a model, told from it, and the history of its training."""
+
+import torch
+from peft import LoraConfig, get_peft_model
+from transformers import Trainer
+
+
+def add_adapter(model: torch.nn.Module, training: dict, base: str) -> torch.nn.Module:
+    """Put a fresh adapter on a model.
+
+    Args:
+        model: the base.
+        training: adapter (lora or dora), rank, alpha, dropout, target_modules.
+        base: what the adapter's config and model card name as its base.
+    """
+    config = LoraConfig(
+        task_type="CAUSAL_LM",
+        r=training["rank"],
+        lora_alpha=training["alpha"],
+        lora_dropout=training["dropout"],
+        target_modules=training["target_modules"],
+        use_dora=training["adapter"] == "dora",
+    )
+    peft = get_peft_model(model, config)
+    peft.peft_config["default"].base_model_name_or_path = base
+    return peft
+
+
+def trained_parameters(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """What training changes, by name: left to itself PEFT collects the base's weights from all processes, too."""
+    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+
+def history(trainer: Trainer) -> list[dict]:
+    """One row per optimiser step: step, epoch, loss, learning_rate, grad_norm."""
+    keys = ("step", "epoch", "loss", "learning_rate", "grad_norm")
+    return [{key: entry.get(key) for key in keys} for entry in trainer.state.log_history if "loss" in entry]

@@ -1,0 +1,57 @@
+"""What is resolved by name, and where a new one goes: one module a plugin, in the folder of its kind; nothing lists it.
+
+| kind | a module has |
+|---|---|
+| task_kinds | `load(spec, split) -> rows of contracts.EXAMPLES`: where a task's examples come from |
+| sources | `prompt(example) -> messages`, or None where nothing is generated: where training responses come from |
+| verifiers | `FILTERS`, the readings it can tell apart (lenient, strict), and `verify(response, example, *, strict)`, which gives a verdict of `contracts.VERDICT_VALUES` and one line of detail |
+| weights | `weights(scores, parameters, rng) -> float32 [tokens]`: `scores` are the token-score columns of one response as NumPy arrays, by name, `parameters` the rule's settings, `rng` a NumPy generator of this response's own |
+| wordings | `word_reference(terms, operators, result, rng) -> str`: reference answers of a generator, by its name |
+| backends | `Sampler(folder, *, dtype, loading, runtime, adapter=None)`, a context manager that loads nothing before it is called: `sampler(ends, prompts, seeds, source)` gives the new token ids of each prompt, as `sampling.generate_batch` does; `sampler.cost(progress)` what that cost |
+"""  # noqa: E501 (a table)
+
+import importlib
+import pkgutil
+from difflib import get_close_matches
+from types import ModuleType
+
+from clearminds.errors import UserError
+
+# the package of each kind, and what its plugins have in common: modules that are no plugins
+KINDS = {
+    "task_kinds": "clearminds.task_kinds",
+    "sources": "clearminds.sources",
+    "verifiers": "clearminds.verifiers",
+    "weights": "clearminds.weights",
+    "wordings": "clearminds.wordings",
+    "backends": "clearminds.backends",
+}
+SHARED = {"task_kinds": {"rows"}}
+
+
+def load(kind: str, name: str) -> ModuleType:
+    """The module of a plugin.
+
+    Args:
+        kind: a key of `KINDS`.
+        name: of the plugin, as a config has it.
+
+    Raises:
+        UserError: there is no plugin of this name.
+    """
+    if name not in (known := names(kind)):
+        near = get_close_matches(name, known, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise UserError(f"{kind}: {name!r} is not one of {', '.join(known)}{hint}")
+    return importlib.import_module(module(kind, name))
+
+
+def module(kind: str, name: str) -> str:
+    """The dotted name of a plugin's module, whether there is one or not."""
+    return f"{KINDS[kind]}.{name}"
+
+
+def names(kind: str) -> list[str]:
+    """The plugins of a kind, sorted."""
+    package = importlib.import_module(KINDS[kind])
+    return sorted({found.name for found in pkgutil.iter_modules(package.__path__)} - SHARED.get(kind, set()))
