@@ -22,7 +22,7 @@ def modules(stage: str, spec: dict) -> tuple[str, ...]:
     """The stage's launcher, its own module, and the plugins that its spec names; their imports follow by themselves."""
     return (
         f"scripts/{stage}.py",
-        *(f"clearminds.{name}" for name in _MODULES.get(stage, (stage,))),
+        *_MODULES.get(stage, (f"clearminds.{stage}",)),
         *_PLUGINS.get(stage, lambda spec: ())(spec),
     )
 
@@ -39,13 +39,13 @@ def parts(stage: str, spec: dict) -> dict[str, str]:
 
 # where a launcher calls more than the module that bears its name
 _MODULES = {
-    "generate_responses": ("generate_responses",),
-    "score_token_perplexity": ("score_token_perplexity", "models"),
-    "evaluate_base": ("evaluate",),
-    "evaluate_adapter": ("evaluate",),
-    "train_adapter": ("train_adapter", "save_adapter", "models"),
-    "summarise": ("summarise", "result_table", "study_files"),
-    "report": ("report", "report_data", "study_files"),
+    "generate_responses": ("clearminds.generate_responses",),
+    "score_token_perplexity": ("clearminds.score_token_perplexity", "clearminds.models"),
+    "evaluate_base": ("clearminds.evaluate",),
+    "evaluate_adapter": ("clearminds.evaluate",),
+    "train_adapter": ("clearminds.train_adapter", "clearminds.save_adapter", "clearminds.models"),
+    "summarise": ("clearminds.summarise", "clearminds.result_table", "clearminds.study_files"),
+    "report": ("clearminds.report", "clearminds.report_data", "clearminds.study_files"),
 }
 
 
