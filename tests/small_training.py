@@ -3,7 +3,7 @@
 import pyarrow as pa
 import torch
 
-from clearminds import contracts
+from clearminds.files import contracts
 
 TRAINING = {
     "adapter": "lora",

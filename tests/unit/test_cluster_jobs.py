@@ -6,7 +6,7 @@ import pytest
 
 from clearminds import errors, guard, job_log, launch, one_run
 from clearminds.errors import UserError
-from clearminds.tables import write_json
+from clearminds.files.tables import write_json
 
 STUDY = {"study": "s", "variants": {"a": 1}, "runtime": {"gpus": 0}}
 

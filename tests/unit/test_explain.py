@@ -13,8 +13,8 @@ from clearminds import dry_run, stages
 from clearminds.commands import explain as module
 from clearminds.commands.explain import Planned, after, code_changed, explain, main, own_causes
 from clearminds.differences import differences
-from clearminds.digests import canonical, file_sha256
 from clearminds.errors import UserError
+from clearminds.files.digests import canonical, file_sha256
 
 STM = {"responses": "reference", "weights": {"rule": "perplexity", "tau": "2.5"}, "draw": None}
 MODULES = {"clearminds.build_masks": "1", "clearminds.weights.perplexity": "1"}

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from clearminds import stages
+from clearminds.files.tables import read_provenance, read_table, write_json
 from clearminds.run_code import CODE
-from clearminds.tables import read_provenance, read_table, write_json
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 LAUNCHERS = sorted(file for file in SCRIPTS.glob("*.py") if file.name != "_setup.py")

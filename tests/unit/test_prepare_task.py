@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from clearminds import task_kinds
-from clearminds.contracts import EXAMPLES
 from clearminds.errors import UserError
+from clearminds.files.contracts import EXAMPLES
+from clearminds.files.tables import read_table, write_table
 from clearminds.prepare_task import prepare
-from clearminds.tables import read_table, write_table
 
 MBPP = Path(__file__).parents[3] / "shared" / "data" / "mbpp-train.parquet"
 

@@ -4,8 +4,8 @@ import signal
 
 import pytest
 
+from clearminds.files.layout import run_records
 from clearminds.processes import _last_words, log_of
-from clearminds.study_files import run_records
 
 SAID = "2026-01-01 00:00:00,000 ERROR clearminds: error: "
 

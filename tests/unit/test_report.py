@@ -10,9 +10,10 @@ import pyarrow as pa
 import pytest
 from docutils.core import publish_parts
 
-from clearminds import contracts, figures, report
+from clearminds import figures, report
+from clearminds.files import contracts
+from clearminds.files.tables import write_table
 from clearminds.summarise import summarise
-from clearminds.tables import write_table
 from clearminds.token_counts import counts_table
 
 HOSTILE = "</pre><script>alert(1)</script><img src=https://evil.example/x onerror=alert(2)>"

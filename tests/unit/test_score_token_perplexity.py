@@ -17,6 +17,7 @@ from clearminds.conversation import Chat
 from clearminds.encode_responses import encode_responses
 from clearminds.encoded import Encoded
 from clearminds.errors import UserError
+from clearminds.files.tables import read_provenance, read_table, write_table
 from clearminds.head import ChunkedHead
 from clearminds.score_sequences import score
 from clearminds.score_token_perplexity import (
@@ -27,7 +28,6 @@ from clearminds.score_token_perplexity import (
     score_through,
     sequence_table,
 )
-from clearminds.tables import read_provenance, read_table, write_table
 from clearminds.token_statistics import STATISTICS, token_statistics
 from clearminds.weights.perplexity import weights
 

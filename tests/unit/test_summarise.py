@@ -6,10 +6,10 @@ import polars as pl
 import pytest
 
 from clearminds.errors import UserError
+from clearminds.files.summary import SUMMARY
+from clearminds.files.tables import write_table
 from clearminds.result_table import markdown_table, result_tables, terminal_table, undefined
 from clearminds.summarise import summarise
-from clearminds.summary import SUMMARY
-from clearminds.tables import write_table
 
 ACCURACY = {"evaluate": "accuracy", "metric": "accuracy", "filter": "lenient"}
 TASKS = {

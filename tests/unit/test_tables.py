@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from clearminds import contracts, tables
-from clearminds.digests import file_sha256
 from clearminds.errors import UserError
-from clearminds.tables import (
+from clearminds.files import contracts, tables
+from clearminds.files.digests import file_sha256
+from clearminds.files.tables import (
     atomic_path,
     content_sha256,
     read_provenance,
@@ -193,7 +193,7 @@ def test_a_killed_writer_leaves_the_old_file(verdicts):
     script = (
         f"import os, sys; sys.path.insert(0, {str(Path(tables.__file__).parents[1])!r})\n"
         "from pathlib import Path\n"
-        "from clearminds.tables import table_writer\n"
+        "from clearminds.files.tables import table_writer\n"
         f"with table_writer(Path({str(verdicts)!r}), 'VERDICTS', {{}}):\n"
         "    os.kill(os.getpid(), 9)\n"
     )

@@ -1,6 +1,6 @@
 """What mask files leave to train on, counted."""
 
-from clearminds.tables import write_table
+from clearminds.files.tables import write_table
 from clearminds.token_counts import counts_table
 
 

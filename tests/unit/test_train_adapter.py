@@ -18,11 +18,11 @@ from tiny import tiny_model_folder
 from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM
 
-from clearminds import contracts
 from clearminds.adapter import add_adapter, history
 from clearminds.checkpoints import Checkpoints
-from clearminds.digests import file_sha256
 from clearminds.errors import UserError
+from clearminds.files import contracts
+from clearminds.files.digests import file_sha256
 from clearminds.save_adapter import save
 from clearminds.train_adapter import WeightedTrainer, seeded, train
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from math_verify.errors import TimeoutException
 
-from clearminds.contracts import VERDICT_VALUES
 from clearminds.errors import UserError
+from clearminds.files.contracts import VERDICT_VALUES
 from clearminds.load_plugin import load
 
 

@@ -3,8 +3,8 @@
 import pyarrow as pa
 import pytest
 
-from clearminds import contracts
 from clearminds.errors import UserError
+from clearminds.files import contracts
 from clearminds.load_plugin import load
 from clearminds.verify_responses import verify
 

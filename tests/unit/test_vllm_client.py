@@ -15,8 +15,9 @@ import pytest
 
 from clearminds import vllm_client
 from clearminds.backends.vllm import Sampler
+from clearminds.checkout import ROOT
 from clearminds.errors import UserError
-from clearminds.vllm_client import CHECKOUT, Engine, interpreter
+from clearminds.vllm_client import Engine, interpreter
 
 REQUEST = {"model": "m", "adapter": None, "rank": None, "dtype": "float32", "longest": 8, "gpus": 0}
 
@@ -102,7 +103,7 @@ def test_a_missing_environment_is_named_with_the_command_that_makes_it(tmp_path)
 
 def test_the_environment_is_looked_for_in_the_checkout_wherever_the_study_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert interpreter({"vllm_python": "Makefile"}) == str(CHECKOUT / "Makefile")
+    assert interpreter({"vllm_python": "Makefile"}) == str(ROOT / "Makefile")
     assert interpreter({"vllm_python": sys.executable}) == sys.executable
 
 
@@ -142,7 +143,7 @@ time.sleep(60)
 
 
 def test_the_engine_dies_with_a_killed_job():
-    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT / "workflow")}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "workflow")}
     # the engine reads what the job reads, which stays open: only the kernel can tell it
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     job = subprocess.Popen([sys.executable, "-c", HOLDER], **pipes, env=environment)
@@ -167,7 +168,7 @@ def _alive(process: int) -> bool:
 
 
 def test_ctrl_c_is_left_to_the_job(tmp_path):
-    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT / "workflow")}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "workflow")}
     command = [sys.executable, "-P", "-m", "clearminds.vllm_engine", str(os.getpid())]
     with subprocess.Popen(command, stdin=subprocess.PIPE, env=environment) as engine:
         time.sleep(2)

@@ -22,18 +22,19 @@ from transformers import AutoTokenizer
 
 from clearminds import lm_harness
 from clearminds.backends import transformers, vllm
+from clearminds.checkout import ROOT
 from clearminds.conversation import Chat
 from clearminds.errors import UserError
 from clearminds.fetch_model import fetch
+from clearminds.files.tables import write_table
 from clearminds.generate_responses import generate, response_store
 from clearminds.models import load_model
 from clearminds.streams import stream_seed
-from clearminds.tables import write_table
-from clearminds.vllm_client import CHECKOUT, DEFAULT_PYTHON
+from clearminds.vllm_client import DEFAULT_PYTHON
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not (CHECKOUT / DEFAULT_PYTHON).is_file(), reason="no vLLM here; run `make setup-vllm`"),
+    pytest.mark.skipif(not (ROOT / DEFAULT_PYTHON).is_file(), reason="no vLLM here; run `make setup-vllm`"),
 ]
 SETTINGS = {"dtype": "float32", "loading": {}, "runtime": {}}
 GREEDY = {"temperature": 0, "top_p": 1.0, "max_new_tokens": 40}
@@ -50,7 +51,7 @@ QUESTIONS = (
 @pytest.fixture(scope="module")
 def smollm2(tmp_path_factory) -> Path:
     """The model of the demo."""
-    demo = yaml.safe_load((CHECKOUT / "config.yaml").read_text(encoding="utf-8"))["models"]["smollm2-135m-q4"]
+    demo = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["models"]["smollm2-135m-q4"]
     folder = tmp_path_factory.mktemp("models") / "smollm2"
     fetch(demo, folder)
     return folder
@@ -253,7 +254,7 @@ with Sampler(Path(sys.argv[1]), dtype="float32", loading={}, runtime={}) as draw
 
 
 def test_nothing_of_it_outlives_a_killed_job(tiny):
-    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT / "workflow")}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "workflow")}
     command = [sys.executable, "-c", JOB, str(tiny)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, start_new_session=True) as job:
         engine = int(job.stdout.readline())

@@ -8,7 +8,7 @@ import sys
 import polars as pl
 import pytest
 
-from clearminds.tables import read_provenance, read_table
+from clearminds.files.tables import read_provenance, read_table
 
 CONTRACTS = {
     "examples/sums/train.parquet": "EXAMPLES",

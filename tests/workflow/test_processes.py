@@ -8,7 +8,7 @@ import polars as pl
 import psutil
 import pytest
 
-from clearminds.study_files import run_records
+from clearminds.files.layout import run_records
 
 from .conftest import Workflow, tiny_study
 from .watching import begin, error_lines, processes_in

@@ -53,7 +53,7 @@ def rerun(tmp_path, study, *targets):
 
 def tables(workflow):
     """The bytes of the columns of each response and score table."""
-    from clearminds.tables import read_provenance
+    from clearminds.files.tables import read_provenance
 
     found = {}
     for path in sorted((workflow.folder / "results").glob("*/*/**/train.*.parquet")):

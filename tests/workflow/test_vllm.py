@@ -6,15 +6,16 @@ import polars as pl
 import pytest
 from tiny import tiny_model_folder
 
-from clearminds.tables import read_provenance, read_table
-from clearminds.vllm_client import CHECKOUT, DEFAULT_PYTHON
+from clearminds.checkout import ROOT
+from clearminds.files.tables import read_provenance, read_table
+from clearminds.vllm_client import DEFAULT_PYTHON
 
 from .conftest import Workflow, tiny_study
 from .plans import job, planned_jobs
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not (CHECKOUT / DEFAULT_PYTHON).is_file(), reason="no vLLM here; run `make setup-vllm`"),
+    pytest.mark.skipif(not (ROOT / DEFAULT_PYTHON).is_file(), reason="no vLLM here; run `make setup-vllm`"),
 ]
 VARIANT = "self-output"
 

@@ -14,12 +14,12 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clearminds import contracts
-from clearminds.digests import digest
 from clearminds.errors import UserError
+from clearminds.files import contracts
+from clearminds.files.digests import digest
+from clearminds.files.tables import read_provenance, table_writer
 from clearminds.load_plugin import load
 from clearminds.select_examples import Choice, SourceTables, choose, match
-from clearminds.tables import read_provenance, table_writer
 
 ROW_GROUP = 1024  # responses in memory at a time
 

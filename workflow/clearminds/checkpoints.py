@@ -19,8 +19,8 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from clearminds.digests import canonical, file_sha256
-from clearminds.tables import library_versions, write_json, write_text
+from clearminds.files.digests import canonical, file_sha256
+from clearminds.files.tables import library_versions, write_json, write_text
 
 log = logging.getLogger("clearminds")
 

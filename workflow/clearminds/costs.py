@@ -12,8 +12,8 @@ from pathlib import Path
 from statistics import median
 
 from clearminds.config import Study
+from clearminds.files.layout import run_records
 from clearminds.hardware import Device
-from clearminds.study_files import run_records
 from clearminds.workload import BYTES, RUN_A_MODEL, Workload, Workloads
 
 # bytes on disk: the store takes 14 a scored token (benchmarks/store_lookup.py), the others are estimates

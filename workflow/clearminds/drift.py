@@ -11,8 +11,8 @@ import torch
 
 from clearminds.batches import plan
 from clearminds.conversation import Chat
-from clearminds.digests import digest
 from clearminds.encode_responses import Sequence, encode_responses
+from clearminds.files.digests import digest
 from clearminds.head import ChunkedHead
 from clearminds.progress import Progress
 from clearminds.token_statistics import batch_tensors

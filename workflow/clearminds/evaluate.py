@@ -14,11 +14,11 @@ import torch
 
 from clearminds import drift, likelihood
 from clearminds.conversation import Chat
+from clearminds.files.tables import read_table, write_table
 from clearminds.load_plugin import load
 from clearminds.model_identity import fingerprints
 from clearminds.models import device, load_model
 from clearminds.progress import Progress
-from clearminds.tables import read_table, write_table
 from clearminds.throughput import rate, throughput
 
 log = logging.getLogger("clearminds")

@@ -13,9 +13,9 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from clearminds.digests import digest, file_sha256
 from clearminds.errors import UserError
-from clearminds.tables import write_json, write_text
+from clearminds.files.digests import digest, file_sha256
+from clearminds.files.tables import write_json, write_text
 
 log = logging.getLogger("clearminds")
 

@@ -8,9 +8,9 @@ import altair as alt
 import polars as pl
 import vl_convert as vlc
 
-from clearminds.scan_table import scan_table
-from clearminds.summary import BASE
-from clearminds.tables import write_text
+from clearminds.files.scan_table import scan_table
+from clearminds.files.summary import BASE
+from clearminds.files.tables import write_text
 
 # Okabe & Ito, without the yellow that is lost on white: told apart with every common form of colour blindness.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")

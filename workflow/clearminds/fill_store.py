@@ -112,7 +112,7 @@ def _planned(path: Path, missing: list[bytes], length: dict[bytes, int], batch_t
 
 
 def _plan_path(store: Store, keys: list[bytes], batch_tokens: int) -> Path:
-    from clearminds.digests import digest
+    from clearminds.files.digests import digest
 
     name = digest([sorted(key.hex() for key in keys), batch_tokens])[:32]
     return store.folder / "plans" / f"{name}.json"

@@ -14,8 +14,8 @@ import os
 import shutil
 from pathlib import Path
 
-from clearminds.digests import canonical, file_sha256
-from clearminds.tables import content_sha256, write_json
+from clearminds.files.digests import canonical, file_sha256
+from clearminds.files.tables import content_sha256, write_json
 
 
 class JobMemory:

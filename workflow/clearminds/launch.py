@@ -25,11 +25,11 @@ from typing import NewType
 from clearminds import guard, stages
 from clearminds.devices import require_devices
 from clearminds.errors import OUT_OF_GPU_MEMORY, UserError
+from clearminds.files.tables import library_versions, write_json, write_text
 from clearminds.job_log import label, one_line, open_log, open_terminal
 from clearminds.job_memory import JobMemory, made_by
 from clearminds.processes import log_of, rank
 from clearminds.run_code import changed_modules
-from clearminds.tables import library_versions, write_json, write_text
 
 log = logging.getLogger("clearminds")
 

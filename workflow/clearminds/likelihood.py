@@ -6,7 +6,7 @@ Templated like training data; the end-of-turn token is left out, so that only th
 import torch
 
 from clearminds.conversation import Chat
-from clearminds.digests import digest
+from clearminds.files.digests import digest
 from clearminds.score_sequences import score
 
 

@@ -24,8 +24,8 @@ from tqdm import tqdm
 from clearminds.checkout import TASKS
 from clearminds.conversation import Chat
 from clearminds.decoding import own_settings_only
-from clearminds.digests import digest
 from clearminds.errors import UserError
+from clearminds.files.digests import digest
 from clearminds.harness_model import Model
 from clearminds.load_plugin import load
 

@@ -12,13 +12,13 @@ import sys
 import threading
 from pathlib import Path
 
-from clearminds.digests import digest
 from clearminds.errors import UserError
+from clearminds.files.digests import digest
+from clearminds.files.tables import write_json
 from clearminds.guard import RUN
 from clearminds.identity import all_modules
 from clearminds.job_memory import read_record
 from clearminds.run_code import CODE
-from clearminds.tables import write_json
 
 LOCK = Path(".snakemake/clearminds.run")
 STUDY = Path(".snakemake/clearminds.study.json")  # digest per block of the config when the run began

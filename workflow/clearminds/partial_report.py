@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
-from clearminds.digests import canonical, file_sha256
+from clearminds.files.digests import canonical, file_sha256
+from clearminds.files.layout import evaluation_rows, mask_rows, score_rows, task_kinds
 from clearminds.job_memory import read_record
 from clearminds.specs import Specs
 from clearminds.stages import fingerprint
-from clearminds.study_files import evaluation_rows, mask_rows, score_rows, task_kinds
 
 NAME = "report.partial.html"
 
@@ -29,11 +29,11 @@ def write(specs: Specs) -> str:
     """Write the partial report of a study and say so: what it shows, what is missing, and its path."""
     # imported here, since a run that succeeds needs none of it
     from clearminds import figures
+    from clearminds.files.tables import write_text
     from clearminds.report import render
     from clearminds.report_data import gather
     from clearminds.result_table import terminal_table
     from clearminds.summarise import summarise
-    from clearminds.tables import write_text
 
     rows = evaluation_rows(specs.names)
     sound = _Soundness(specs)

@@ -12,9 +12,9 @@ import jinja2
 import polars as pl
 from markupsafe import Markup
 
+from clearminds.files.scan_table import scan_table
+from clearminds.files.summary import BASE
 from clearminds.result_table import percent, result_tables
-from clearminds.scan_table import scan_table
-from clearminds.summary import BASE
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from pathlib import Path
 import polars as pl
 
 from clearminds import figures
+from clearminds.files.layout import run_records, task_kinds
+from clearminds.files.tables import library_versions, read_provenance
 from clearminds.report import Matching, PerplexityFigure, ReportData, sample_responses
-from clearminds.study_files import run_records, task_kinds
-from clearminds.tables import library_versions, read_provenance
 from clearminds.token_counts import counts_table
 
 

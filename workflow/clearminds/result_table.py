@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import polars as pl
 from tabulate import tabulate
 
-from clearminds.summary import BASE
+from clearminds.files.summary import BASE
 
 
 @dataclass(frozen=True)

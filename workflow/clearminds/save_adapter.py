@@ -12,8 +12,8 @@ from transformers import Trainer
 
 from clearminds.adapter import history, trained_parameters
 from clearminds.checkpoints import disk_errors
-from clearminds.digests import file_sha256
-from clearminds.tables import atomic_path, write_json
+from clearminds.files.digests import file_sha256
+from clearminds.files.tables import atomic_path, write_json
 
 CARD = """---
 {metadata}

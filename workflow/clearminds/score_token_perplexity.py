@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
-from clearminds import contracts
 from clearminds.encode_responses import Sequence
 from clearminds.encoded import Encoded
+from clearminds.files import contracts
 from clearminds.fill_store import fill
 from clearminds.head import ChunkedHead
 from clearminds.progress import Progress

@@ -12,8 +12,8 @@ from clearminds import resources, stages
 from clearminds.checkout import LAUNCHERS
 from clearminds.config import Study
 from clearminds.config_blocks import RandomRule
-from clearminds.digests import canonical
-from clearminds.study_files import adapter_paths, evaluation_rows, mask_rows, score_rows
+from clearminds.files.digests import canonical
+from clearminds.files.layout import adapter_paths, evaluation_rows, mask_rows, score_rows
 from clearminds.workload import Workloads
 
 

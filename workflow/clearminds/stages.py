@@ -44,8 +44,8 @@ _MODULES = {
     "evaluate_base": ("clearminds.evaluate",),
     "evaluate_adapter": ("clearminds.evaluate",),
     "train_adapter": ("clearminds.train_adapter", "clearminds.save_adapter", "clearminds.models"),
-    "summarise": ("clearminds.summarise", "clearminds.result_table", "clearminds.study_files"),
-    "report": ("clearminds.report", "clearminds.report_data", "clearminds.study_files"),
+    "summarise": ("clearminds.summarise", "clearminds.result_table", "clearminds.files.layout"),
+    "report": ("clearminds.report", "clearminds.report_data", "clearminds.files.layout"),
 }
 
 

@@ -22,8 +22,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clearminds.digests import digest, file_sha256
-from clearminds.tables import write_json
+from clearminds.files.digests import digest, file_sha256
+from clearminds.files.tables import write_json
 
 log = logging.getLogger("clearminds")
 

@@ -1,6 +1,6 @@
 """The random stream of one sample, whatever draws it."""
 
-from clearminds.digests import digest
+from clearminds.files.digests import digest
 
 
 def stream_seed(prompt_ids: list[int], sample: int, seed: int) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from clearminds.scan_table import scan_table
+from clearminds.files.scan_table import scan_table
 
 _SUMMED = {
     "examples_all_masked": pl.col("n_kept") == 0,

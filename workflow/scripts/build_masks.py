@@ -5,8 +5,8 @@ from pathlib import Path
 import _setup  # noqa: F401
 
 from clearminds.build_masks import plan_examples, source_tables, write_masks
+from clearminds.files.tables import read_table
 from clearminds.launch import Job, Output, launch, log
-from clearminds.tables import read_table
 
 
 def main(

@@ -3,8 +3,8 @@
 import _setup  # noqa: F401
 
 from clearminds.fetch_model import fetch
+from clearminds.files.tables import write_json
 from clearminds.launch import Job, Output, launch, log
-from clearminds.tables import write_json
 
 
 def main(job: Job, *, model: Output) -> None:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import _setup  # noqa: F401
 
+from clearminds.files.tables import write_table
 from clearminds.launch import Job, Output, launch, log
 from clearminds.prepare_task import prepare
-from clearminds.tables import write_table
 
 
 def main(job: Job, *, task: str, examples: Output) -> None:

@@ -6,11 +6,11 @@ import _setup  # noqa: F401
 import polars as pl
 
 from clearminds import figures
+from clearminds.files.layout import evaluation_rows, mask_rows, score_rows
+from clearminds.files.tables import write_text
 from clearminds.launch import Job, Output, launch, log
 from clearminds.report import render
 from clearminds.report_data import gather
-from clearminds.study_files import evaluation_rows, mask_rows, score_rows
-from clearminds.tables import write_text
 
 
 def main(job: Job, *, summary: Path, html: Output, ti_bwt: Output, perplexity: Output) -> None:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import _setup  # noqa: F401
 
+from clearminds.files.layout import evaluation_rows, task_kinds
+from clearminds.files.tables import atomic_path, write_text
 from clearminds.launch import Job, Output, launch, log
 from clearminds.result_table import markdown_table
-from clearminds.study_files import evaluation_rows, task_kinds
 from clearminds.summarise import summarise
-from clearminds.tables import atomic_path, write_text
 
 
 def main(job: Job, *, parquet: Output, csv: Output, md: Output) -> None:

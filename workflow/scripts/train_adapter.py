@@ -6,13 +6,13 @@ import _setup  # noqa: F401
 
 from clearminds.adapter import add_adapter
 from clearminds.checkpoints import Checkpoints
-from clearminds.digests import file_sha256
+from clearminds.files.digests import file_sha256
+from clearminds.files.tables import read_table
 from clearminds.launch import Job, Output, launch
 from clearminds.model_identity import fingerprints
 from clearminds.models import load_model
 from clearminds.processes import rank, run_in_processes
 from clearminds.save_adapter import save
-from clearminds.tables import read_table
 from clearminds.throughput import throughput
 from clearminds.train_adapter import seeded, train
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import datasets
 from lm_eval.api.task import ConfigurableTask
 
+from clearminds.files.tables import read_table
 from clearminds.load_plugin import load
-from clearminds.tables import read_table
 from clearminds.verify_responses import judge
 
 

@@ -16,9 +16,9 @@ from clearminds import stages
 from clearminds.checkout import SNAKEFILE
 from clearminds.commands import run_command
 from clearminds.differences import differences
-from clearminds.digests import file_sha256
 from clearminds.dry_run import Planned, plan
 from clearminds.errors import UserError
+from clearminds.files.digests import file_sha256
 
 MOST = 4  # causes of one job, and names in one cause, that are written out
 

@@ -15,8 +15,8 @@ import reasoning_gym
 from reasoning_gym.dataset import ProceduralDataset
 from reasoning_gym.factory import DATASETS
 
-from clearminds.digests import digest
 from clearminds.errors import UserError
+from clearminds.files.digests import digest
 from clearminds.load_plugin import load as load_plugin
 from clearminds.load_plugin import names
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from clearminds.tables import provenance_of
+from clearminds.files.tables import provenance_of
 
 
 def scan_table(path: Path, contract: str) -> pl.LazyFrame:

@@ -15,9 +15,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clearminds import contracts
-from clearminds.digests import file_sha256
 from clearminds.errors import UserError
+from clearminds.files import contracts
+from clearminds.files.digests import file_sha256
 
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "datasets", "lm_eval", "polars", "pyarrow", "reasoning-gym")
 

@@ -1,0 +1,1 @@
+"""What is written where, in which columns: every path, every table, every digest."""
