@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearminds.answers import as_decimal, final_number, last_number
+from clearminds.plugins.answers import as_decimal, final_number, last_number
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from clearminds.errors import UserError
 from clearminds.files.digests import canonical, file_sha256
 
 STM = {"responses": "reference", "weights": {"rule": "perplexity", "tau": "2.5"}, "draw": None}
-MODULES = {"clearminds.build_masks": "1", "clearminds.weights.perplexity": "1"}
+MODULES = {"clearminds.build_masks": "1", "clearminds.plugins.weights.perplexity": "1"}
 OTHERS = "Input files updated by another job: results/s/examples/sums/train.parquet"
 
 
@@ -126,7 +126,7 @@ def test_changed_modules_are_named():
     more = {"clearminds.build_masks": "1", "clearminds.new": "1"}
     assert code_changed(MODULES, more, False) == [
         "code of clearminds.new added",
-        "code of clearminds.weights.perplexity left out",
+        "code of clearminds.plugins.weights.perplexity left out",
     ]
     assert code_changed(MODULES, more, True) == []  # another rule has other modules
 

@@ -9,7 +9,7 @@ import pytest
 from task_rows import CHAT, PAIR
 
 from clearminds.errors import UserError
-from clearminds.task_kinds import file
+from clearminds.plugins.task_kinds import file
 
 
 def file_spec(path: Path, columns: dict | None = None, **keys) -> dict:

@@ -9,7 +9,7 @@ import reasoning_gym
 from task_rows import questions
 
 from clearminds.errors import UserError
-from clearminds.task_kinds import reasoning_gym as generators
+from clearminds.plugins.task_kinds import reasoning_gym as generators
 
 SUMS = {
     "kind": "reasoning_gym",

@@ -112,7 +112,7 @@ def test_a_module_that_is_not_imported_changes_nothing(package):
 
 
 def test_the_order_in_which_modules_are_named_does_not_matter():
-    names = ["clearminds.build_masks", "clearminds.weights.perplexity", "clearminds.weights.random"]
+    names = ["clearminds.build_masks", "clearminds.plugins.weights.perplexity", "clearminds.plugins.weights.random"]
     assert code_fingerprint(*names) == code_fingerprint(*reversed(names))
 
 

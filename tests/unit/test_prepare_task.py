@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from clearminds import task_kinds
 from clearminds.errors import UserError
 from clearminds.files.contracts import EXAMPLES
 from clearminds.files.tables import read_table, write_table
+from clearminds.plugins import task_kinds
 from clearminds.prepare_task import prepare
 
 MBPP = Path(__file__).parents[3] / "shared" / "data" / "mbpp-train.parquet"

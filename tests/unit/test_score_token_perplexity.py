@@ -19,6 +19,7 @@ from clearminds.encoded import Encoded
 from clearminds.errors import UserError
 from clearminds.files.tables import read_provenance, read_table, write_table
 from clearminds.head import ChunkedHead
+from clearminds.plugins.weights.perplexity import weights
 from clearminds.score_sequences import score
 from clearminds.score_token_perplexity import (
     VALUES,
@@ -29,7 +30,6 @@ from clearminds.score_token_perplexity import (
     sequence_table,
 )
 from clearminds.token_statistics import STATISTICS, token_statistics
-from clearminds.weights.perplexity import weights
 
 TURNS = [
     ("What is 12 + 34?", "the answer is 46"),

@@ -11,13 +11,13 @@ from task_rows import questions
 
 from clearminds.checkout import WORKFLOW
 from clearminds.errors import UserError
-from clearminds.load_plugin import load
-from clearminds.task_kinds import everyday_prompts, human_eval
+from clearminds.plugins.load import load
+from clearminds.plugins.task_kinds import everyday_prompts, human_eval
 
 
 @pytest.mark.parametrize("kind", ["everyday_prompts", "file", "hub", "human_eval", "reasoning_gym"])
 def test_every_kind_loads_without_torch(kind):
-    script = f"import sys; from clearminds.load_plugin import load; load('task_kinds', {kind!r})"
+    script = f"import sys; from clearminds.plugins.load import load; load('task_kinds', {kind!r})"
     script += "; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", script], check=True, env={**os.environ, "PYTHONPATH": str(WORKFLOW)})
 

@@ -10,7 +10,7 @@ from math_verify.errors import TimeoutException
 
 from clearminds.errors import UserError
 from clearminds.files.contracts import VERDICT_VALUES
-from clearminds.load_plugin import load
+from clearminds.plugins.load import load
 
 
 def example(answer="", **meta):

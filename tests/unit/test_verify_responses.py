@@ -5,7 +5,7 @@ import pytest
 
 from clearminds.errors import UserError
 from clearminds.files import contracts
-from clearminds.load_plugin import load
+from clearminds.plugins.load import load
 from clearminds.verify_responses import verify
 
 EXAMPLES = [

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearminds.load_plugin import load
+from clearminds.plugins.load import load
 
 TAUS = st.floats(min_value=1, max_value=1000).map(repr)
 logprobs = st.lists(st.floats(min_value=-50, max_value=0, width=32), min_size=1, max_size=60)

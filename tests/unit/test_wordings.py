@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearminds.wordings.chain_sum import word_reference, wordings
+from clearminds.plugins.wordings.chain_sum import word_reference, wordings
 
 NUMBER = r"-?\d+"
 CHAIN = rf"{NUMBER}(?: [+-] \d+)+"

@@ -18,7 +18,7 @@ from clearminds.errors import UserError
 from clearminds.files import contracts
 from clearminds.files.digests import digest
 from clearminds.files.tables import read_provenance, table_writer
-from clearminds.load_plugin import load
+from clearminds.plugins.load import load
 from clearminds.select_examples import Choice, SourceTables, choose, match
 
 ROW_GROUP = 1024  # responses in memory at a time

@@ -15,9 +15,9 @@ import torch
 from clearminds import drift, likelihood
 from clearminds.conversation import Chat
 from clearminds.files.tables import read_table, write_table
-from clearminds.load_plugin import load
 from clearminds.model_identity import fingerprints
 from clearminds.models import device, load_model
+from clearminds.plugins.load import load
 from clearminds.progress import Progress
 from clearminds.throughput import rate, throughput
 

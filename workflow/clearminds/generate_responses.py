@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from clearminds.conversation import Chat
 from clearminds.fill_store import fill
-from clearminds.load_plugin import load
+from clearminds.plugins.load import load
 from clearminds.progress import Progress
 from clearminds.store import Store, code_of, key_of
 from clearminds.streams import stream_seed

@@ -27,7 +27,7 @@ from clearminds.decoding import own_settings_only
 from clearminds.errors import UserError
 from clearminds.files.digests import digest
 from clearminds.harness_model import Model
-from clearminds.load_plugin import load
+from clearminds.plugins.load import load
 
 BUILT_IN = "lm_eval:"
 INVALID = "[invalid]"  # what the harness' regex filters give where nothing matches

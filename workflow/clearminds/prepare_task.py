@@ -3,8 +3,8 @@
 from collections import Counter
 
 from clearminds.errors import UserError
-from clearminds.load_plugin import load
 from clearminds.normalise import normalise_example
+from clearminds.plugins.load import load
 
 NORMALISE = ("default", "none")
 

@@ -1,7 +1,7 @@
 """The stages in their order, and the modules that each one runs: what the `code` param of its rule is taken over."""
 
 from clearminds.identity import code_fingerprint, code_parts
-from clearminds.load_plugin import module
+from clearminds.plugins.load import module
 
 STAGES = (
     "prepare_task",
@@ -55,7 +55,7 @@ def _task_plugins(spec: dict) -> tuple[str, ...]:
     if task.get("reference") == "wordings":
         names.append(module("wordings", task["generator"]))
     if task["kind"] == "everyday_prompts":
-        names.append("clearminds/wordings/everyday_prompts.txt")
+        names.append("clearminds/plugins/wordings/everyday_prompts.txt")
     return tuple(names)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pyarrow as pa
 
 from clearminds.errors import UserError
-from clearminds.load_plugin import load
+from clearminds.plugins.load import load
 
 
 def verify(responses: pa.Table | list[dict], examples: pa.Table | list[dict], verifier: str) -> list[dict]:
@@ -14,7 +14,7 @@ def verify(responses: pa.Table | list[dict], examples: pa.Table | list[dict], ve
     Args:
         responses: of the contract RESPONSES.
         examples: of the contract EXAMPLES; every response's example must be among them.
-        verifier: the name of a module in `clearminds.verifiers`, which reads leniently here.
+        verifier: the name of a module in `clearminds.plugins.verifiers`, which reads leniently here.
 
     Raises:
         UserError: there is no such verifier, or a response belongs to none of the examples.

@@ -8,8 +8,8 @@ from clearminds.conversation import Chat
 from clearminds.files.tables import read_table, write_json, write_table
 from clearminds.generate_responses import generate, reference_rows, response_store
 from clearminds.launch import Job, Output, launch
-from clearminds.load_plugin import load
 from clearminds.model_identity import fingerprints
+from clearminds.plugins.load import load
 
 
 def main(job: Job, *, examples: Path, model: Path, responses: Output, shard: str = "") -> None:

@@ -6,7 +6,7 @@ import datasets
 from lm_eval.api.task import ConfigurableTask
 
 from clearminds.files.tables import read_table
-from clearminds.load_plugin import load
+from clearminds.plugins.load import load
 from clearminds.verify_responses import judge
 
 

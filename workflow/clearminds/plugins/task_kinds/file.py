@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clearminds.errors import UserError
-from clearminds.task_kinds import rows
+from clearminds.plugins.task_kinds import rows
 
 SUFFIXES = (".jsonl", ".parquet")
 

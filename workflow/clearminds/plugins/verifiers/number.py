@@ -1,6 +1,6 @@
 """Verifier: the response's number equals the example's answer in value (3.0 is 3, 1,234 is 1234)."""
 
-from clearminds.answers import as_decimal, final_number, last_number
+from clearminds.plugins.answers import as_decimal, final_number, last_number
 
 FILTERS = ("lenient", "strict")
 

@@ -3,7 +3,7 @@
 from clearminds.checkout import PACKAGE
 from clearminds.errors import UserError
 
-PROMPTS = PACKAGE / "wordings" / "everyday_prompts.txt"  # one prompt on each line
+PROMPTS = PACKAGE / "plugins" / "wordings" / "everyday_prompts.txt"  # one prompt on each line
 
 
 def load(spec: dict, split: str) -> list[dict]:

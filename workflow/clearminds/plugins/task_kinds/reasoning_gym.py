@@ -17,8 +17,8 @@ from reasoning_gym.factory import DATASETS
 
 from clearminds.errors import UserError
 from clearminds.files.digests import digest
-from clearminds.load_plugin import load as load_plugin
-from clearminds.load_plugin import names
+from clearminds.plugins.load import load as load_plugin
+from clearminds.plugins.load import names
 
 SHARES = {"train": 60, "validation": 15, "test": 25}  # of the operands; only the declared splits take part
 PATIENCE = 200  # items without a new example, for each example asked for, until the walk is given up
@@ -34,7 +34,7 @@ def load(spec: dict, split: str) -> list[dict]:
     Args:
         spec: `generator` (a reasoning-gym data set), `splits` (name to number of examples), `seed`, `parameters` (the
             generator's own settings) and `reference`: "answer" (the default), "wordings" (written by
-            `clearminds.wordings.GENERATOR`) or the key of a text in the item's metadata, such as "answer_cot".
+            `clearminds.plugins.wordings.GENERATOR`) or the key of a text in the item's metadata, such as "answer_cot".
         split: train, validation or test.
 
     Returns:

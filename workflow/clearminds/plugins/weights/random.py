@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from clearminds.load_plugin import load
+from clearminds.plugins.load import load
 
 
 def weights(scores: dict[str, np.ndarray], parameters: dict, rng: np.random.Generator) -> np.ndarray:

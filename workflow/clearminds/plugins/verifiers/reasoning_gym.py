@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from reasoning_gym.factory import get_score_answer_fn
 
-from clearminds.answers import as_decimal, final_number, last_number
+from clearminds.plugins.answers import as_decimal, final_number, last_number
 
 FILTERS = ("lenient", "strict")
 

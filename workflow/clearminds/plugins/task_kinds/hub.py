@@ -11,7 +11,7 @@ import datasets
 from datasets.exceptions import DatasetNotFoundError, DatasetsError
 
 from clearminds.errors import UserError
-from clearminds.task_kinds import rows
+from clearminds.plugins.task_kinds import rows
 
 
 def load(spec: dict, split: str) -> list[dict]:

@@ -19,11 +19,11 @@ from clearminds.errors import UserError
 
 # the package of each kind, and what its plugins have in common: modules that are no plugins
 KINDS = {
-    "task_kinds": "clearminds.task_kinds",
-    "sources": "clearminds.sources",
-    "verifiers": "clearminds.verifiers",
-    "weights": "clearminds.weights",
-    "wordings": "clearminds.wordings",
+    "task_kinds": "clearminds.plugins.task_kinds",
+    "sources": "clearminds.plugins.sources",
+    "verifiers": "clearminds.plugins.verifiers",
+    "weights": "clearminds.plugins.weights",
+    "wordings": "clearminds.plugins.wordings",
     "backends": "clearminds.backends",
 }
 SHARED = {"task_kinds": {"rows"}}

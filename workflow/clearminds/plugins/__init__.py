@@ -1,0 +1,1 @@
+"""What can be added by name: task kinds, sources, verifiers, weight rules, wordings."""

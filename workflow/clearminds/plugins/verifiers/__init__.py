@@ -1,0 +1,1 @@
+"""Verifiers of responses: one module per kind, resolved by name (`plugins.load`)."""

@@ -1,1 +1,0 @@
-"""Where training responses come from: one module per kind of source, resolved by name (`load_plugin`)."""

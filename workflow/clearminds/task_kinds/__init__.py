@@ -1,1 +1,0 @@
-"""Where a task's examples come from: one module for each kind, resolved by name (`load_plugin`)."""

@@ -1,1 +1,0 @@
-"""Verifiers of responses: one module per kind, resolved by name (`load_plugin`)."""

@@ -1,1 +1,0 @@
-"""Rules that give every response token its weight in the loss: one module each, resolved by name (`load_plugin`)."""
