@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny import CHAT_TEMPLATE, tiny_tokenizer
 
-from clearminds.conversation import Chat
 from clearminds.errors import UserError
+from clearminds.model.conversation import Chat
 
 ASKED = [{"role": "user", "content": "What is 12 + 34?"}]
 TURNS = "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"

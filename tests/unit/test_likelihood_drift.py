@@ -9,7 +9,7 @@ from tiny import tiny_model_folder, tiny_tokenizer
 from transformers import AutoModelForCausalLM
 
 from clearminds import drift, likelihood
-from clearminds.conversation import Chat
+from clearminds.model.conversation import Chat
 
 CHAT = Chat(tiny_tokenizer())
 EXAMPLES = [

@@ -13,10 +13,10 @@ from tiny import tiny_model_folder
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from clearminds import lm_harness
-from clearminds.conversation import Chat
 from clearminds.errors import UserError
 from clearminds.files import contracts
 from clearminds.files.tables import write_table
+from clearminds.model.conversation import Chat
 
 SETTINGS = {"batch_size": 4, "system": None, "template_arguments": {}, "max_new_tokens": 8}
 

@@ -13,14 +13,15 @@ import torch
 from tiny import ARCHITECTURES, CHAT_TEMPLATE, tiny_model_folder
 from transformers import AutoModelForCausalLM
 
-from clearminds.conversation import Chat
-from clearminds.encode_responses import encode_responses
-from clearminds.encoded import Encoded
 from clearminds.errors import UserError
 from clearminds.files.tables import read_provenance, read_table, write_table
-from clearminds.head import ChunkedHead
+from clearminds.model.conversation import Chat
+from clearminds.model.encode_responses import encode_responses
+from clearminds.model.encoded import Encoded
+from clearminds.model.head import ChunkedHead
+from clearminds.model.score_sequences import score
+from clearminds.model.token_statistics import STATISTICS, token_statistics
 from clearminds.plugins.weights.perplexity import weights
-from clearminds.score_sequences import score
 from clearminds.score_token_perplexity import (
     VALUES,
     measure_noise,
@@ -29,7 +30,6 @@ from clearminds.score_token_perplexity import (
     score_through,
     sequence_table,
 )
-from clearminds.token_statistics import STATISTICS, token_statistics
 
 TURNS = [
     ("What is 12 + 34?", "the answer is 46"),

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from clearminds import vllm_client
-from clearminds.backends.vllm import Sampler
 from clearminds.checkout import ROOT
 from clearminds.errors import UserError
-from clearminds.vllm_client import Engine, interpreter
+from clearminds.model.backends.vllm import Sampler
+from clearminds.model.vllm import client as vllm_client
+from clearminds.model.vllm.client import Engine, interpreter
 
 REQUEST = {"model": "m", "adapter": None, "rank": None, "dtype": "float32", "longest": 8, "gpus": 0}
 
@@ -136,7 +136,7 @@ def test_nothing_is_started_for_nothing(tmp_path):
 
 HOLDER = """
 import subprocess, sys, os, time
-engine = subprocess.Popen([sys.executable, "-P", "-m", "clearminds.vllm_engine", str(os.getpid())])
+engine = subprocess.Popen([sys.executable, "-P", "-m", "clearminds.model.vllm.engine", str(os.getpid())])
 print(engine.pid, flush=True)
 time.sleep(60)
 """
@@ -169,7 +169,7 @@ def _alive(process: int) -> bool:
 
 def test_ctrl_c_is_left_to_the_job(tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "workflow")}
-    command = [sys.executable, "-P", "-m", "clearminds.vllm_engine", str(os.getpid())]
+    command = [sys.executable, "-P", "-m", "clearminds.model.vllm.engine", str(os.getpid())]
     with subprocess.Popen(command, stdin=subprocess.PIPE, env=environment) as engine:
         time.sleep(2)
         engine.send_signal(signal.SIGINT)

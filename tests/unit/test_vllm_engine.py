@@ -21,16 +21,16 @@ from tiny import tiny_model_folder
 from transformers import AutoTokenizer
 
 from clearminds import lm_harness
-from clearminds.backends import transformers, vllm
 from clearminds.checkout import ROOT
-from clearminds.conversation import Chat
 from clearminds.errors import UserError
 from clearminds.fetch_model import fetch
 from clearminds.files.tables import write_table
 from clearminds.generate_responses import generate, response_store
-from clearminds.models import load_model
-from clearminds.streams import stream_seed
-from clearminds.vllm_client import DEFAULT_PYTHON
+from clearminds.model.backends import transformers, vllm
+from clearminds.model.conversation import Chat
+from clearminds.model.load import load_model
+from clearminds.model.streams import stream_seed
+from clearminds.model.vllm.client import DEFAULT_PYTHON
 
 pytestmark = [
     pytest.mark.slow,

@@ -9,7 +9,7 @@ from tiny import tiny_model_folder
 from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM
 
-from clearminds.weighted_loss import WeightedBatch, weighted_token_loss
+from clearminds.model.weighted_loss import WeightedBatch, weighted_token_loss
 
 
 @pytest.fixture(scope="module", params=["llama", "gemma2"])

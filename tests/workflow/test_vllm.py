@@ -8,7 +8,7 @@ from tiny import tiny_model_folder
 
 from clearminds.checkout import ROOT
 from clearminds.files.tables import read_provenance, read_table
-from clearminds.vllm_client import DEFAULT_PYTHON
+from clearminds.model.vllm.client import DEFAULT_PYTHON
 
 from .conftest import Workflow, tiny_study
 from .plans import job, planned_jobs

@@ -9,13 +9,13 @@ from dataclasses import replace
 
 import torch
 
-from clearminds.batches import plan
-from clearminds.conversation import Chat
-from clearminds.encode_responses import Sequence, encode_responses
 from clearminds.files.digests import digest
-from clearminds.head import ChunkedHead
+from clearminds.model.batches import plan
+from clearminds.model.conversation import Chat
+from clearminds.model.encode_responses import Sequence, encode_responses
+from clearminds.model.head import ChunkedHead
+from clearminds.model.token_statistics import batch_tensors
 from clearminds.progress import Progress
-from clearminds.token_statistics import batch_tensors
 
 
 @torch.inference_mode()

@@ -13,13 +13,13 @@ from pathlib import Path
 import torch
 
 from clearminds import drift, likelihood
-from clearminds.conversation import Chat
 from clearminds.files.tables import read_table, write_table
-from clearminds.model_identity import fingerprints
-from clearminds.models import device, load_model
+from clearminds.model.conversation import Chat
+from clearminds.model.fingerprints import fingerprints
+from clearminds.model.load import device, load_model
+from clearminds.model.throughput import rate, throughput
 from clearminds.plugins.load import load
 from clearminds.progress import Progress
-from clearminds.throughput import rate, throughput
 
 log = logging.getLogger("clearminds")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from clearminds.batches import plan
+from clearminds.model.batches import plan
 from clearminds.progress import Progress
 from clearminds.store import Store, note_use
 

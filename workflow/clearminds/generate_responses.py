@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from clearminds.conversation import Chat
 from clearminds.fill_store import fill
+from clearminds.model.conversation import Chat
+from clearminds.model.streams import stream_seed
 from clearminds.plugins.load import load
 from clearminds.progress import Progress
 from clearminds.store import Store, code_of, key_of
-from clearminds.streams import stream_seed
 
 VALUES = pa.schema([("token_ids", pa.list_(pa.int32()))])
 # the code of the arithmetic, by backend: responses of mended code are others
-ARITHMETIC = {None: ("clearminds.sampling", "clearminds.models"), "vllm": ("clearminds.vllm_engine",)}
+ARITHMETIC = {None: ("clearminds.model.sampling", "clearminds.model.load"), "vllm": ("clearminds.model.vllm.engine",)}
 STREAM = ("temperature", "top_p", "max_new_tokens", "seed")  # what a sample depends on beside prompt and number
 
 

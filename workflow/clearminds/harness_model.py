@@ -7,12 +7,12 @@ import jinja2
 import torch
 from lm_eval.models.huggingface import HFLM
 
-from clearminds.batches import pad
-from clearminds.conversation import Chat
 from clearminds.errors import UserError
+from clearminds.model.batches import pad
+from clearminds.model.conversation import Chat
+from clearminds.model.sampling import generate_batch
+from clearminds.model.unload import unload
 from clearminds.progress import Progress
-from clearminds.sampling import generate_batch
-from clearminds.unload import unload
 
 
 class Model(HFLM):

@@ -5,9 +5,9 @@ Templated like training data; the end-of-turn token is left out, so that only th
 
 import torch
 
-from clearminds.conversation import Chat
 from clearminds.files.digests import digest
-from clearminds.score_sequences import score
+from clearminds.model.conversation import Chat
+from clearminds.model.score_sequences import score
 
 
 def evaluate(model: torch.nn.Module, chat: Chat, task: str, examples: list[dict], batch_tokens: int) -> list[dict]:

@@ -22,11 +22,11 @@ from lm_eval.tasks._yaml_loader import load_yaml
 from tqdm import tqdm
 
 from clearminds.checkout import TASKS
-from clearminds.conversation import Chat
-from clearminds.decoding import own_settings_only
 from clearminds.errors import UserError
 from clearminds.files.digests import digest
 from clearminds.harness_model import Model
+from clearminds.model.conversation import Chat
+from clearminds.model.decoding import own_settings_only
 from clearminds.plugins.load import load
 
 BUILT_IN = "lm_eval:"

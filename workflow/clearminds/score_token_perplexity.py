@@ -13,15 +13,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
-from clearminds.encode_responses import Sequence
-from clearminds.encoded import Encoded
 from clearminds.files import contracts
 from clearminds.fill_store import fill
-from clearminds.head import ChunkedHead
+from clearminds.model.encode_responses import Sequence
+from clearminds.model.encoded import Encoded
+from clearminds.model.head import ChunkedHead
+from clearminds.model.score_sequences import score
+from clearminds.model.token_statistics import STATISTICS, score_batch
 from clearminds.progress import Progress
-from clearminds.score_sequences import score
 from clearminds.store import Store, code_of, key_of
-from clearminds.token_statistics import STATISTICS, score_batch
 
 VALUES = pa.schema([(name, pa.list_(contracts.TOKEN_SCORES.field(name).type)) for name in STATISTICS])
 
@@ -34,7 +34,7 @@ def score_store(folder: Path, scorer: str, spec: dict) -> Store:
         scorer: fingerprint of its weights.
         spec: dtype and loading.
     """
-    code = code_of(("clearminds.token_statistics", "clearminds.models"))
+    code = code_of(("clearminds.model.token_statistics", "clearminds.model.load"))
     return Store(Path(folder) / "scores", {"scorer": scorer, "code": code, **spec}, VALUES)
 
 

@@ -40,10 +40,10 @@ def parts(stage: str, spec: dict) -> dict[str, str]:
 # where a launcher calls more than the module that bears its name
 _MODULES = {
     "generate_responses": ("clearminds.generate_responses",),
-    "score_token_perplexity": ("clearminds.score_token_perplexity", "clearminds.models"),
+    "score_token_perplexity": ("clearminds.score_token_perplexity", "clearminds.model.load"),
     "evaluate_base": ("clearminds.evaluate",),
     "evaluate_adapter": ("clearminds.evaluate",),
-    "train_adapter": ("clearminds.train_adapter", "clearminds.save_adapter", "clearminds.models"),
+    "train_adapter": ("clearminds.train_adapter", "clearminds.save_adapter", "clearminds.model.load"),
     "summarise": ("clearminds.summarise", "clearminds.result_table", "clearminds.files.layout"),
     "report": ("clearminds.report", "clearminds.report_data", "clearminds.files.layout"),
 }

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import _setup  # noqa: F401
 
-from clearminds.conversation import Chat
-from clearminds.encode_responses import encode_responses
 from clearminds.files.tables import read_table, write_json, write_table
 from clearminds.launch import Job, Output, launch, log
-from clearminds.model_identity import fingerprints, same_tokenizer
-from clearminds.models import load_model, longest_input
+from clearminds.model.conversation import Chat
+from clearminds.model.encode_responses import encode_responses
+from clearminds.model.fingerprints import fingerprints, same_tokenizer
+from clearminds.model.load import load_model, longest_input
+from clearminds.model.throughput import throughput
 from clearminds.score_token_perplexity import measure_noise, score_store, score_table, score_through, sequence_table
-from clearminds.throughput import throughput
 
 
 def main(

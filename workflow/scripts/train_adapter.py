@@ -9,11 +9,11 @@ from clearminds.checkpoints import Checkpoints
 from clearminds.files.digests import file_sha256
 from clearminds.files.tables import read_table
 from clearminds.launch import Job, Output, launch
-from clearminds.model_identity import fingerprints
-from clearminds.models import load_model
+from clearminds.model.fingerprints import fingerprints
+from clearminds.model.load import load_model
+from clearminds.model.throughput import throughput
 from clearminds.processes import rank, run_in_processes
 from clearminds.save_adapter import save
-from clearminds.throughput import throughput
 from clearminds.train_adapter import seeded, train
 
 

@@ -24,7 +24,7 @@ KINDS = {
     "verifiers": "clearminds.plugins.verifiers",
     "weights": "clearminds.plugins.weights",
     "wordings": "clearminds.plugins.wordings",
-    "backends": "clearminds.backends",
+    "backends": "clearminds.model.backends",
 }
 SHARED = {"task_kinds": {"rows"}}
 

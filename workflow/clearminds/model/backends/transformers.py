@@ -6,10 +6,10 @@ from pathlib import Path
 
 import torch
 
-from clearminds.models import load_model
+from clearminds.model.load import load_model
+from clearminds.model.sampling import generate_batch
+from clearminds.model.throughput import throughput
 from clearminds.progress import Progress
-from clearminds.sampling import generate_batch
-from clearminds.throughput import throughput
 
 
 class Sampler:

@@ -3,11 +3,11 @@
 import numpy as np
 import torch
 
-from clearminds.batches import plan
-from clearminds.encoded import Encoded
-from clearminds.head import ChunkedHead
+from clearminds.model.batches import plan
+from clearminds.model.encoded import Encoded
+from clearminds.model.head import ChunkedHead
+from clearminds.model.token_statistics import score_batch
 from clearminds.progress import Progress
-from clearminds.token_statistics import score_batch
 
 
 def score(model: torch.nn.Module, encoded: list[Encoded], batch_tokens: int) -> tuple[list[np.ndarray], Progress]:

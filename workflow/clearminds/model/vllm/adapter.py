@@ -8,8 +8,8 @@ from pathlib import Path
 
 import torch
 
-from clearminds.models import load_model
-from clearminds.unload import unload
+from clearminds.model.load import load_model
+from clearminds.model.unload import unload
 
 RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # what vLLM's max_lora_rank may be
 

@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from clearminds.errors import UserError
-from clearminds.models import device, longest_input
+from clearminds.model.load import device, longest_input
+from clearminds.model.throughput import device_name
+from clearminds.model.vllm.adapter import merged_copy, rank_for, why_merge
+from clearminds.model.vllm.client import Engine, EngineError, interpreter
 from clearminds.progress import Progress
-from clearminds.throughput import device_name
-from clearminds.vllm_adapter import merged_copy, rank_for, why_merge
-from clearminds.vllm_client import Engine, EngineError, interpreter
 
 log = logging.getLogger("clearminds")
 

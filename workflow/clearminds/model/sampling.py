@@ -13,8 +13,8 @@ from collections.abc import Iterable
 import torch
 from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 
-from clearminds.batches import pad
-from clearminds.decoding import own_settings_only
+from clearminds.model.batches import pad
+from clearminds.model.decoding import own_settings_only
 
 ROUND = 16  # new tokens after which finished rows leave a batch
 

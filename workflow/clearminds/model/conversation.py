@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from clearminds.encoded import Encoded
 from clearminds.errors import UserError
+from clearminds.model.encoded import Encoded
 
 # Templates that print today's date would change every prompt every day.
 FIXED_DATE = datetime.date(2024, 7, 26)

@@ -1,4 +1,4 @@
-"""vLLM in a process and an environment of its own: `python -m clearminds.vllm_engine PARENT`.
+"""vLLM in a process and an environment of its own: `python -m clearminds.model.vllm.engine PARENT`.
 
 Token ids in, token ids out: nothing is tokenised here. One JSON object per line, requests on standard input and one
 answer each on standard output:

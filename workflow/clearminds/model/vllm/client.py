@@ -1,4 +1,4 @@
-"""Talking to vLLM, which runs in a process and an environment of its own (`clearminds.vllm_engine`).
+"""Talking to vLLM, which runs in a process and an environment of its own (`clearminds.model.vllm.engine`).
 
 Its own lines go to the job's log. It ends with the `with` block, and with this process however that ends.
 """
@@ -17,9 +17,9 @@ import time
 from collections import deque
 from pathlib import Path
 
-from clearminds import vllm_engine
 from clearminds.checkout import ROOT, WORKFLOW
 from clearminds.errors import OUT_OF_GPU_MEMORY, UserError
+from clearminds.model.vllm import engine as vllm_engine
 
 log = logging.getLogger("clearminds")
 chatter = logging.getLogger("vllm")  # in the log file only

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from clearminds.conversation import Chat, MergedPromptError
-from clearminds.encoded import Encoded
+from clearminds.model.conversation import Chat, MergedPromptError
+from clearminds.model.encoded import Encoded
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ Its fingerprint names the store's namespace: a mended formula finds none of the 
 import numpy as np
 import torch
 
-from clearminds.batches import pad
-from clearminds.encoded import Encoded
-from clearminds.head import ChunkedHead
+from clearminds.model.batches import pad
+from clearminds.model.encoded import Encoded
+from clearminds.model.head import ChunkedHead
 
 STATISTICS = ("logprob", "entropy", "entropy_top20", "prob_sq_sum", "rank")
 
