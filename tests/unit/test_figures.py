@@ -8,10 +8,10 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from clearminds.figures import perplexity_bins, perplexity_counts, perplexity_distribution, save_svg, svg, ti_bwt
 from clearminds.files import contracts
 from clearminds.files.summary import SUMMARY
 from clearminds.files.tables import write_table
+from clearminds.report.figures import perplexity_bins, perplexity_counts, perplexity_distribution, save_svg, svg, ti_bwt
 
 
 def summary(*runs, targets=("sums",)):

@@ -10,11 +10,12 @@ import pyarrow as pa
 import pytest
 from docutils.core import publish_parts
 
-from clearminds import figures, report
 from clearminds.files import contracts
 from clearminds.files.tables import write_table
+from clearminds.report import figures
+from clearminds.report import page as report
+from clearminds.report.token_counts import counts_table
 from clearminds.summarise import summarise
-from clearminds.token_counts import counts_table
 
 HOSTILE = "</pre><script>alert(1)</script><img src=https://evil.example/x onerror=alert(2)>"
 TASKS = {

@@ -8,7 +8,7 @@ import pytest
 from clearminds.errors import UserError
 from clearminds.files.summary import SUMMARY
 from clearminds.files.tables import write_table
-from clearminds.result_table import markdown_table, result_tables, terminal_table, undefined
+from clearminds.report.result_table import markdown_table, result_tables, terminal_table, undefined
 from clearminds.summarise import summarise
 
 ACCURACY = {"evaluate": "accuracy", "metric": "accuracy", "filter": "lenient"}

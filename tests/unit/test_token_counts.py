@@ -1,7 +1,7 @@
 """What mask files leave to train on, counted."""
 
 from clearminds.files.tables import write_table
-from clearminds.token_counts import counts_table
+from clearminds.report.token_counts import counts_table
 
 
 def test_token_counts_per_mask_file(tmp_path):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from clearminds.result_table import terminal_table
+from clearminds.report.result_table import terminal_table
 
 
 def closing(results: str) -> str:

@@ -28,11 +28,11 @@ class Missing:
 def write(specs: Specs) -> str:
     """Write the partial report of a study and say so: what it shows, what is missing, and its path."""
     # imported here, since a run that succeeds needs none of it
-    from clearminds import figures
     from clearminds.files.tables import write_text
-    from clearminds.report import render
+    from clearminds.report import figures
+    from clearminds.report.page import render
+    from clearminds.report.result_table import terminal_table
     from clearminds.report_data import gather
-    from clearminds.result_table import terminal_table
     from clearminds.summarise import summarise
 
     rows = evaluation_rows(specs.names)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import polars as pl
 
-from clearminds import figures
 from clearminds.files.layout import run_records, task_kinds
 from clearminds.files.tables import library_versions, read_provenance
-from clearminds.report import Matching, PerplexityFigure, ReportData, sample_responses
-from clearminds.token_counts import counts_table
+from clearminds.report import figures
+from clearminds.report.page import Matching, PerplexityFigure, ReportData, sample_responses
+from clearminds.report.token_counts import counts_table
 
 
 def gather(spec: dict, summary: pl.DataFrame, logs: Path, ti_bwt: Path, missing: Sequence = ()) -> ReportData:

@@ -44,8 +44,8 @@ _MODULES = {
     "evaluate_base": ("clearminds.evaluate",),
     "evaluate_adapter": ("clearminds.evaluate",),
     "train_adapter": ("clearminds.train_adapter", "clearminds.save_adapter", "clearminds.model.load"),
-    "summarise": ("clearminds.summarise", "clearminds.result_table", "clearminds.files.layout"),
-    "report": ("clearminds.report", "clearminds.report_data", "clearminds.files.layout"),
+    "summarise": ("clearminds.summarise", "clearminds.report.result_table", "clearminds.files.layout"),
+    "report": ("clearminds.report.page", "clearminds.report_data", "clearminds.files.layout"),
 }
 
 
@@ -91,7 +91,7 @@ _PLUGINS = {
     "verify_responses": lambda spec: (module("verifiers", spec["verifier"]),),
     "generate_responses": _generation_plugins,
     "build_masks": _weight_plugins,
-    "report": lambda spec: ("clearminds/report.html.jinja",),
+    "report": lambda spec: ("clearminds/report/page.html.jinja",),
     "evaluate_base": _evaluation_plugins,
     "evaluate_adapter": _evaluation_plugins,
 }

@@ -5,11 +5,11 @@ from pathlib import Path
 import _setup  # noqa: F401
 import polars as pl
 
-from clearminds import figures
 from clearminds.files.layout import evaluation_rows, mask_rows, score_rows
 from clearminds.files.tables import write_text
 from clearminds.launch import Job, Output, launch, log
-from clearminds.report import render
+from clearminds.report import figures
+from clearminds.report.page import render
 from clearminds.report_data import gather
 
 

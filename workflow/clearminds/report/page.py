@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from clearminds.files.scan_table import scan_table
 from clearminds.files.summary import BASE
-from clearminds.result_table import percent, result_tables
+from clearminds.report.result_table import percent, result_tables
 
 
 @dataclass(frozen=True)
