@@ -107,7 +107,7 @@ def test_modules_that_import_each_other_have_a_fingerprint(package):
 
 def test_a_module_that_is_not_imported_changes_nothing(package):
     before = code_fingerprint("clearminds.build_masks")
-    edit(package / "figures.py", "import", "UNRELATED = 1\nimport")
+    edit(package / "report" / "figures.py", "import", "UNRELATED = 1\nimport")
     assert code_fingerprint("clearminds.build_masks") == before
 
 
@@ -155,10 +155,10 @@ def fingerprints() -> dict[tuple, str]:
 
 def test_a_new_weight_rule_changes_no_fingerprint(package):
     before = fingerprints()
-    (package / "weights" / "new.py").write_text("def weights(scores, parameters, rng):\n    return 0\n")
-    (package / "verifiers" / "new.py").write_text("def verify(response, example):\n    return 0\n")
-    (package / "task_kinds" / "new.py").write_text("def load(spec, split):\n    return []\n")
-    (package / "sources" / "new.py").write_text("def prompt(example):\n    return []\n")
+    (package / "plugins" / "weights" / "new.py").write_text("def weights(scores, parameters, rng):\n    return 0\n")
+    (package / "plugins" / "verifiers" / "new.py").write_text("def verify(response, example):\n    return 0\n")
+    (package / "plugins" / "task_kinds" / "new.py").write_text("def load(spec, split):\n    return []\n")
+    (package / "plugins" / "sources" / "new.py").write_text("def prompt(example):\n    return []\n")
     identity._closure.cache_clear()
     assert fingerprints() == before
 
@@ -175,13 +175,13 @@ def changed_by(package: Path, file: str) -> set[tuple]:
 @pytest.mark.parametrize(
     ("file", "stage", "key", "value"),
     [
-        ("weights/perplexity.py", "build_masks", ("weights", "rule"), "perplexity"),
-        ("weights/all.py", "build_masks", ("weights", "rule"), "all"),
-        ("sources/rephrase.py", "generate_responses", ("source", "kind"), "rephrase"),
-        ("verifiers/unverified.py", "verify_responses", ("verifier",), "unverified"),
-        ("task_kinds/human_eval.py", "prepare_task", ("task", "kind"), "human_eval"),
-        ("wordings/everyday_prompts.txt", "prepare_task", ("task", "kind"), "everyday_prompts"),
-        ("wordings/chain_sum.py", "prepare_task", ("task", "reference"), "wordings"),
+        ("plugins/weights/perplexity.py", "build_masks", ("weights", "rule"), "perplexity"),
+        ("plugins/weights/all.py", "build_masks", ("weights", "rule"), "all"),
+        ("plugins/sources/rephrase.py", "generate_responses", ("source", "kind"), "rephrase"),
+        ("plugins/verifiers/unverified.py", "verify_responses", ("verifier",), "unverified"),
+        ("plugins/task_kinds/human_eval.py", "prepare_task", ("task", "kind"), "human_eval"),
+        ("plugins/wordings/everyday_prompts.txt", "prepare_task", ("task", "kind"), "everyday_prompts"),
+        ("plugins/wordings/chain_sum.py", "prepare_task", ("task", "reference"), "wordings"),
     ],
 )
 def test_a_plugin_changes_the_jobs_that_name_it_and_no_others(package, file, stage, key, value):
@@ -190,7 +190,7 @@ def test_a_plugin_changes_the_jobs_that_name_it_and_no_others(package, file, sta
     for job in fingerprints():
         found = json.loads(job[1])
         if job[0] == stage:
-            like = found.get("weights", {}).get("like") if file.startswith("weights") else None
+            like = found.get("weights", {}).get("like") if file.startswith("plugins/weights") else None
             for part in key:
                 found = found.get(part) if isinstance(found, dict) else None
             if found == value or (like and like["rule"] == value):
@@ -208,8 +208,8 @@ def test_a_plugin_changes_the_jobs_that_name_it_and_no_others(package, file, sta
     ],
 )
 def test_the_code_of_vllm_counts_where_it_runs_and_nowhere_else(stage, changes):
-    names = ("vllm_engine", "vllm_client", "vllm_adapter", "backends.vllm")
-    own = {f"clearminds.{name}" for name in names}
+    names = ("vllm.engine", "vllm.client", "vllm.adapter", "backends.vllm")
+    own = {f"clearminds.model.{name}" for name in names}
     served = stages.parts(stage, json.loads(spec(demo(changes), stage)))
     plain = stages.parts(stage, json.loads(spec(demo(), stage)))
     assert own <= served.keys() and not own & plain.keys()
@@ -219,7 +219,7 @@ def test_the_code_of_vllm_counts_where_it_runs_and_nowhere_else(stage, changes):
 
 
 def test_a_text_that_only_the_report_is_made_of_changes_the_report_alone(package):
-    assert {stage for stage, _ in changed_by(package, "report.html.jinja")} == {"report"}
+    assert {stage for stage, _ in changed_by(package, "report/page.html.jinja")} == {"report"}
 
 
 def test_the_training_loop_changes_the_training_alone(package):

@@ -19,8 +19,8 @@ def code_fingerprint(*modules: str) -> str:
 
     Args:
         modules: dotted names, such as "clearminds.build_masks"; plugins that are resolved by name, such as
-            "clearminds.plugins.weights.perplexity", are named beside the stage that calls them. A path below the package
-            that is not Python (a task's YAML, a list of prompts) is taken by its bytes.
+            "clearminds.plugins.weights.perplexity", are named beside the stage that calls them. A path below the
+            package that is not Python (a task's YAML, a list of prompts) is taken by its bytes.
 
     Returns:
         32 hexadecimal digits.

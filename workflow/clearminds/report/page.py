@@ -108,7 +108,7 @@ def render(data: ReportData) -> str:
         "duration": _duration,
         "gigabytes": _gigabytes,
     }
-    return environment.get_template("report.html.jinja").render(
+    return environment.get_template("page.html.jinja").render(
         data=data,
         tables=result_tables(data.summary),
         items=_items(data.summary),
