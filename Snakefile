@@ -16,7 +16,7 @@ if not workflow.overwrite_configfiles:
 sys.path.insert(0, str(Path(workflow.basedir, "workflow")))
 
 from clearminds import one_run, partial_report
-from clearminds.adopt import adopt
+from clearminds.reuse.adopt import adopt
 from clearminds.closing import closing
 from clearminds.errors import UserError
 from clearminds.interpreter import put_first_in_path

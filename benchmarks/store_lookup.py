@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from clearminds.reuse.store import Store, key_of
 from clearminds.score_token_perplexity import VALUES
-from clearminds.store import Store, key_of
 
 PART = 2_000
 

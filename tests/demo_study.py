@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import yaml
 
-from clearminds import stages
 from clearminds.config import Study
+from clearminds.reuse import stage_code as stages
 from clearminds.specs import Specs
 
 ROOT = Path(__file__).parents[1]

@@ -9,8 +9,9 @@ from types import SimpleNamespace
 import pytest
 from demo_study import DEMO, WILDCARDS, demo, jobs, spec
 
-from clearminds import identity, stages
-from clearminds.identity import code_fingerprint, code_parts
+from clearminds.reuse import code as identity
+from clearminds.reuse import stage_code as stages
+from clearminds.reuse.code import code_fingerprint, code_parts
 from clearminds.specs import Specs
 
 ROOT = Path(__file__).parents[2]

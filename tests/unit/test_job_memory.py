@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from clearminds.job_memory import JobMemory, made_by
+from clearminds.reuse.job_memory import JobMemory, made_by
 
 
 @pytest.fixture

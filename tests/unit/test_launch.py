@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from clearminds import stages
 from clearminds.files.tables import read_provenance, read_table, write_json
-from clearminds.run_code import CODE
+from clearminds.reuse import stage_code as stages
+from clearminds.reuse.run_code import CODE
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 LAUNCHERS = sorted(file for file in SCRIPTS.glob("*.py") if file.name != "_setup.py")

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from clearminds.config import Study
 from clearminds.resources import LONGEST, host_memory, minutes
+from clearminds.reuse.stage_code import STAGES
 from clearminds.sizes import UNKNOWN_ITEMS, UNKNOWN_PARAMETERS, named_parameters
 from clearminds.specs import Specs
-from clearminds.stages import STAGES
 from clearminds.workload import Workload, Workloads
 
 works = st.builds(

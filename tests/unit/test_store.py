@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearminds import fill_store
 from clearminds.commands import store_stats, store_verify
-from clearminds.fill_store import fill
 from clearminds.model.batches import plan
-from clearminds.store import Store, key_of, usage
+from clearminds.reuse import fill_store
+from clearminds.reuse.fill_store import fill
+from clearminds.reuse.store import Store, key_of, usage
 
 VALUES = pa.schema([("numbers", pa.list_(pa.float32()))])
 

@@ -19,7 +19,7 @@ import transformers
 import yaml
 from tiny import tiny_model_folder
 
-from clearminds import stages
+from clearminds.reuse import stage_code as stages
 
 from .conftest import tiny_study
 from .plans import ROOT, Checkout, Job, copy_checkout, job

@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from clearminds.store import usage
+from clearminds.reuse.store import usage
 
 from .conftest import Workflow, tiny_study
 

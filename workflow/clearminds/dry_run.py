@@ -8,11 +8,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from clearminds import stages
 from clearminds.checkout import SNAKEFILE
 from clearminds.errors import UserError
 from clearminds.job_log import label
-from clearminds.job_memory import read_record
+from clearminds.reuse import stage_code as stages
+from clearminds.reuse.job_memory import read_record
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from clearminds.fill_store import fill
 from clearminds.model.conversation import Chat
 from clearminds.model.streams import stream_seed
 from clearminds.plugins.load import load
 from clearminds.progress import Progress
-from clearminds.store import Store, code_of, key_of
+from clearminds.reuse.fill_store import fill
+from clearminds.reuse.store import Store, code_of, key_of
 
 VALUES = pa.schema([("token_ids", pa.list_(pa.int32()))])
 # the code of the arithmetic, by backend: responses of mended code are others

@@ -5,8 +5,8 @@ import logging
 import sys
 from pathlib import Path
 
-from clearminds import stages
 from clearminds.errors import OUT_OF_GPU_MEMORY, UserError
+from clearminds.reuse import stage_code as stages
 
 log = logging.getLogger("clearminds")
 

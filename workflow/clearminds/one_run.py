@@ -16,9 +16,9 @@ from clearminds.errors import UserError
 from clearminds.files.digests import digest
 from clearminds.files.tables import write_json
 from clearminds.guard import RUN
-from clearminds.identity import all_modules
-from clearminds.job_memory import read_record
-from clearminds.run_code import CODE
+from clearminds.reuse.code import all_modules
+from clearminds.reuse.job_memory import read_record
+from clearminds.reuse.run_code import CODE
 
 LOCK = Path(".snakemake/clearminds.run")
 STUDY = Path(".snakemake/clearminds.study.json")  # digest per block of the config when the run began

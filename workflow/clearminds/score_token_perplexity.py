@@ -14,14 +14,14 @@ import pyarrow.compute as pc
 import torch
 
 from clearminds.files import contracts
-from clearminds.fill_store import fill
 from clearminds.model.encode_responses import Sequence
 from clearminds.model.encoded import Encoded
 from clearminds.model.head import ChunkedHead
 from clearminds.model.score_sequences import score
 from clearminds.model.token_statistics import STATISTICS, score_batch
 from clearminds.progress import Progress
-from clearminds.store import Store, code_of, key_of
+from clearminds.reuse.fill_store import fill
+from clearminds.reuse.store import Store, code_of, key_of
 
 VALUES = pa.schema([(name, pa.list_(contracts.TOKEN_SCORES.field(name).type)) for name in STATISTICS])
 

@@ -12,13 +12,13 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from clearminds import stages
 from clearminds.checkout import SNAKEFILE
 from clearminds.commands import run_command
-from clearminds.differences import differences
 from clearminds.dry_run import Planned, plan
 from clearminds.errors import UserError
 from clearminds.files.digests import file_sha256
+from clearminds.reuse import stage_code as stages
+from clearminds.reuse.differences import differences
 
 MOST = 4  # causes of one job, and names in one cause, that are written out
 

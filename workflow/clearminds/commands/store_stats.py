@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from clearminds.checkout import CONFIG
 from clearminds.commands import run_command
 from clearminds.load_config import load_study
-from clearminds.store import namespaces, usage
+from clearminds.reuse.store import namespaces, usage
 
 
 def main(arguments: list[str] | None = None) -> None:

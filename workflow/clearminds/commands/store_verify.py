@@ -8,7 +8,7 @@ import time
 
 from clearminds.commands import run_command
 from clearminds.commands.store_stats import given_store
-from clearminds.store import damage, namespaces, set_aside
+from clearminds.reuse.store import damage, namespaces, set_aside
 
 DAY = 86_400  # seconds after which a temporary file has no writer any more
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from clearminds.job_memory import read_record
+from clearminds.reuse.job_memory import read_record
 
 CODE = Path(".snakemake/clearminds.code.json")  # digest per module when the run began
 

@@ -15,7 +15,7 @@ from snakemake.persistence import RECORD_FORMAT_VERSION, MetadataRecord
 from snakemake.persistence.file import FilePersistence
 
 from clearminds.files.digests import file_sha256
-from clearminds.job_memory import read_record
+from clearminds.reuse.job_memory import read_record
 
 UNKNOWN = ["'nobody knows what made this file'"]  # as params: equal to no job's
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from clearminds.model.batches import plan
 from clearminds.progress import Progress
-from clearminds.store import Store, note_use
+from clearminds.reuse.store import Store, note_use
 
 log = logging.getLogger("clearminds")
 

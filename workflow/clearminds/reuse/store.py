@@ -174,7 +174,7 @@ def namespaces(store: Path) -> Iterator[Path]:
 
 def code_of(modules: tuple[str, ...]) -> str:
     """Fingerprint of the code of an arithmetic, for `about`: a mended formula must not find the old one's values."""
-    from clearminds.identity import code_fingerprint
+    from clearminds.reuse.code import code_fingerprint
 
     return code_fingerprint(*modules)
 

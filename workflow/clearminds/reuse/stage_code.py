@@ -1,7 +1,7 @@
 """The stages in their order, and the modules that each one runs: what the `code` param of its rule is taken over."""
 
-from clearminds.identity import code_fingerprint, code_parts
 from clearminds.plugins.load import module
+from clearminds.reuse.code import code_fingerprint, code_parts
 
 STAGES = (
     "prepare_task",
