@@ -4,9 +4,11 @@ import os
 
 import pytest
 
-from clearminds import errors, guard, job_log, launch, one_run
+from clearminds import errors, one_run
 from clearminds.errors import UserError
 from clearminds.files.tables import write_json
+from clearminds.job import guard, launch
+from clearminds.job import log as job_log
 
 STUDY = {"study": "s", "variants": {"a": 1}, "runtime": {"gpus": 0}}
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from clearminds import devices
 from clearminds.errors import UserError
+from clearminds.job import devices
 
 ROOT = Path(__file__).parents[2]
 JOB = """

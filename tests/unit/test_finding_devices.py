@@ -2,7 +2,7 @@
 
 import pytest
 
-from clearminds import devices
+from clearminds.job import devices
 
 
 @pytest.fixture

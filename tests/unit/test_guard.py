@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from clearminds.errors import UserError
-from clearminds.guard import RUN, only_writer
+from clearminds.job.guard import RUN, only_writer
 from clearminds.one_run import LOCK, only_looks, take_lock
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"

@@ -182,7 +182,7 @@ def test_an_interrupted_run_says_so_and_leaves_nothing(tmp_path):
     launcher.write_text(
         f"import sys; sys.path.insert(0, {str(SCRIPTS)!r}); import _setup\n"
         "from pathlib import Path\n"
-        "from clearminds.launch import Job, Output, launch\n"
+        "from clearminds.job.launch import Job, Output, launch\n"
         "def main(job: Job, *, task: str, examples: Output) -> None:\n"
         f"    open({str(fed)!r}).read()\n"
         "launch(main)\n",

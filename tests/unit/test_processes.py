@@ -5,7 +5,7 @@ import signal
 import pytest
 
 from clearminds.files.layout import run_records
-from clearminds.processes import _last_words, log_of
+from clearminds.job.processes import _last_words, log_of
 
 SAID = "2026-01-01 00:00:00,000 ERROR clearminds: error: "
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from clearminds.commands import prune
-from clearminds.job_log import label
+from clearminds.job.log import label
 from clearminds.load_config import load_study
 from clearminds.specs import Specs
 

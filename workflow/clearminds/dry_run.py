@@ -10,7 +10,7 @@ from pathlib import Path
 
 from clearminds.checkout import SNAKEFILE
 from clearminds.errors import UserError
-from clearminds.job_log import label
+from clearminds.job.log import label
 from clearminds.reuse import stage_code as stages
 from clearminds.reuse.job_memory import read_record
 

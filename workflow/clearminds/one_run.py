@@ -15,7 +15,7 @@ from pathlib import Path
 from clearminds.errors import UserError
 from clearminds.files.digests import digest
 from clearminds.files.tables import write_json
-from clearminds.guard import RUN
+from clearminds.job.guard import RUN
 from clearminds.reuse.code import all_modules
 from clearminds.reuse.job_memory import read_record
 from clearminds.reuse.run_code import CODE

@@ -14,9 +14,9 @@ os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
-from clearminds import guard
-from clearminds.devices import take_devices
 from clearminds.errors import UserError
+from clearminds.job import guard
+from clearminds.job.devices import take_devices
 
 guard.watch()
 

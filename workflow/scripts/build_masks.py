@@ -6,7 +6,7 @@ import _setup  # noqa: F401
 
 from clearminds.build_masks import plan_examples, source_tables, write_masks
 from clearminds.files.tables import read_table
-from clearminds.launch import Job, Output, launch, log
+from clearminds.job.launch import Job, Output, launch, log
 
 
 def main(

@@ -5,7 +5,7 @@ from pathlib import Path
 import _setup  # noqa: F401
 
 from clearminds.evaluate import evaluate_files
-from clearminds.launch import Job, Output, launch
+from clearminds.job.launch import Job, Output, launch
 
 
 def main(job: Job, *, examples: list[Path], answers: list[Path], model: Path, evaluation: Output) -> None:

@@ -4,7 +4,7 @@ import _setup  # noqa: F401
 
 from clearminds.fetch_model import fetch
 from clearminds.files.tables import write_json
-from clearminds.launch import Job, Output, launch, log
+from clearminds.job.launch import Job, Output, launch, log
 
 
 def main(job: Job, *, model: Output) -> None:

@@ -6,7 +6,7 @@ import _setup  # noqa: F401
 
 from clearminds.files.tables import read_table, write_json, write_table
 from clearminds.generate_responses import generate, reference_rows, response_store
-from clearminds.launch import Job, Output, launch
+from clearminds.job.launch import Job, Output, launch
 from clearminds.model.conversation import Chat
 from clearminds.model.fingerprints import fingerprints
 from clearminds.plugins.load import load

@@ -5,7 +5,7 @@ from pathlib import Path
 import _setup  # noqa: F401
 
 from clearminds.files.tables import write_table
-from clearminds.launch import Job, Output, launch, log
+from clearminds.job.launch import Job, Output, launch, log
 from clearminds.prepare_task import prepare
 
 

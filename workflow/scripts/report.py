@@ -7,7 +7,7 @@ import polars as pl
 
 from clearminds.files.layout import evaluation_rows, mask_rows, score_rows
 from clearminds.files.tables import write_text
-from clearminds.launch import Job, Output, launch, log
+from clearminds.job.launch import Job, Output, launch, log
 from clearminds.report import figures
 from clearminds.report.page import render
 from clearminds.report_data import gather

@@ -6,7 +6,7 @@ from pathlib import Path
 import _setup  # noqa: F401
 
 from clearminds.files.tables import read_table, write_json, write_table
-from clearminds.launch import Job, Output, launch, log
+from clearminds.job.launch import Job, Output, launch, log
 from clearminds.model.conversation import Chat
 from clearminds.model.encode_responses import encode_responses
 from clearminds.model.fingerprints import fingerprints, same_tokenizer

@@ -6,7 +6,7 @@ import _setup  # noqa: F401
 
 from clearminds.files.layout import evaluation_rows, task_kinds
 from clearminds.files.tables import atomic_path, write_text
-from clearminds.launch import Job, Output, launch, log
+from clearminds.job.launch import Job, Output, launch, log
 from clearminds.report.result_table import markdown_table
 from clearminds.summarise import summarise
 

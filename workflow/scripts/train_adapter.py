@@ -8,11 +8,11 @@ from clearminds.adapter import add_adapter
 from clearminds.checkpoints import Checkpoints
 from clearminds.files.digests import file_sha256
 from clearminds.files.tables import read_table
-from clearminds.launch import Job, Output, launch
+from clearminds.job.launch import Job, Output, launch
+from clearminds.job.processes import rank, run_in_processes
 from clearminds.model.fingerprints import fingerprints
 from clearminds.model.load import load_model
 from clearminds.model.throughput import throughput
-from clearminds.processes import rank, run_in_processes
 from clearminds.save_adapter import save
 from clearminds.train_adapter import seeded, train
 

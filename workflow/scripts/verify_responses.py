@@ -6,7 +6,7 @@ from pathlib import Path
 import _setup  # noqa: F401
 
 from clearminds.files.tables import read_table, write_table
-from clearminds.launch import Job, Output, launch, log
+from clearminds.job.launch import Job, Output, launch, log
 from clearminds.verify_responses import verify
 
 

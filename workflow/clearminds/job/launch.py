@@ -22,12 +22,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NewType
 
-from clearminds import guard
-from clearminds.devices import require_devices
 from clearminds.errors import OUT_OF_GPU_MEMORY, UserError
 from clearminds.files.tables import library_versions, write_json, write_text
-from clearminds.job_log import label, one_line, open_log, open_terminal
-from clearminds.processes import log_of, rank
+from clearminds.job import guard
+from clearminds.job.devices import require_devices
+from clearminds.job.log import label, one_line, open_log, open_terminal
+from clearminds.job.processes import log_of, rank
 from clearminds.reuse import stage_code as stages
 from clearminds.reuse.job_memory import JobMemory, made_by
 from clearminds.reuse.run_code import changed_modules

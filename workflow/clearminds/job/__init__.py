@@ -1,0 +1,1 @@
+"""How one job runs on this machine: arguments, log, devices, signals, processes."""
