@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 
 from clearminds.reuse.store import Store, key_of
-from clearminds.score_token_perplexity import VALUES
+from clearminds.stages.score_token_perplexity import VALUES
 
 PART = 2_000
 

@@ -7,12 +7,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from clearminds import build_masks
-from clearminds.build_masks import mask_rows, responses_of, source_tables, write_masks
 from clearminds.errors import UserError
 from clearminds.files import contracts
 from clearminds.files.tables import read_provenance, read_table, write_table
-from clearminds.select_examples import Choice, SourceTables
+from clearminds.stages import build_masks
+from clearminds.stages.build_masks import mask_rows, responses_of, source_tables, write_masks
+from clearminds.stages.select_examples import Choice, SourceTables
 
 FACTS = {"base": "b", "model": "m", "tokenizer": "t", "chat_template": "c", "scorer": "s"}
 N_AFTER = 2  # tokens of the template after the end of turn

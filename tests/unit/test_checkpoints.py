@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from safetensors import SafetensorError
 
-from clearminds.checkpoints import KEEP, MARKER, Checkpoints, disk_errors
+from clearminds.stages.training.checkpoints import KEEP, MARKER, Checkpoints, disk_errors
 
 IDENTITY = {"spec": {"tau": "2.5"}, "code": "c0de", "masks": "5ha", "model": "m0de1"}
 

@@ -18,7 +18,7 @@ from clearminds.reuse import stage_code as stages
 from clearminds.reuse.differences import differences
 
 STM = {"responses": "reference", "weights": {"rule": "perplexity", "tau": "2.5"}, "draw": None}
-MODULES = {"clearminds.build_masks": "1", "clearminds.plugins.weights.perplexity": "1"}
+MODULES = {"clearminds.stages.build_masks": "1", "clearminds.plugins.weights.perplexity": "1"}
 OTHERS = "Input files updated by another job: results/s/examples/sums/train.parquet"
 
 
@@ -121,10 +121,10 @@ def test_specs_that_differ_have_differences_in_words_and_equal_ones_have_none(ol
 
 def test_changed_modules_are_named():
     assert code_changed(MODULES, MODULES, False) == []
-    assert code_changed(MODULES, {**MODULES, "clearminds.build_masks": "2"}, False) == [
-        "code of clearminds.build_masks changed"
+    assert code_changed(MODULES, {**MODULES, "clearminds.stages.build_masks": "2"}, False) == [
+        "code of clearminds.stages.build_masks changed"
     ]
-    more = {"clearminds.build_masks": "1", "clearminds.new": "1"}
+    more = {"clearminds.stages.build_masks": "1", "clearminds.new": "1"}
     assert code_changed(MODULES, more, False) == [
         "code of clearminds.new added",
         "code of clearminds.plugins.weights.perplexity left out",
@@ -143,9 +143,12 @@ def test_many_changed_modules_are_counted():
 def test_changed_settings_and_code_are_causes(folder):
     job = made(folder, spec={**STM, "weights": {**STM["weights"], "tau": "3"}}, reason="Params have changed since ...")
     assert causes(job, folder) == ["weights: tau 2.5 -> 3"]
-    changed = {**MODULES, "clearminds.build_masks": "2"}
-    assert causes(job, folder, modules=changed) == ["weights: tau 2.5 -> 3", "code of clearminds.build_masks changed"]
-    assert causes(made(folder), folder, modules=changed) == ["code of clearminds.build_masks changed"]
+    changed = {**MODULES, "clearminds.stages.build_masks": "2"}
+    assert causes(job, folder, modules=changed) == [
+        "weights: tau 2.5 -> 3",
+        "code of clearminds.stages.build_masks changed",
+    ]
+    assert causes(made(folder), folder, modules=changed) == ["code of clearminds.stages.build_masks changed"]
 
 
 def test_a_job_that_never_ran_is_new(tmp_path):

@@ -9,11 +9,11 @@ import pytest
 from local_hub import COMMIT, OTHER, local_hub
 from tiny import CHAT_TEMPLATE, tiny_model_folder, tiny_tokenizer
 
-from clearminds import fetch_model
 from clearminds.errors import UserError
-from clearminds.fetch_model import fetch
 from clearminds.model.conversation import Chat
 from clearminds.model.fingerprints import fingerprints, same_tokenizer
+from clearminds.stages import fetch_model
+from clearminds.stages.fetch_model import fetch
 
 
 @pytest.fixture(scope="module")

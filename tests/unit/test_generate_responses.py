@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from tiny import tiny_model_folder, tiny_tokenizer
 from transformers import AutoModelForCausalLM, GenerationConfig
 
-from clearminds.generate_responses import generate, reference_rows, response_store
 from clearminds.model.conversation import Chat
 from clearminds.model.sampling import SeededSampling, generate_batch, nucleus
 from clearminds.model.streams import stream_seed
 from clearminds.reuse.store import code_of
+from clearminds.stages.generate_responses import generate, reference_rows, response_store
 
 SOURCE = {"kind": "self_output", "samples": 4, "temperature": 1.0, "top_p": 0.95, "max_new_tokens": 12, "seed": 0}
 CHAT = Chat(tiny_tokenizer())

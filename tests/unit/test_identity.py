@@ -107,13 +107,17 @@ def test_modules_that_import_each_other_have_a_fingerprint(package):
 
 
 def test_a_module_that_is_not_imported_changes_nothing(package):
-    before = code_fingerprint("clearminds.build_masks")
+    before = code_fingerprint("clearminds.stages.build_masks")
     edit(package / "report" / "figures.py", "import", "UNRELATED = 1\nimport")
-    assert code_fingerprint("clearminds.build_masks") == before
+    assert code_fingerprint("clearminds.stages.build_masks") == before
 
 
 def test_the_order_in_which_modules_are_named_does_not_matter():
-    names = ["clearminds.build_masks", "clearminds.plugins.weights.perplexity", "clearminds.plugins.weights.random"]
+    names = [
+        "clearminds.stages.build_masks",
+        "clearminds.plugins.weights.perplexity",
+        "clearminds.plugins.weights.random",
+    ]
     assert code_fingerprint(*names) == code_fingerprint(*reversed(names))
 
 

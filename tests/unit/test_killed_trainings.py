@@ -11,8 +11,8 @@ import pytest
 from small_training import TRAINING, masks
 from tiny import tiny_model_folder
 
-from clearminds.checkpoints import MARKER
 from clearminds.files.tables import write_table
+from clearminds.stages.training.checkpoints import MARKER
 
 LAUNCHER = Path(__file__).parents[2] / "workflow" / "scripts" / "train_adapter.py"
 NEVER = 1e9  # seconds between checkpoints

@@ -138,7 +138,7 @@ def test_control_characters_of_the_data_never_reach_the_terminal(tmp_path):
 def test_code_that_changed_after_submission_is_refused_with_its_modules(tmp_path):
     run = Run(tmp_path, *GOOD)
     assert only_error(run(code="0" * 32)) == (
-        "the code of scripts/prepare_task.py, clearminds.prepare_task, clearminds.plugins.task_kinds.file changed "
+        "the code of scripts/prepare_task.py, clearminds.stages.prepare_task, clearminds.plugins.task_kinds.file changed "
         "after this job was submitted; start the workflow again"
     )
     assert not run.output.exists()
@@ -148,8 +148,8 @@ def test_the_module_that_changed_since_the_run_began_is_named(tmp_path, monkeypa
     monkeypatch.chdir(tmp_path)
     run = Run(tmp_path, *GOOD)
     before = stages.parts("prepare_task", run.spec)
-    write_json(CODE, {**before, "clearminds.normalise": "another"})
-    assert only_error(run(code="0" * 32)).startswith("the code of clearminds.normalise changed after")
+    write_json(CODE, {**before, "clearminds.stages.normalise": "another"})
+    assert only_error(run(code="0" * 32)).startswith("the code of clearminds.stages.normalise changed after")
 
 
 def test_a_job_run_by_hand_needs_no_code(tmp_path):

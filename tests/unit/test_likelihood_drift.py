@@ -8,8 +8,8 @@ from peft import LoraConfig, get_peft_model
 from tiny import tiny_model_folder, tiny_tokenizer
 from transformers import AutoModelForCausalLM
 
-from clearminds import drift, likelihood
 from clearminds.model.conversation import Chat
+from clearminds.stages.evaluation import drift, likelihood
 
 CHAT = Chat(tiny_tokenizer())
 EXAMPLES = [

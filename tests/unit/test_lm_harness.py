@@ -12,11 +12,11 @@ import torch
 from tiny import tiny_model_folder
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from clearminds import lm_harness
 from clearminds.errors import UserError
 from clearminds.files import contracts
 from clearminds.files.tables import write_table
 from clearminds.model.conversation import Chat
+from clearminds.stages.evaluation import lm_harness
 
 SETTINGS = {"batch_size": 4, "system": None, "template_arguments": {}, "max_new_tokens": 8}
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clearminds.errors import UserError
-from clearminds.metrics import backward_transfer, drift_score, likelihood_score, target_improvement
+from clearminds.stages.metrics import backward_transfer, drift_score, likelihood_score, target_improvement
 
 # Llama-3-8B-Instruct trained on MBPP ground truth, arXiv 2501.14315
 BASE = {"MBPP": 0.5926, "MATH": 0.3140, "ARC": 0.7816, "GSM8K": 0.7756, "BIRD": 0.2053}

@@ -5,7 +5,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearminds.normalise import normalise, normalise_example
+from clearminds.stages.normalise import normalise, normalise_example
 
 # Mostly the characters that the rules are about, so that they meet often.
 texts = st.text(st.one_of(st.sampled_from("\r\n\t \ufeffaé\u0301\u0323\u212b\u2000"), st.characters(codec="utf-8")))

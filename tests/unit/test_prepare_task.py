@@ -9,7 +9,7 @@ from clearminds.errors import UserError
 from clearminds.files.contracts import EXAMPLES
 from clearminds.files.tables import read_table, write_table
 from clearminds.plugins import task_kinds
-from clearminds.prepare_task import prepare
+from clearminds.stages.prepare_task import prepare
 
 MBPP = Path(__file__).parents[3] / "shared" / "data" / "mbpp-train.parquet"
 

@@ -15,7 +15,7 @@ from clearminds.files.tables import write_table
 from clearminds.report import figures
 from clearminds.report import page as report
 from clearminds.report.token_counts import counts_table
-from clearminds.summarise import summarise
+from clearminds.stages.summarise import summarise
 
 HOSTILE = "</pre><script>alert(1)</script><img src=https://evil.example/x onerror=alert(2)>"
 TASKS = {

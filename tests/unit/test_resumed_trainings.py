@@ -11,11 +11,11 @@ from small_training import TRAINING, masks
 from tiny import tiny_model_folder
 from transformers import AutoModelForCausalLM
 
-from clearminds import train_adapter
-from clearminds.adapter import add_adapter, history
-from clearminds.checkpoints import Checkpoints
-from clearminds.save_adapter import save
-from clearminds.train_adapter import WeightedTrainer, seeded, train
+from clearminds.stages import train_adapter
+from clearminds.stages.train_adapter import WeightedTrainer, seeded, train
+from clearminds.stages.training.adapter import add_adapter, history
+from clearminds.stages.training.checkpoints import Checkpoints
+from clearminds.stages.training.save_adapter import save
 
 STEPS = 6  # 10 examples in steps of 4, two epochs: the first one ends with step 3
 NEVER = 1e9  # seconds between checkpoints

@@ -22,7 +22,7 @@ from clearminds.model.head import ChunkedHead
 from clearminds.model.score_sequences import score
 from clearminds.model.token_statistics import STATISTICS, token_statistics
 from clearminds.plugins.weights.perplexity import weights
-from clearminds.score_token_perplexity import (
+from clearminds.stages.score_token_perplexity import (
     VALUES,
     measure_noise,
     score_store,

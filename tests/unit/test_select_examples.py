@@ -5,11 +5,11 @@ import itertools
 
 import pytest
 
-from clearminds.build_masks import plan_examples
 from clearminds.errors import UserError
 from clearminds.files import contracts
 from clearminds.files.tables import write_table
-from clearminds.select_examples import Choice, SourceTables, choose, match
+from clearminds.stages.build_masks import plan_examples
+from clearminds.stages.select_examples import Choice, SourceTables, choose, match
 
 IDS = ["a", "b", "c", "d"]
 

@@ -9,7 +9,7 @@ from clearminds.errors import UserError
 from clearminds.files.summary import SUMMARY
 from clearminds.files.tables import write_table
 from clearminds.report.result_table import markdown_table, result_tables, terminal_table, undefined
-from clearminds.summarise import summarise
+from clearminds.stages.summarise import summarise
 
 ACCURACY = {"evaluate": "accuracy", "metric": "accuracy", "filter": "lenient"}
 TASKS = {

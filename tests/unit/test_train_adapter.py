@@ -18,13 +18,13 @@ from tiny import tiny_model_folder
 from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM
 
-from clearminds.adapter import add_adapter, history
-from clearminds.checkpoints import Checkpoints
 from clearminds.errors import UserError
 from clearminds.files import contracts
 from clearminds.files.digests import file_sha256
-from clearminds.save_adapter import save
-from clearminds.train_adapter import WeightedTrainer, seeded, train
+from clearminds.stages.train_adapter import WeightedTrainer, seeded, train
+from clearminds.stages.training.adapter import add_adapter, history
+from clearminds.stages.training.checkpoints import Checkpoints
+from clearminds.stages.training.save_adapter import save
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 from clearminds.errors import UserError
 from clearminds.files import contracts
 from clearminds.plugins.load import load
-from clearminds.verify_responses import verify
+from clearminds.stages.verify_responses import verify
 
 EXAMPLES = [
     {"example_id": key, "messages": [{"role": "user", "content": "?"}], "reference": "", "answer": answer, "meta": "{}"}

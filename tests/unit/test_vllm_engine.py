@@ -20,17 +20,17 @@ import yaml
 from tiny import tiny_model_folder
 from transformers import AutoTokenizer
 
-from clearminds import lm_harness
 from clearminds.checkout import ROOT
 from clearminds.errors import UserError
-from clearminds.fetch_model import fetch
 from clearminds.files.tables import write_table
-from clearminds.generate_responses import generate, response_store
 from clearminds.model.backends import transformers, vllm
 from clearminds.model.conversation import Chat
 from clearminds.model.load import load_model
 from clearminds.model.streams import stream_seed
 from clearminds.model.vllm.client import DEFAULT_PYTHON
+from clearminds.stages.evaluation import lm_harness
+from clearminds.stages.fetch_model import fetch
+from clearminds.stages.generate_responses import generate, response_store
 
 pytestmark = [
     pytest.mark.slow,

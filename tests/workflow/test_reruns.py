@@ -364,7 +364,7 @@ def test_another_place_of_the_code_reruns_nothing(built, code):
 def test_a_function_of_the_mask_module_reruns_the_masks(built, code):
     append(code, "build_masks.py")
     assert built.plan(code=code) == from_masks(*VARIANTS)
-    assert "build_masks tiny/sums/stm-50: code of clearminds.build_masks changed" in code.explain(
+    assert "build_masks tiny/sums/stm-50: code of clearminds.stages.build_masks changed" in code.explain(
         built.folder, built.config
     )
 
@@ -378,7 +378,7 @@ def test_a_module_of_the_scorer_alone_reruns_the_scores(built, code):
     modules = built.modules()
     others = set().union(*(found for stage, found in modules.items() if stage != "score_token_perplexity"))
     alone = {name for name in modules["score_token_perplexity"] - others if name.startswith("clearminds.")}
-    helpers = sorted(alone - {"clearminds.score_token_perplexity"}) or sorted(alone)
+    helpers = sorted(alone - {"clearminds.stages.score_token_perplexity"}) or sorted(alone)
     append(code, f"{helpers[0].removeprefix('clearminds.').replace('.', '/')}.py")
     assert built.plan(code=code) == scores("reference", "self_output") | from_masks(*VARIANTS)
 

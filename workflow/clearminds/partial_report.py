@@ -32,8 +32,8 @@ def write(specs: Specs) -> str:
     from clearminds.report import figures
     from clearminds.report.page import render
     from clearminds.report.result_table import terminal_table
-    from clearminds.report_data import gather
-    from clearminds.summarise import summarise
+    from clearminds.stages.report import gather
+    from clearminds.stages.summarise import summarise
 
     rows = evaluation_rows(specs.names)
     sound = _Soundness(specs)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import _setup  # noqa: F401
 
-from clearminds.build_masks import plan_examples, source_tables, write_masks
 from clearminds.files.tables import read_table
 from clearminds.job.launch import Job, Output, launch, log
+from clearminds.stages.build_masks import plan_examples, source_tables, write_masks
 
 
 def main(

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import _setup  # noqa: F401
 
-from clearminds.evaluate import evaluate_files
 from clearminds.job.launch import Job, Output, launch
+from clearminds.stages.evaluate import evaluate_files
 
 
 def main(

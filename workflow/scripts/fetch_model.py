@@ -2,9 +2,9 @@
 
 import _setup  # noqa: F401
 
-from clearminds.fetch_model import fetch
 from clearminds.files.tables import write_json
 from clearminds.job.launch import Job, Output, launch, log
+from clearminds.stages.fetch_model import fetch
 
 
 def main(job: Job, *, model: Output) -> None:

@@ -5,11 +5,11 @@ from pathlib import Path
 import _setup  # noqa: F401
 
 from clearminds.files.tables import read_table, write_json, write_table
-from clearminds.generate_responses import generate, reference_rows, response_store
 from clearminds.job.launch import Job, Output, launch
 from clearminds.model.conversation import Chat
 from clearminds.model.fingerprints import fingerprints
 from clearminds.plugins.load import load
+from clearminds.stages.generate_responses import generate, reference_rows, response_store
 
 
 def main(job: Job, *, examples: Path, model: Path, responses: Output, shard: str = "") -> None:

@@ -6,7 +6,7 @@ import _setup  # noqa: F401
 
 from clearminds.files.tables import write_table
 from clearminds.job.launch import Job, Output, launch, log
-from clearminds.prepare_task import prepare
+from clearminds.stages.prepare_task import prepare
 
 
 def main(job: Job, *, task: str, examples: Output) -> None:

@@ -10,7 +10,7 @@ from clearminds.files.tables import write_text
 from clearminds.job.launch import Job, Output, launch, log
 from clearminds.report import figures
 from clearminds.report.page import render
-from clearminds.report_data import gather
+from clearminds.stages.report import gather
 
 
 def main(job: Job, *, summary: Path, html: Output, ti_bwt: Output, perplexity: Output) -> None:

@@ -12,7 +12,13 @@ from clearminds.model.encode_responses import encode_responses
 from clearminds.model.fingerprints import fingerprints, same_tokenizer
 from clearminds.model.load import load_model, longest_input
 from clearminds.model.throughput import throughput
-from clearminds.score_token_perplexity import measure_noise, score_store, score_table, score_through, sequence_table
+from clearminds.stages.score_token_perplexity import (
+    measure_noise,
+    score_store,
+    score_table,
+    score_through,
+    sequence_table,
+)
 
 
 def main(

@@ -8,7 +8,7 @@ from clearminds.files.layout import evaluation_rows, task_kinds
 from clearminds.files.tables import atomic_path, write_text
 from clearminds.job.launch import Job, Output, launch, log
 from clearminds.report.result_table import markdown_table
-from clearminds.summarise import summarise
+from clearminds.stages.summarise import summarise
 
 
 def main(job: Job, *, parquet: Output, csv: Output, md: Output) -> None:

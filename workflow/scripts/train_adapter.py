@@ -4,8 +4,6 @@ from pathlib import Path
 
 import _setup  # noqa: F401
 
-from clearminds.adapter import add_adapter
-from clearminds.checkpoints import Checkpoints
 from clearminds.files.digests import file_sha256
 from clearminds.files.tables import read_table
 from clearminds.job.launch import Job, Output, launch
@@ -13,8 +11,10 @@ from clearminds.job.processes import rank, run_in_processes
 from clearminds.model.fingerprints import fingerprints
 from clearminds.model.load import load_model
 from clearminds.model.throughput import throughput
-from clearminds.save_adapter import save
-from clearminds.train_adapter import seeded, train
+from clearminds.stages.train_adapter import seeded, train
+from clearminds.stages.training.adapter import add_adapter
+from clearminds.stages.training.checkpoints import Checkpoints
+from clearminds.stages.training.save_adapter import save
 
 
 def main(job: Job, *, masks: Path, model: Path, adapter: Output) -> None:

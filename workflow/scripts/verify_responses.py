@@ -7,7 +7,7 @@ import _setup  # noqa: F401
 
 from clearminds.files.tables import read_table, write_table
 from clearminds.job.launch import Job, Output, launch, log
-from clearminds.verify_responses import verify
+from clearminds.stages.verify_responses import verify
 
 
 def main(job: Job, *, examples: Path, responses: Path, verdicts: Output) -> None:

@@ -7,7 +7,7 @@ from lm_eval.api.task import ConfigurableTask
 
 from clearminds.files.tables import read_table
 from clearminds.plugins.load import load
-from clearminds.verify_responses import judge
+from clearminds.stages.verify_responses import judge
 
 
 class ConversationTask(ConfigurableTask):

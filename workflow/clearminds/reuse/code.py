@@ -18,7 +18,7 @@ def code_fingerprint(*modules: str) -> str:
     Taken over the syntax trees without comments, docstrings and layout.
 
     Args:
-        modules: dotted names, such as "clearminds.build_masks"; plugins that are resolved by name, such as
+        modules: dotted names, such as "clearminds.stages.build_masks"; plugins that are resolved by name, such as
             "clearminds.plugins.weights.perplexity", are named beside the stage that calls them. A path below the
             package that is not Python (a task's YAML, a list of prompts) is taken by its bytes.
 

@@ -39,13 +39,17 @@ def parts(stage: str, spec: dict) -> dict[str, str]:
 
 # where a launcher calls more than the module that bears its name
 _MODULES = {
-    "generate_responses": ("clearminds.generate_responses",),
-    "score_token_perplexity": ("clearminds.score_token_perplexity", "clearminds.model.load"),
-    "evaluate_base": ("clearminds.evaluate",),
-    "evaluate_adapter": ("clearminds.evaluate",),
-    "train_adapter": ("clearminds.train_adapter", "clearminds.save_adapter", "clearminds.model.load"),
-    "summarise": ("clearminds.summarise", "clearminds.report.result_table", "clearminds.files.layout"),
-    "report": ("clearminds.report.page", "clearminds.report_data", "clearminds.files.layout"),
+    "generate_responses": ("clearminds.stages.generate_responses",),
+    "score_token_perplexity": ("clearminds.stages.score_token_perplexity", "clearminds.model.load"),
+    "evaluate_base": ("clearminds.stages.evaluate",),
+    "evaluate_adapter": ("clearminds.stages.evaluate",),
+    "train_adapter": (
+        "clearminds.stages.train_adapter",
+        "clearminds.stages.training.save_adapter",
+        "clearminds.model.load",
+    ),
+    "summarise": ("clearminds.stages.summarise", "clearminds.report.result_table", "clearminds.files.layout"),
+    "report": ("clearminds.report.page", "clearminds.stages.report", "clearminds.files.layout"),
 }
 
 
@@ -69,10 +73,14 @@ def _evaluation_plugins(spec: dict) -> tuple[str, ...]:
     names = set()
     for task in spec["tasks"]:
         if task["evaluate"] == "accuracy":
-            names |= {"tasks/clearminds_generate.yaml", "tasks/clearminds_tasks.py", "clearminds.lm_harness"}
+            names |= {
+                "tasks/clearminds_generate.yaml",
+                "tasks/clearminds_tasks.py",
+                "clearminds.stages.evaluation.lm_harness",
+            }
             names |= {module("verifiers", task["verifier"])}
         elif task["evaluate"] == "lm_eval":
-            names.add("clearminds.lm_harness")
+            names.add("clearminds.stages.evaluation.lm_harness")
         else:
             names.add(f"clearminds.{task['evaluate']}")
     if backend := spec["evaluation"].get("backend"):

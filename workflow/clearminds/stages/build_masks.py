@@ -19,7 +19,7 @@ from clearminds.files import contracts
 from clearminds.files.digests import digest
 from clearminds.files.tables import read_provenance, table_writer
 from clearminds.plugins.load import load
-from clearminds.select_examples import Choice, SourceTables, choose, match
+from clearminds.stages.select_examples import Choice, SourceTables, choose, match
 
 ROW_GROUP = 1024  # responses in memory at a time
 

@@ -12,7 +12,7 @@ import polars as pl
 from clearminds.errors import UserError
 from clearminds.files.scan_table import scan_table
 from clearminds.files.summary import BASE, SUMMARY
-from clearminds.metrics import backward_transfer, drift_score, likelihood_score, target_improvement
+from clearminds.stages.metrics import backward_transfer, drift_score, likelihood_score, target_improvement
 
 # What counts for a task of lm-evaluation-harness whose metric or filter the config leaves open: the first one it has.
 HARNESS_METRICS = ("acc", "exact_match")

@@ -3,8 +3,8 @@
 from collections import Counter
 
 from clearminds.errors import UserError
-from clearminds.normalise import normalise_example
 from clearminds.plugins.load import load
+from clearminds.stages.normalise import normalise_example
 
 NORMALISE = ("default", "none")
 

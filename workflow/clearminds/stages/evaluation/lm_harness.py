@@ -24,10 +24,10 @@ from tqdm import tqdm
 from clearminds.checkout import TASKS
 from clearminds.errors import UserError
 from clearminds.files.digests import digest
-from clearminds.harness_model import Model
 from clearminds.model.conversation import Chat
 from clearminds.model.decoding import own_settings_only
 from clearminds.plugins.load import load
+from clearminds.stages.evaluation.harness_model import Model
 
 BUILT_IN = "lm_eval:"
 INVALID = "[invalid]"  # what the harness' regex filters give where nothing matches

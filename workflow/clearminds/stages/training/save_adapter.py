@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 from huggingface_hub import ModelCard, ModelCardData
 from transformers import Trainer
 
-from clearminds.adapter import history, trained_parameters
-from clearminds.checkpoints import disk_errors
 from clearminds.files.digests import file_sha256
 from clearminds.files.tables import atomic_path, write_json
+from clearminds.stages.training.adapter import history, trained_parameters
+from clearminds.stages.training.checkpoints import disk_errors
 
 CARD = """---
 {metadata}

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import torch
 
-from clearminds import drift, likelihood
 from clearminds.files.tables import read_table, write_table
 from clearminds.model.conversation import Chat
 from clearminds.model.fingerprints import fingerprints
@@ -20,6 +19,7 @@ from clearminds.model.load import device, load_model
 from clearminds.model.throughput import rate, throughput
 from clearminds.plugins.load import load
 from clearminds.progress import Progress
+from clearminds.stages.evaluation import drift, likelihood
 
 log = logging.getLogger("clearminds")
 
@@ -60,7 +60,7 @@ def evaluate_suite(
         items = read_table(examples[task["name"]], "EXAMPLES").to_pylist()
         rows += likelihood.evaluate(model, chat, task["name"], items, runtime["batch_tokens"])
     if generated:
-        from clearminds import lm_harness  # takes seconds to import
+        from clearminds.stages.evaluation import lm_harness  # takes seconds to import
 
         model.to(getattr(torch, spec["evaluation"]["dtype"]))
         log.info("%s: answers by greedy decoding", ", ".join(task["name"] for task in generated))

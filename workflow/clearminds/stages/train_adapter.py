@@ -17,12 +17,12 @@ from accelerate.utils import broadcast
 from torch.utils.data import Dataset
 from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 
-from clearminds.adapter import trained_parameters
-from clearminds.checkpoints import Checkpoints, disk_errors
 from clearminds.errors import UserError
 from clearminds.model.batches import plan
 from clearminds.model.weighted_loss import WeightedBatch, weighted_token_loss
 from clearminds.progress import Progress
+from clearminds.stages.training.adapter import trained_parameters
+from clearminds.stages.training.checkpoints import Checkpoints, disk_errors
 
 log = logging.getLogger("clearminds")
 

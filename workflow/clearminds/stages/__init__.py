@@ -1,0 +1,1 @@
+"""What each step computes: one module a stage."""

@@ -1,0 +1,1 @@
+"""Parts of evaluating one model on a suite."""
