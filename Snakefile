@@ -15,14 +15,14 @@ if not workflow.overwrite_configfiles:
 
 sys.path.insert(0, str(Path(workflow.basedir, "workflow")))
 
-from clearminds import one_run, partial_report
+from clearminds.run import one_run, partial_report
 from clearminds.reuse.adopt import adopt
-from clearminds.closing import closing
+from clearminds.run.closing import closing
 from clearminds.errors import UserError
-from clearminds.interpreter import put_first_in_path
+from clearminds.run.interpreter import put_first_in_path
 from clearminds.load_config import load_study
-from clearminds.placeholders import refuse_placeholders
-from clearminds.specs import Specs
+from clearminds.run.placeholders import refuse_placeholders
+from clearminds.run.specs import Specs
 
 put_first_in_path()
 try:

@@ -8,7 +8,7 @@ import yaml
 
 from clearminds.config import Study
 from clearminds.reuse import stage_code as stages
-from clearminds.specs import Specs
+from clearminds.run.specs import Specs
 
 ROOT = Path(__file__).parents[1]
 CONFIG = ROOT / "config.yaml"

@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from clearminds import resources
 from clearminds.config import Study
-from clearminds.workload import RUN_A_MODEL, Workloads
+from clearminds.run.sizing import resources
+from clearminds.run.sizing.workload import RUN_A_MODEL, Workloads
 from tests.slurm.conftest import ACCOUNT, SHIPPED, moved
 from tests.slurm.scheduler import records
 from tests.workflow.conftest import Workflow

@@ -4,11 +4,12 @@ import os
 
 import pytest
 
-from clearminds import errors, one_run
+from clearminds import errors
 from clearminds.errors import UserError
 from clearminds.files.tables import write_json
 from clearminds.job import guard, launch
 from clearminds.job import log as job_log
+from clearminds.run import one_run
 
 STUDY = {"study": "s", "variants": {"a": 1}, "runtime": {"gpus": 0}}
 

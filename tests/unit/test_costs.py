@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from clearminds.commands import plan
 from clearminds.config import Study
-from clearminds.costs import Cost, Rates, adapter_parameters, cost, estimated_seconds
 from clearminds.errors import UserError
-from clearminds.hardware import DEVICES
-from clearminds.sizes import Sizes
-from clearminds.workload import Workload, Workloads
+from clearminds.run.sizing.costs import Cost, Rates, adapter_parameters, cost, estimated_seconds
+from clearminds.run.sizing.hardware import DEVICES
+from clearminds.run.sizing.sizes import Sizes
+from clearminds.run.sizing.workload import Workload, Workloads
 
 A100 = DEVICES["a100"]
 

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearminds import dry_run
 from clearminds.commands import explain as module
 from clearminds.commands.explain import Planned, after, code_changed, explain, main, own_causes
 from clearminds.errors import UserError
 from clearminds.files.digests import canonical, file_sha256
 from clearminds.reuse import stage_code as stages
 from clearminds.reuse.differences import differences
+from clearminds.run import dry_run
 
 STM = {"responses": "reference", "weights": {"rule": "perplexity", "tau": "2.5"}, "draw": None}
 MODULES = {"clearminds.stages.build_masks": "1", "clearminds.plugins.weights.perplexity": "1"}

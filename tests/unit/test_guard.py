@@ -13,7 +13,7 @@ import pytest
 
 from clearminds.errors import UserError
 from clearminds.job.guard import RUN, only_writer
-from clearminds.one_run import LOCK, only_looks, take_lock
+from clearminds.run.one_run import LOCK, only_looks, take_lock
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 START = f"import sys, time, os; sys.path.insert(0, {str(WORKFLOW)!r}); from clearminds import guard; "

@@ -12,7 +12,7 @@ from demo_study import DEMO, WILDCARDS, demo, jobs, spec
 from clearminds.reuse import code as identity
 from clearminds.reuse import stage_code as stages
 from clearminds.reuse.code import code_fingerprint, code_parts
-from clearminds.specs import Specs
+from clearminds.run.specs import Specs
 
 ROOT = Path(__file__).parents[2]
 
@@ -150,7 +150,7 @@ def test_no_stage_runs_the_config_models(stage):
             wildcards = SimpleNamespace(**{**vars(WILDCARDS), "task": task, "variant": variant, "split": "test"})
             parts = code_parts(*stages.modules(stage, getattr(specs, stage)(wildcards)))
             assert len(parts) > 1
-            assert not parts.keys() & {"clearminds.config", "clearminds.specs", "clearminds.load_config"}
+            assert not parts.keys() & {"clearminds.config", "clearminds.run.specs", "clearminds.load_config"}
 
 
 def fingerprints() -> dict[tuple, str]:

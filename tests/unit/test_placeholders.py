@@ -8,7 +8,7 @@ import yaml
 from snakemake.resources import Resources
 
 from clearminds.errors import UserError
-from clearminds.placeholders import refuse_placeholders
+from clearminds.run.placeholders import refuse_placeholders
 
 ROOT = Path(__file__).parents[2]
 

@@ -14,7 +14,7 @@ import yaml
 from clearminds.commands import prune
 from clearminds.job.log import label
 from clearminds.load_config import load_study
-from clearminds.specs import Specs
+from clearminds.run.specs import Specs
 
 ROOT = Path(__file__).parents[2]
 VARIANTS = {

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clearminds.config import Study
-from clearminds.resources import LONGEST, host_memory, minutes
 from clearminds.reuse.stage_code import STAGES
-from clearminds.sizes import UNKNOWN_ITEMS, UNKNOWN_PARAMETERS, named_parameters
-from clearminds.specs import Specs
-from clearminds.workload import Workload, Workloads
+from clearminds.run.sizing.resources import LONGEST, host_memory, minutes
+from clearminds.run.sizing.sizes import UNKNOWN_ITEMS, UNKNOWN_PARAMETERS, named_parameters
+from clearminds.run.sizing.workload import Workload, Workloads
+from clearminds.run.specs import Specs
 
 works = st.builds(
     Workload,

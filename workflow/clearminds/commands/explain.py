@@ -14,11 +14,11 @@ from pathlib import Path
 
 from clearminds.checkout import SNAKEFILE
 from clearminds.commands import run_command
-from clearminds.dry_run import Planned, plan
 from clearminds.errors import UserError
 from clearminds.files.digests import file_sha256
 from clearminds.reuse import stage_code as stages
 from clearminds.reuse.differences import differences
+from clearminds.run.dry_run import Planned, plan
 
 MOST = 4  # causes of one job, and names in one cause, that are written out
 

@@ -15,20 +15,20 @@ from tabulate import tabulate
 
 from clearminds.checkout import CONFIG
 from clearminds.commands import run_command
-from clearminds.costs import Cost, Rates, cost
-from clearminds.dry_run import Planned, plan
 from clearminds.errors import UserError
-from clearminds.hardware import DEVICES, Device
 from clearminds.load_config import load_study
-from clearminds.sizes import PROMPT, REFERENCE, UNKNOWN_ITEMS, Sizes
-from clearminds.workload import Workloads
+from clearminds.run.dry_run import Planned, plan
+from clearminds.run.sizing.costs import Cost, Rates, cost
+from clearminds.run.sizing.hardware import DEVICES, Device
+from clearminds.run.sizing.sizes import PROMPT, REFERENCE, UNKNOWN_ITEMS, Sizes
+from clearminds.run.sizing.workload import Workloads
 
 UTILISATION = 0.3
 PREFIXES = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
 def costs(jobs: list[Planned], works: Workloads, device: Device, utilisation: float, rates: Rates) -> dict[str, Cost]:
-    """What the jobs of each rule cost. Args: of `clearminds.costs.cost`, for every job of a plan."""
+    """What the jobs of each rule cost. Args: of `clearminds.run.sizing.costs.cost`, for every job of a plan."""
     found: dict[str, Cost] = {}
     for job in jobs:
         one = cost(job.stage, SimpleNamespace(**job.wildcards), works, device, utilisation, rates)

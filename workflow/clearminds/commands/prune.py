@@ -18,8 +18,8 @@ from pathlib import Path
 from clearminds.checkout import CONFIG
 from clearminds.errors import UserError
 from clearminds.load_config import load_study
-from clearminds.one_run import take_lock
-from clearminds.specs import Specs
+from clearminds.run.one_run import take_lock
+from clearminds.run.specs import Specs
 
 # where results stand below their kind's folder, as a regular expression for each part of the path
 ID, SEED, TABLE = r"[^.].*", r"seed\d+", r"[^.].*\.parquet"

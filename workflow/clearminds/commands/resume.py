@@ -15,7 +15,7 @@ from pathlib import Path
 from clearminds.checkout import SNAKEFILE
 from clearminds.commands import run_command
 from clearminds.errors import UserError
-from clearminds.one_run import take_lock
+from clearminds.run.one_run import take_lock
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -8,14 +8,14 @@ Used by the Snakefile; no stage imports it.
 import re
 from collections.abc import Callable
 
-from clearminds import resources
 from clearminds.checkout import LAUNCHERS
 from clearminds.config import Study
 from clearminds.config_blocks import RandomRule
 from clearminds.files.digests import canonical
 from clearminds.files.layout import adapter_paths, evaluation_rows, mask_rows, score_rows
 from clearminds.reuse import stage_code as stages
-from clearminds.workload import Workloads
+from clearminds.run.sizing import resources
+from clearminds.run.sizing.workload import Workloads
 
 
 class Specs:

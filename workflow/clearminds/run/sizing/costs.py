@@ -13,8 +13,8 @@ from statistics import median
 
 from clearminds.config import Study
 from clearminds.files.layout import run_records
-from clearminds.hardware import Device
-from clearminds.workload import BYTES, RUN_A_MODEL, Workload, Workloads
+from clearminds.run.sizing.hardware import Device
+from clearminds.run.sizing.workload import BYTES, RUN_A_MODEL, Workload, Workloads
 
 # bytes on disk: the store takes 14 a scored token (benchmarks/store_lookup.py), the others are estimates
 PER_SCORED_TOKEN = 2 * 16  # in the table and in the store

@@ -12,7 +12,7 @@ from clearminds.files.digests import canonical, file_sha256
 from clearminds.files.layout import evaluation_rows, mask_rows, score_rows, task_kinds
 from clearminds.reuse.job_memory import read_record
 from clearminds.reuse.stage_code import fingerprint
-from clearminds.specs import Specs
+from clearminds.run.specs import Specs
 
 NAME = "report.partial.html"
 

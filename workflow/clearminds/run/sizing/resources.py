@@ -7,7 +7,7 @@ slower still, `set-resources` of the profile has the last word.
 
 from math import ceil
 
-from clearminds.workload import Workload
+from clearminds.run.sizing.workload import Workload
 
 # host memory, in MB
 SNAKEMAKES = 500  # on a cluster two nested ones wait beside every job; measured .4 GB

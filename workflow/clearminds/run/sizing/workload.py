@@ -8,7 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from clearminds.config import Study
-from clearminds.sizes import PROMPT, UNKNOWN_ITEMS, Sizes
+from clearminds.run.sizing.sizes import PROMPT, UNKNOWN_ITEMS, Sizes
 
 RUN_A_MODEL = ("generate_responses", "score_token_perplexity", "train_adapter", "evaluate_base", "evaluate_adapter")
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}

@@ -1,0 +1,1 @@
+"""How a whole run is planned, started and stopped."""

@@ -1,0 +1,1 @@
+"""How large the jobs of a study are, and what they cost."""
