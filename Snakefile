@@ -20,7 +20,7 @@ from clearminds.reuse.adopt import adopt
 from clearminds.run.closing import closing
 from clearminds.errors import UserError
 from clearminds.run.interpreter import put_first_in_path
-from clearminds.load_config import load_study
+from clearminds.config.load import load_study
 from clearminds.run.placeholders import refuse_placeholders
 from clearminds.run.specs import Specs
 

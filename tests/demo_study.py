@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import yaml
 
-from clearminds.config import Study
+from clearminds.config.study import Study
 from clearminds.reuse import stage_code as stages
 from clearminds.run.specs import Specs
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from clearminds.config import Study
+from clearminds.config.study import Study
 from clearminds.run.sizing import resources
 from clearminds.run.sizing.workload import RUN_A_MODEL, Workloads
 from tests.slurm.conftest import ACCOUNT, SHIPPED, moved

@@ -3,9 +3,9 @@
 import pytest
 import yaml
 
-from clearminds.config import Study
+from clearminds.config.load import load_study
+from clearminds.config.study import Study
 from clearminds.errors import UserError
-from clearminds.load_config import load_study
 
 
 @pytest.fixture

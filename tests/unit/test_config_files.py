@@ -6,9 +6,9 @@ import pytest
 from demo_study import CONFIG, DEMO, ROOT, study_with
 
 from clearminds import config_schema
-from clearminds.config_blocks import FileTask, HubTask
+from clearminds.config.blocks import FileTask, HubTask
+from clearminds.config.load import load_study
 from clearminds.errors import UserError
-from clearminds.load_config import load_study
 
 
 @pytest.mark.parametrize("file", [CONFIG, *sorted((ROOT / "studies").glob("*.yaml"))], ids=lambda file: file.name)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clearminds.commands import plan
-from clearminds.config import Study
+from clearminds.config.study import Study
 from clearminds.errors import UserError
 from clearminds.run.sizing.costs import Cost, Rates, adapter_parameters, cost, estimated_seconds
 from clearminds.run.sizing.hardware import DEVICES

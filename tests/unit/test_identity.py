@@ -150,7 +150,7 @@ def test_no_stage_runs_the_config_models(stage):
             wildcards = SimpleNamespace(**{**vars(WILDCARDS), "task": task, "variant": variant, "split": "test"})
             parts = code_parts(*stages.modules(stage, getattr(specs, stage)(wildcards)))
             assert len(parts) > 1
-            assert not parts.keys() & {"clearminds.config", "clearminds.run.specs", "clearminds.load_config"}
+            assert not parts.keys() & {"clearminds.config.study", "clearminds.run.specs", "clearminds.config.load"}
 
 
 def fingerprints() -> dict[tuple, str]:

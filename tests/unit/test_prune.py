@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from clearminds.commands import prune
+from clearminds.config.load import load_study
 from clearminds.job.log import label
-from clearminds.load_config import load_study
 from clearminds.run.specs import Specs
 
 ROOT = Path(__file__).parents[2]

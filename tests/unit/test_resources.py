@@ -12,7 +12,7 @@ from demo_study import DEMO, MODEL, WILDCARDS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearminds.config import Study
+from clearminds.config.study import Study
 from clearminds.reuse.stage_code import STAGES
 from clearminds.run.sizing.resources import LONGEST, host_memory, minutes
 from clearminds.run.sizing.sizes import UNKNOWN_ITEMS, UNKNOWN_PARAMETERS, named_parameters

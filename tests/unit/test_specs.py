@@ -7,7 +7,7 @@ from demo_study import DEMO, demo, jobs, spec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearminds.config import Study
+from clearminds.config.study import Study
 from clearminds.files.digests import canonical
 
 JSON = st.recursive(

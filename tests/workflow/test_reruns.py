@@ -321,7 +321,7 @@ def other_values(settings: dict) -> dict:
 
 
 def test_nothing_of_how_to_run_reruns_anything(built):
-    from clearminds.config_blocks import Runtime
+    from clearminds.config.blocks import Runtime
 
     runtime = other_values(Runtime().model_dump()) | {"gpus": 2}  # fsdp asks for as many
     assert len(runtime) > 5

@@ -3,7 +3,7 @@
 import json
 
 from clearminds.checkout import SCHEMA
-from clearminds.config import Study
+from clearminds.config.study import Study
 
 
 def schema() -> str:

@@ -15,8 +15,8 @@ from tabulate import tabulate
 
 from clearminds.checkout import CONFIG
 from clearminds.commands import run_command
+from clearminds.config.load import load_study
 from clearminds.errors import UserError
-from clearminds.load_config import load_study
 from clearminds.run.dry_run import Planned, plan
 from clearminds.run.sizing.costs import Cost, Rates, cost
 from clearminds.run.sizing.hardware import DEVICES, Device

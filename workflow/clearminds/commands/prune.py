@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clearminds.checkout import CONFIG
+from clearminds.config.load import load_study
 from clearminds.errors import UserError
-from clearminds.load_config import load_study
 from clearminds.run.one_run import take_lock
 from clearminds.run.specs import Specs
 

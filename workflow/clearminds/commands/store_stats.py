@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from clearminds.checkout import CONFIG
 from clearminds.commands import run_command
-from clearminds.load_config import load_study
+from clearminds.config.load import load_study
 from clearminds.reuse.store import namespaces, usage
 
 

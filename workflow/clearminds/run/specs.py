@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable
 
 from clearminds.checkout import LAUNCHERS
-from clearminds.config import Study
-from clearminds.config_blocks import RandomRule
+from clearminds.config.blocks import RandomRule
+from clearminds.config.study import Study
 from clearminds.files.digests import canonical
 from clearminds.files.layout import adapter_paths, evaluation_rows, mask_rows, score_rows
 from clearminds.reuse import stage_code as stages

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from clearminds.config import Study
+from clearminds.config.study import Study
 from clearminds.files.layout import run_records
 from clearminds.run.sizing.hardware import Device
 from clearminds.run.sizing.workload import BYTES, RUN_A_MODEL, Workload, Workloads

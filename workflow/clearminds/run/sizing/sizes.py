@@ -9,7 +9,7 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
-from clearminds.config import Study
+from clearminds.config.study import Study
 
 UNKNOWN_PARAMETERS = 8 * 10**9  # of a model whose name says nothing, until it is fetched
 UNKNOWN_ITEMS = 10_000  # of a data set whose config says nothing, until it is prepared; and of an lm_eval: task

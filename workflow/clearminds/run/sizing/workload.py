@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 
-from clearminds.config import Study
+from clearminds.config.study import Study
 from clearminds.run.sizing.sizes import PROMPT, UNKNOWN_ITEMS, Sizes
 
 RUN_A_MODEL = ("generate_responses", "score_token_perplexity", "train_adapter", "evaluate_base", "evaluate_adapter")

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from clearminds.config import Study
+from clearminds.config.study import Study
+from clearminds.config.yaml_strict import load_yaml
 from clearminds.errors import UserError
-from clearminds.yaml_strict import load_yaml
 
 
 def load_study(files: list[Path], config: dict | None = None) -> Study:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError, model_validator
 
-from clearminds.config_blocks import (
+from clearminds.config.blocks import (
     Evaluation,
     Id,
     Match,
