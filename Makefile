@@ -97,7 +97,7 @@ lock: setup-test
 	$(MAKE) envs
 
 envs:
-	PYTHONPATH=workflow $(BIN)/python -m clearminds.conda_envs
+	PYTHONPATH=workflow $(BIN)/python -m clearminds.commands.conda_envs
 
 schema:
-	PYTHONPATH=workflow $(BIN)/python -m clearminds.config_schema
+	PYTHONPATH=workflow $(BIN)/python -m clearminds.commands.config_schema

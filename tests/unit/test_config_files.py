@@ -5,7 +5,7 @@ import re
 import pytest
 from demo_study import CONFIG, DEMO, ROOT, study_with
 
-from clearminds import config_schema
+from clearminds.commands import config_schema
 from clearminds.config.blocks import FileTask, HubTask
 from clearminds.config.load import load_study
 from clearminds.errors import UserError

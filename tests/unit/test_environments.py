@@ -11,9 +11,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from clearminds import conda_envs
-from clearminds.conda_envs import LOCKS as OWN_LOCKS
-from clearminds.conda_envs import NEEDS, PYTHON, ROOT, closure, environment, locked
+from clearminds.commands import conda_envs
+from clearminds.commands.conda_envs import LOCKS as OWN_LOCKS
+from clearminds.commands.conda_envs import NEEDS, PYTHON, ROOT, closure, environment, locked
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 DIRECT = [Requirement(text) for text in PROJECT["dependencies"]]

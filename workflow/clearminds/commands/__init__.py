@@ -1,18 +1,1 @@
-"""Commands of the Makefile beside the workflow itself: `python -m clearminds.commands.NAME`."""
-
-import sys
-from collections.abc import Callable
-
-from clearminds.errors import UserError
-
-
-def run_command(main: Callable[[], None]) -> None:
-    """Run a command's `main`; what the user can mend, and Ctrl-C, end in one line and an exit code."""
-    try:
-        main()
-    except UserError as error:
-        sys.exit(f"error: {error}")
-    except OSError as error:
-        sys.exit(f"error: {error.filename or 'a file'}: {error.strerror or error}; mend that, then run again")
-    except KeyboardInterrupt:
-        sys.exit(130)
+"""What can be asked of a checkout: one file a command, `python -m clearminds.commands.NAME`."""

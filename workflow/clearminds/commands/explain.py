@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 
 from clearminds.checkout import SNAKEFILE
-from clearminds.commands import run_command
+from clearminds.commands.run_command import run_command
 from clearminds.errors import UserError
 from clearminds.files.digests import file_sha256
 from clearminds.reuse import stage_code as stages

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from tabulate import tabulate
 
 from clearminds.checkout import CONFIG
-from clearminds.commands import run_command
+from clearminds.commands.run_command import run_command
 from clearminds.config.load import load_study
 from clearminds.errors import UserError
 from clearminds.run.dry_run import Planned, plan

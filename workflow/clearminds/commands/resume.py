@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from clearminds.checkout import SNAKEFILE
-from clearminds.commands import run_command
+from clearminds.commands.run_command import run_command
 from clearminds.errors import UserError
 from clearminds.run.one_run import take_lock
 

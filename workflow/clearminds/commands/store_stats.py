@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from clearminds.checkout import CONFIG
-from clearminds.commands import run_command
+from clearminds.commands.run_command import run_command
 from clearminds.config.load import load_study
 from clearminds.reuse.store import namespaces, usage
 

@@ -6,7 +6,7 @@ python -m clearminds.commands.store_verify [--configfile STUDY.yaml] [--store FO
 import sys
 import time
 
-from clearminds.commands import run_command
+from clearminds.commands.run_command import run_command
 from clearminds.commands.store_stats import given_store
 from clearminds.reuse.store import damage, namespaces, set_aside
 

@@ -1,4 +1,4 @@
-"""JSON schema of config.yaml for editors: `python -m clearminds.config_schema` writes `workflow/schemas/`."""
+"""JSON schema of config.yaml for editors: `python -m clearminds.commands.config_schema` writes `workflow/schemas/`."""
 
 import json
 
