@@ -228,10 +228,10 @@ def test_a_text_that_only_the_report_is_made_of_changes_the_report_alone(package
 
 
 def test_the_training_loop_changes_the_training_alone(package):
-    assert {stage for stage, _ in changed_by(package, "train_adapter.py")} == {"train_adapter"}
+    assert {stage for stage, _ in changed_by(package, "stages/train_adapter.py")} == {"train_adapter"}
 
 
 def test_the_scorer_s_own_module_changes_no_training(package):
-    changed = {stage for stage, _ in changed_by(package, "score_token_perplexity.py")}
+    changed = {stage for stage, _ in changed_by(package, "stages/score_token_perplexity.py")}
     assert "score_token_perplexity" in changed
     assert not changed & {"prepare_task", "generate_responses", "build_masks", "train_adapter"}

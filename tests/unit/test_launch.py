@@ -138,8 +138,8 @@ def test_control_characters_of_the_data_never_reach_the_terminal(tmp_path):
 def test_code_that_changed_after_submission_is_refused_with_its_modules(tmp_path):
     run = Run(tmp_path, *GOOD)
     assert only_error(run(code="0" * 32)) == (
-        "the code of scripts/prepare_task.py, clearminds.stages.prepare_task, clearminds.plugins.task_kinds.file changed "
-        "after this job was submitted; start the workflow again"
+        "the code of scripts/prepare_task.py, clearminds.stages.prepare_task, clearminds.plugins.task_kinds.file "
+        "changed after this job was submitted; start the workflow again"
     )
     assert not run.output.exists()
 

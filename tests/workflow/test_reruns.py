@@ -362,7 +362,7 @@ def test_another_place_of_the_code_reruns_nothing(built, code):
 
 
 def test_a_function_of_the_mask_module_reruns_the_masks(built, code):
-    append(code, "build_masks.py")
+    append(code, "stages/build_masks.py")
     assert built.plan(code=code) == from_masks(*VARIANTS)
     assert "build_masks tiny/sums/stm-50: code of clearminds.stages.build_masks changed" in code.explain(
         built.folder, built.config
@@ -370,7 +370,7 @@ def test_a_function_of_the_mask_module_reruns_the_masks(built, code):
 
 
 def test_a_weight_rule_reruns_the_masks_of_its_variants(built, code):
-    append(code, "weights/perplexity.py")
+    append(code, "plugins/weights/perplexity.py")
     assert built.plan(code=code) == from_masks("stm-200", "stm-50", "random-200")
 
 
@@ -384,7 +384,7 @@ def test_a_module_of_the_scorer_alone_reruns_the_scores(built, code):
 
 
 def test_a_verifier_s_code_generates_and_scores_nothing(built, code):
-    append(code, "verifiers/reasoning_gym.py")
+    append(code, "plugins/verifiers/reasoning_gym.py")
     expected = verdicts("reference", "self_output") | from_masks(*VARIANTS) | bases("own")
     assert built.plan(code=code) == expected
 
@@ -392,9 +392,9 @@ def test_a_verifier_s_code_generates_and_scores_nothing(built, code):
 @pytest.mark.parametrize(
     ("file", "text"),
     [
-        ("figures.py", CHANGED),
-        ("report.py", CHANGED),
-        ("report.html.jinja", "<p>another text</p>\n"),
+        ("report/figures.py", CHANGED),
+        ("report/page.py", CHANGED),
+        ("report/page.html.jinja", "<p>another text</p>\n"),
     ],
 )
 def test_the_looks_of_the_report_rerun_the_report_alone(built, code, file, text):
@@ -404,12 +404,14 @@ def test_the_looks_of_the_report_rerun_the_report_alone(built, code, file, text)
 
 def test_new_plugins_and_new_keys_rerun_nothing(built, code):
     package = code.folder / "workflow" / "clearminds"
-    (package / "weights" / "new.py").write_text("def weights(scores, parameters, rng):\n    return 0\n")
-    (package / "task_kinds" / "new.py").write_text("def load(spec, split):\n    return []\n")
-    (package / "verifiers" / "new.py").write_text("def verify(response, example, *, strict):\n    return 0\n")
-    (package / "sources" / "new.py").write_text("def prompt(example):\n    return []\n")
+    (package / "plugins" / "weights" / "new.py").write_text("def weights(scores, parameters, rng):\n    return 0\n")
+    (package / "plugins" / "task_kinds" / "new.py").write_text("def load(spec, split):\n    return []\n")
+    (package / "plugins" / "verifiers" / "new.py").write_text(
+        "def verify(response, example, *, strict):\n    return 0\n"
+    )
+    (package / "plugins" / "sources" / "new.py").write_text("def prompt(example):\n    return []\n")
     keys = 0
-    for models in (package / "config.py", package / "config_blocks.py"):
+    for models in (package / "config" / "study.py", package / "config" / "blocks.py"):
         lines = models.read_text(encoding="utf-8").splitlines()
         blocks = [node for node in ast.parse("\n".join(lines)).body if isinstance(node, ast.ClassDef) and node.bases]
         blocks = [node for node in blocks if node.bases[0].id in ("Strict", "_Task") and ast.get_docstring(node)]
@@ -498,7 +500,7 @@ def test_a_change_made_while_results_were_moved_is_seen(built, code, tmp_path, t
     folder = built.moved(tmp_path / "study", times=times)
     config = built.config
     config["variants"]["stm-200"]["weights"]["tau"] = "250"
-    append(code, "weights/all.py")
+    append(code, "plugins/weights/all.py")
     assert code.plan(folder, config) == from_masks("stm-200", "random-200", "self-output")
 
 

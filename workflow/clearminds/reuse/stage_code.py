@@ -22,7 +22,7 @@ def modules(stage: str, spec: dict) -> tuple[str, ...]:
     """The stage's launcher, its own module, and the plugins that its spec names; their imports follow by themselves."""
     return (
         f"scripts/{stage}.py",
-        *_MODULES.get(stage, (f"clearminds.{stage}",)),
+        *_MODULES.get(stage, (f"clearminds.stages.{stage}",)),
         *_PLUGINS.get(stage, lambda spec: ())(spec),
     )
 
@@ -82,7 +82,7 @@ def _evaluation_plugins(spec: dict) -> tuple[str, ...]:
         elif task["evaluate"] == "lm_eval":
             names.add("clearminds.stages.evaluation.lm_harness")
         else:
-            names.add(f"clearminds.{task['evaluate']}")
+            names.add(f"clearminds.stages.evaluation.{task['evaluate']}")
     if backend := spec["evaluation"].get("backend"):
         names.add(module("backends", backend))
     return tuple(sorted(names))
