@@ -261,7 +261,7 @@ def test_a_job_refuses_code_that_was_edited_while_it_waited(finished, quick, tmp
     root = copy_checkout(tmp_path / "checkout")
     study = moved(finished, tmp_path / "study", profile=quick, root=root)
     study.config["variants"]["stm-200"]["weights"]["tau"] = "250"
-    module = root / "workflow/clearminds/weights/perplexity.py"
+    module = root / "workflow/clearminds/plugins/weights/perplexity.py"
 
     def edit():
         module.write_text(module.read_text() + "\nEDITED = True\n")

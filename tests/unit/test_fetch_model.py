@@ -256,7 +256,7 @@ FETCH = """
 import json, sys
 from pathlib import Path
 from clearminds.errors import UserError
-from clearminds.fetch_model import fetch
+from clearminds.stages.fetch_model import fetch
 folder, sources = json.loads(sys.argv[1])
 for number, source in enumerate(sources):
     try:

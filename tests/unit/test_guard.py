@@ -16,7 +16,7 @@ from clearminds.job.guard import RUN, only_writer
 from clearminds.run.one_run import LOCK, only_looks, take_lock
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
-START = f"import sys, time, os; sys.path.insert(0, {str(WORKFLOW)!r}); from clearminds import guard; "
+START = f"import sys, time, os; sys.path.insert(0, {str(WORKFLOW)!r}); from clearminds.job import guard; "
 HOLD = (
     START
     + "from pathlib import Path; guard.only_writer(Path(sys.argv[1]), 'r'); print('mine', flush=True); time.sleep(60)"

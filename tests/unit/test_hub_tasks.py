@@ -12,7 +12,7 @@ DATA = b'{"question": "q1", "reply": "r1"}\n{"question": "q2", "reply": ""}\n'
 LOAD = """
 import json, sys
 from clearminds.errors import UserError
-from clearminds.task_kinds import hub
+from clearminds.plugins.task_kinds import hub
 for spec in json.loads(sys.argv[1]):
     try:
         print(json.dumps(hub.load(spec, "train")))

@@ -8,7 +8,7 @@ import pytest
 from clearminds.errors import UserError
 from clearminds.files.contracts import EXAMPLES
 from clearminds.files.tables import read_table, write_table
-from clearminds.plugins import task_kinds
+from clearminds.stages import prepare_task
 from clearminds.stages.prepare_task import prepare
 
 MBPP = Path(__file__).parents[3] / "shared" / "data" / "mbpp-train.parquet"
@@ -101,13 +101,13 @@ class Rows:
     ],
 )
 def test_checks(monkeypatch, rows, message):
-    monkeypatch.setattr(task_kinds, "load", lambda kind: Rows(*rows))
+    monkeypatch.setattr(prepare_task, "load", lambda kind, name: Rows(*rows))
     with pytest.raises(UserError, match=message):
         prepare("mine", {"kind": "made_up", "splits": {"train": 2}, "needs_reference": True}, "train")
 
 
 def test_reference_may_be_empty_where_none_is_needed(monkeypatch):
-    monkeypatch.setattr(task_kinds, "load", lambda kind: Rows(("a", "p", "")))
+    monkeypatch.setattr(prepare_task, "load", lambda kind, name: Rows(("a", "p", "")))
     rows, _ = prepare("mine", {"kind": "made_up", "splits": {"test": 1}}, "test")
     assert rows[0]["reference"] == ""
 

@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from clearminds.checkout import WORKFLOW
 from clearminds.errors import UserError
-from clearminds.files import contracts, tables
+from clearminds.files import contracts
 from clearminds.files.digests import file_sha256
 from clearminds.files.tables import (
     atomic_path,
@@ -191,7 +192,7 @@ def test_facts_that_are_no_json_leave_the_old_file_and_no_other(verdicts):
 def test_a_killed_writer_leaves_the_old_file(verdicts):
     before = verdicts.read_bytes()
     script = (
-        f"import os, sys; sys.path.insert(0, {str(Path(tables.__file__).parents[1])!r})\n"
+        f"import os, sys; sys.path.insert(0, {str(WORKFLOW)!r})\n"
         "from pathlib import Path\n"
         "from clearminds.files.tables import table_writer\n"
         f"with table_writer(Path({str(verdicts)!r}), 'VERDICTS', {{}}):\n"

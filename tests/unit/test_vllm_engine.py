@@ -244,7 +244,7 @@ def test_an_engine_that_is_killed_ends_the_job_with_one_line(tiny):
 JOB = """
 import sys
 from pathlib import Path
-from clearminds.backends.vllm import Sampler
+from clearminds.model.backends.vllm import Sampler
 with Sampler(Path(sys.argv[1]), dtype="float32", loading={}, runtime={}) as draw:
     draw([], [[5, 6]], [0], {"temperature": 0, "max_new_tokens": 2})
     print(draw.engine.process.pid, flush=True)
