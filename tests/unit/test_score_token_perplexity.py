@@ -14,13 +14,14 @@ from tiny import ARCHITECTURES, CHAT_TEMPLATE, tiny_model_folder
 from transformers import AutoModelForCausalLM
 
 from clearminds.errors import UserError
+from clearminds.files.contracts import STATISTICS
 from clearminds.files.tables import read_provenance, read_table, write_table
 from clearminds.model.conversation import Chat
 from clearminds.model.encode_responses import encode_responses
 from clearminds.model.encoded import Encoded
 from clearminds.model.head import ChunkedHead
 from clearminds.model.score_sequences import score
-from clearminds.model.token_statistics import STATISTICS, token_statistics
+from clearminds.model.token_statistics import token_statistics
 from clearminds.plugins.weights.perplexity import weights
 from clearminds.stages.score_token_perplexity import (
     VALUES,

@@ -67,6 +67,9 @@ TOKEN_SCORES = pa.schema(
     ]
 )
 
+# the columns of it that a model gives, in the order of `token_statistics`; the others say which token they are of
+STATISTICS = ("logprob", "entropy", "entropy_top20", "prob_sq_sum", "rank")
+
 MASKS = pa.schema(
     [
         ("task", pa.string()),

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import torch
-
 
 def plan(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
     """Fill batches from the longest sequence to the shortest, so that little is padding and memory peaks first.
@@ -23,15 +21,3 @@ def plan(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
         else:
             batches.append([index])
     return batches
-
-
-def pad(
-    rows: Sequence[Sequence[float]], value: float, *, left: bool = False, dtype: torch.dtype = torch.long
-) -> torch.Tensor:
-    """Rows of unequal length as one tensor [rows, longest], padded with `value`."""
-    longest = max(len(row) for row in rows)
-    filled = [
-        [value] * (longest - len(row)) + list(row) if left else list(row) + [value] * (longest - len(row))
-        for row in rows
-    ]
-    return torch.tensor(filled, dtype=dtype)

@@ -3,12 +3,14 @@
 import importlib.util
 import os
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig
 from transformers.distributed import DistributedConfig
 
 from clearminds.errors import UserError
+from clearminds.model.loading import Loading
 
 
 def device() -> torch.device:
@@ -18,26 +20,27 @@ def device() -> torch.device:
     return torch.device("cpu")
 
 
-def longest_input(folder: Path, settings: dict) -> int:
+def longest_input(folder: Path, loading: Loading) -> int:
     """Most tokens that a model takes. Args: as of `load_model`, which this does without."""
-    trusted = settings.get("trust_remote_code", False)
-    return AutoConfig.from_pretrained(folder, trust_remote_code=trusted).max_position_embeddings
+    return AutoConfig.from_pretrained(folder, trust_remote_code=loading.trust_remote_code).max_position_embeddings
 
 
 def load_model(
-    folder: Path, *, dtype: str, settings: dict, adapter: Path | None = None, processes: int = 1
+    folder: Path, *, dtype: str, loading: Loading, adapter: Path | None = None, processes: int = 1
 ) -> torch.nn.Module:
     """Load a causal language model for this process's device, in evaluation mode.
 
     Args:
         folder: a model folder.
         dtype: float32, bfloat16 or float16: what the weights are loaded in.
-        settings: attn_implementation, quantization and trust_remote_code of the config's model.
+        loading: of the config's model.
         adapter: a PEFT adapter's folder to put on top.
         processes: over how many of them the weights are spread (FSDP); each loads its own part.
     """
-    options = {"attn_implementation": settings["attn_implementation"]} if settings.get("attn_implementation") else {}
-    if settings.get("quantization") == "4bit":
+    options: dict[str, Any] = {}
+    if loading.attn_implementation:
+        options["attn_implementation"] = loading.attn_implementation
+    if loading.quantization == "4bit":
         if importlib.util.find_spec("bitsandbytes") is None:
             raise UserError(
                 "models: quantization: 4bit needs the package bitsandbytes (and a GPU); install it or set none"
@@ -52,7 +55,7 @@ def load_model(
     model = AutoModelForCausalLM.from_pretrained(
         folder,
         dtype=getattr(torch, dtype),
-        trust_remote_code=settings.get("trust_remote_code", False),
+        trust_remote_code=loading.trust_remote_code,
         **options,
     )
     if adapter is not None:

@@ -13,8 +13,8 @@ from collections.abc import Iterable
 import torch
 from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 
-from clearminds.model.batches import pad
 from clearminds.model.decoding import own_settings_only
+from clearminds.model.padding import pad
 
 ROUND = 16  # new tokens after which finished rows leave a batch
 

@@ -6,11 +6,9 @@ Its fingerprint names the store's namespace: a mended formula finds none of the 
 import numpy as np
 import torch
 
-from clearminds.model.batches import pad
 from clearminds.model.encoded import Encoded
 from clearminds.model.head import ChunkedHead
-
-STATISTICS = ("logprob", "entropy", "entropy_top20", "prob_sq_sum", "rank")
+from clearminds.model.padding import pad
 
 
 def token_statistics(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import cross_entropy
 
-from clearminds.model.batches import pad
+from clearminds.model.padding import pad
 
 
 @dataclass(frozen=True)

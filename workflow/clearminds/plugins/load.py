@@ -7,7 +7,8 @@
 | verifiers | `FILTERS`, the readings it can tell apart (lenient, strict), and `verify(response, example, *, strict)`, which gives a verdict of `contracts.VERDICT_VALUES` and one line of detail |
 | weights | `weights(scores, parameters, rng) -> float32 [tokens]`: `scores` are the token-score columns of one response as NumPy arrays, by name, `parameters` the rule's settings, `rng` a NumPy generator of this response's own |
 | wordings | `word_reference(terms, operators, result, rng) -> str`: reference answers of a generator, by its name |
-| backends | `Sampler(folder, *, dtype, loading, runtime, adapter=None)`, a context manager that loads nothing before it is called: `sampler(ends, prompts, seeds, source)` gives the new token ids of each prompt, as `sampling.generate_batch` does; `sampler.cost(progress)` what that cost |
+| evaluations | `evaluate(...) -> rows of contracts.EVALUATION`, or `evaluate_accuracy(...)`: what is measured of a model, see `stages.evaluate` |
+| backends | `Sampler(folder, *, dtype, loading, adapter, gpus, vllm_python)`, a context manager that loads nothing before it is called: `sampler(ends, prompts, seeds, source)` gives the new token ids of each prompt, as `sampling.generate_batch` does; `sampler.cost(progress)` what that cost |
 """  # noqa: E501 (a table)
 
 import importlib
@@ -25,8 +26,9 @@ KINDS = {
     "weights": "clearminds.plugins.weights",
     "wordings": "clearminds.plugins.wordings",
     "backends": "clearminds.model.backends",
+    "evaluations": "clearminds.stages.evaluation",
 }
-SHARED = {"task_kinds": {"rows"}}
+SHARED = {"task_kinds": {"rows"}, "evaluations": {"harness_model"}}
 
 
 def load(kind: str, name: str) -> ModuleType:

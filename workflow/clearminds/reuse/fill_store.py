@@ -19,17 +19,15 @@ from clearminds.reuse.store import Store, note_use
 
 log = logging.getLogger("clearminds")
 
-PART_SECONDS = 60.0  # between two parts: what a kill loses at most, beside the batch that runs
-
 
 def fill(
     store: Store,
     keys: Sequence[bytes],
     lengths: Sequence[int],
     compute: Callable[[list[int]], tuple[list[dict], int]],
-    runtime: dict,
     *,
     batch_tokens: int,
+    part_seconds: float,
     what: str,
     shard: str = "",
 ) -> tuple[Progress, dict[str, int]]:
@@ -40,8 +38,8 @@ def fill(
         keys: one per item; equal ones are computed once.
         lengths: tokens per item.
         compute: indices of the items of one batch to their rows without the key, and the tokens it computed.
-        runtime: part_seconds, between two parts of the store.
         batch_tokens: most tokens of a batch, padding included.
+        part_seconds: between two parts of the store: what a kill loses at most, beside the batch that runs.
         what: the plural noun of an item.
         shard: which part of the plan's batches to compute, such as "2of8"; "": all.
 
@@ -62,13 +60,13 @@ def fill(
         log.info("store: %d of %d %s are there already", counts["hits"], counts["asked"], what)
     progress = Progress(total, what)
     waiting: list[dict] = []
-    seconds, last = runtime.get("part_seconds", PART_SECONDS), time.monotonic()
+    last = time.monotonic()
     for n, batch in enumerate(batches):
         rows, tokens = compute([index[key] for key in batch])
         waiting += [{"key": key, **row} for key, row in zip(batch, rows, strict=True)]
         counts["computed"] += len(batch)
         progress.add(len(batch), tokens)
-        if n == len(batches) - 1 or time.monotonic() - last >= seconds:
+        if n == len(batches) - 1 or time.monotonic() - last >= part_seconds:
             store.add(pa.Table.from_pylist(waiting, schema=store.schema))
             waiting, last = [], time.monotonic()
     if not shard:

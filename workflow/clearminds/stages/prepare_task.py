@@ -1,22 +1,38 @@
 """Stage prepare_task: the examples of one split of one task, normalised and checked."""
 
 from collections import Counter
+from typing import Any
 
 from clearminds.errors import UserError
+from clearminds.files.settings import settings
 from clearminds.plugins.load import load
 from clearminds.stages.normalise import normalise_example
 
 NORMALISE = ("default", "none")
 
 
-def prepare(task: str, spec: dict, split: str) -> tuple[list[dict], dict]:
+@settings
+class Settings:
+    """What the examples depend on.
+
+    Attributes:
+        task: the task's block: `kind`, `splits` (of the other splits only that they exist), `normalise`, and what the
+            module of its kind reads.
+        split: which of its splits.
+        needs_reference: whether the split is trained on.
+    """
+
+    task: dict[str, Any]
+    split: str
+    needs_reference: bool
+
+
+def prepare(task: str, settings: Settings) -> tuple[list[dict], dict]:
     """Load, normalise and check the examples of one split.
 
     Args:
         task: the task's name, for error messages.
-        spec: the task's config: `kind`, `splits`, `normalise` ("default" or "none"), `needs_reference` (true for a
-            split that is trained on), and what the module of its kind reads.
-        split: a key of `splits`.
+        settings: of the stage.
 
     Returns:
         Rows of `contracts.EXAMPLES`, and counts: `examples`; `normalised`, how many examples each kind of change has
@@ -26,12 +42,13 @@ def prepare(task: str, spec: dict, split: str) -> tuple[list[dict], dict]:
         UserError: the source is at fault, an id stands twice, a message is empty, or a reference that is needed is.
     """
     try:
-        return _prepare(spec, split)
+        return _prepare(settings)
     except UserError as error:
-        raise UserError(f"task {task}, split {split}: {error}") from error
+        raise UserError(f"task {task}, split {settings.split}: {error}") from error
 
 
-def _prepare(spec: dict, split: str) -> tuple[list[dict], dict]:
+def _prepare(settings: Settings) -> tuple[list[dict], dict]:
+    spec, split = settings.task, settings.split
     if split not in spec["splits"]:
         raise UserError(f"no such split; declared: {', '.join(spec['splits'])}")
     how = spec.get("normalise", "default")
@@ -44,7 +61,7 @@ def _prepare(spec: dict, split: str) -> tuple[list[dict], dict]:
             rows[number], changes = normalise_example(row)
             changed.update(changes.keys())
             characters.update(changes)
-    _check(rows, bool(spec.get("needs_reference")))
+    _check(rows, settings.needs_reference)
     return rows, {"examples": len(rows), "normalised": dict(changed), "normalised_characters": dict(characters)}
 
 

@@ -4,42 +4,75 @@ Token perplexity is exp(-log p(y_t | prompt, y_<t)), natural log; the first resp
 the end-of-turn token is the last one scored. Source: "Clear Minds Think Alike", arXiv 2501.14315.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import torch
 
 from clearminds.files import contracts
+from clearminds.files.contracts import STATISTICS
+from clearminds.files.settings import as_keys, settings
 from clearminds.model.encode_responses import Sequence
 from clearminds.model.encoded import Encoded
-from clearminds.model.head import ChunkedHead
-from clearminds.model.score_sequences import score
-from clearminds.model.token_statistics import STATISTICS, score_batch
+from clearminds.model.loading import Loading
 from clearminds.progress import Progress
 from clearminds.reuse.fill_store import fill
 from clearminds.reuse.store import Store, code_of, key_of
 
+if TYPE_CHECKING:  # the workflow reads `Settings` here, and needs no torch for it
+    import torch
+
 VALUES = pa.schema([(name, pa.list_(contracts.TOKEN_SCORES.field(name).type)) for name in STATISTICS])
 
 
-def score_store(folder: Path, scorer: str, spec: dict) -> Store:
+@settings
+class Settings:
+    """What the scores depend on; never a threshold or a mask.
+
+    Attributes:
+        dtype: of the scorer's weights.
+        loading: of the scorer.
+    """
+
+    dtype: str
+    loading: Loading
+
+
+@settings
+class Runtime:
+    """How it runs.
+
+    Attributes:
+        store: folder of the stores.
+        batch_tokens: most tokens of a forward pass.
+        part_seconds: between two parts of the store: what a kill loses at most, beside the batch that runs.
+    """
+
+    store: str
+    batch_tokens: int
+    part_seconds: float
+
+
+def score_store(folder: Path, scorer: str, settings: Settings) -> Store:
     """The store's namespace of a scorer.
 
     Args:
         folder: the store.
         scorer: fingerprint of its weights.
-        spec: dtype and loading.
+        settings: of the stage.
     """
     code = code_of(("clearminds.model.token_statistics", "clearminds.model.load"))
-    return Store(Path(folder) / "scores", {"scorer": scorer, "code": code, **spec}, VALUES)
+    return Store(Path(folder) / "scores", {"scorer": scorer, "code": code, **as_keys(settings)}, VALUES)
 
 
 def score_through(
-    store: Store, model: Callable[[], torch.nn.Module], encoded: list[Encoded], runtime: dict, shard: str = ""
+    store: Store, model: Callable[[], torch.nn.Module], encoded: list[Encoded], runtime: Runtime, shard: str = ""
 ) -> tuple[pa.Table, Progress, dict[str, int]]:
     """Score the response tokens of each conversation, computing only what the store lacks.
 
@@ -47,13 +80,16 @@ def score_through(
         store: from `score_store`.
         model: gives the causal language model in evaluation mode; called only if there is something to compute.
         encoded: the conversations.
-        runtime: batch_tokens and part_seconds.
+        runtime: sizes of batches and parts.
         shard: see `fill_store.fill`; only the progress and the counts are of use then.
 
     Returns:
         one row per conversation with a list per statistic, of one value per response token; the progress, which knows
         the rate over all tokens of the forward passes; and how many conversations were asked for, found and computed.
     """
+    from clearminds.model.head import ChunkedHead
+    from clearminds.model.token_statistics import score_batch
+
     head = cache(lambda: ChunkedHead(model()))
     keys = [key_of([e.input_ids, e.n_prompt, e.n_response]) for e in encoded]
 
@@ -64,7 +100,14 @@ def score_through(
 
     lengths = [len(e.input_ids) for e in encoded]
     progress, counts = fill(
-        store, keys, lengths, compute, runtime, batch_tokens=runtime["batch_tokens"], what="sequences", shard=shard
+        store,
+        keys,
+        lengths,
+        compute,
+        batch_tokens=runtime.batch_tokens,
+        part_seconds=runtime.part_seconds,
+        what="sequences",
+        shard=shard,
     )
     if shard:
         return VALUES.empty_table(), progress, counts
@@ -84,6 +127,8 @@ def measure_noise(model: torch.nn.Module, encoded: list[Encoded], statistics: pa
 
     Worth knowing below float32, where the arithmetic depends on the batch.
     """
+    from clearminds.model.score_sequences import score
+
     alone, _ = score(model, encoded[:n], batch_tokens=1)
     batched = statistics["logprob"][:n].combine_chunks().flatten().to_numpy()
     difference = np.abs(np.concatenate([rows[:, 0] for rows in alone]) - batched)

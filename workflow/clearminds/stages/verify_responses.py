@@ -5,7 +5,15 @@ from collections.abc import Callable
 import pyarrow as pa
 
 from clearminds.errors import UserError
+from clearminds.files.settings import settings
 from clearminds.plugins.load import load
+
+
+@settings
+class Settings:
+    """What verdicts depend on: the task's verifier, a module of `plugins/verifiers`."""
+
+    verifier: str
 
 
 def verify(responses: pa.Table | list[dict], examples: pa.Table | list[dict], verifier: str) -> list[dict]:

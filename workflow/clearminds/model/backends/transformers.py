@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from clearminds.model.load import load_model
+from clearminds.model.loading import Loading
 from clearminds.model.sampling import generate_batch
 from clearminds.model.throughput import throughput
 from clearminds.progress import Progress
@@ -18,12 +19,21 @@ class Sampler:
     Args:
         folder: the model's.
         dtype: of its weights.
-        loading: attn_implementation, quantization and trust_remote_code of the config's model.
-        runtime: how to run; nothing of it matters here.
+        loading: of the config's model.
         adapter: a PEFT adapter's folder to put on top.
+        gpus, vllm_python: matter to vLLM only.
     """
 
-    def __init__(self, folder: Path, *, dtype: str, loading: dict, runtime: dict, adapter: Path | None = None):
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        dtype: str,
+        loading: Loading,
+        adapter: Path | None = None,
+        gpus: int = 0,
+        vllm_python: str = "",
+    ):
         self.folder, self.dtype, self.loading, self.adapter = folder, dtype, loading, adapter
 
     def __enter__(self) -> "Sampler":
@@ -35,7 +45,7 @@ class Sampler:
     @cached_property
     def model(self) -> torch.nn.Module:
         """The loaded model."""
-        return load_model(self.folder, dtype=self.dtype, settings=self.loading, adapter=self.adapter)
+        return load_model(self.folder, dtype=self.dtype, loading=self.loading, adapter=self.adapter)
 
     def __call__(
         self, ends: Iterable[int], prompts: list[list[int]], seeds: list[int], source: dict

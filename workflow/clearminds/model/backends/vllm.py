@@ -11,6 +11,7 @@ from pathlib import Path
 
 from clearminds.errors import UserError
 from clearminds.model.load import device, longest_input
+from clearminds.model.loading import Loading
 from clearminds.model.throughput import device_name
 from clearminds.model.vllm.adapter import merged_copy, rank_for, why_merge
 from clearminds.model.vllm.client import Engine, EngineError, interpreter
@@ -27,14 +28,24 @@ class Sampler:
     Args:
         folder: the model's.
         dtype: of its weights.
-        loading: attn_implementation (vLLM chooses its own), quantization and trust_remote_code of the config's model.
-        runtime: vllm_python and gpus.
+        loading: of the config's model; vLLM chooses its own attention.
         adapter: a PEFT adapter's folder to put on top.
+        gpus: devices of the job.
+        vllm_python: the interpreter that has vLLM, seen from the checkout.
     """
 
-    def __init__(self, folder: Path, *, dtype: str, loading: dict, runtime: dict, adapter: Path | None = None):
-        self.folder, self.dtype, self.loading, self.runtime = Path(folder), dtype, loading, runtime
-        self.adapter = adapter
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        dtype: str,
+        loading: Loading,
+        adapter: Path | None = None,
+        gpus: int = 0,
+        vllm_python: str = "",
+    ):
+        self.folder, self.dtype, self.loading, self.adapter = Path(folder), dtype, loading, adapter
+        self.gpus, self.vllm_python = gpus, vllm_python
         self.engine: Engine | None = None
         self.why_merge = why_merge(adapter) if adapter else None
         self.longest = self.tokens = self.peak = 0
@@ -104,7 +115,7 @@ class Sampler:
         return self.engine
 
     def _started(self) -> Engine:
-        python = interpreter(self.runtime)
+        python = interpreter(self.vllm_python)
         if self.adapter and not self.why_merge:
             try:
                 engine = self._with(python, self.folder, self.adapter)
@@ -127,7 +138,7 @@ class Sampler:
             "rank": adapter and rank_for(adapter),
             "dtype": self.dtype,
             "longest": self.longest,
-            "gpus": self.runtime.get("gpus", 0),
-            "trust_remote_code": self.loading.get("trust_remote_code", False),
+            "gpus": self.gpus,
+            "trust_remote_code": self.loading.trust_remote_code,
         }
         return Engine(python, request)

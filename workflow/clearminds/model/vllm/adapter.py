@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from clearminds.model.load import load_model
+from clearminds.model.loading import Loading
 from clearminds.model.unload import unload
 
 RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # what vLLM's max_lora_rank may be
@@ -31,17 +32,17 @@ def why_merge(adapter: Path) -> str | None:
 
 
 @contextmanager
-def merged_copy(folder: Path, adapter: Path, *, dtype: str, loading: dict) -> Iterator[Path]:
+def merged_copy(folder: Path, adapter: Path, *, dtype: str, loading: Loading) -> Iterator[Path]:
     """A temporary folder with the model and the adapter in its weights: added in float32, then rounded to `dtype`.
 
     Args:
         folder: the model's.
         adapter: a PEFT adapter's folder.
         dtype: of the copy's weights.
-        loading: attn_implementation, quantization and trust_remote_code of the config's model.
+        loading: of the config's model.
     """
     with tempfile.TemporaryDirectory(prefix="clearminds-merged-") as copy:
-        model = load_model(folder, dtype="float32", settings=loading, adapter=adapter).merge_and_unload()
+        model = load_model(folder, dtype="float32", loading=loading, adapter=adapter).merge_and_unload()
         model.to(getattr(torch, dtype)).save_pretrained(copy)
         for code in folder.glob("*.py"):
             (Path(copy) / code.name).write_bytes(code.read_bytes())  # of a model that brings its own

@@ -24,7 +24,6 @@ from clearminds.model.vllm import engine as vllm_engine
 log = logging.getLogger("clearminds")
 chatter = logging.getLogger("vllm")  # in the log file only
 
-DEFAULT_PYTHON = ".venv-vllm/bin/python"
 PATIENCE = 10.0  # seconds between two lines while it starts
 FAREWELL = 10.0  # seconds that it may take to end
 SETTINGS = {  # unless the user's environment says otherwise
@@ -44,7 +43,7 @@ class EngineError(UserError):
         self.where = where
 
 
-def interpreter(runtime: dict) -> str:
+def interpreter(vllm_python: str) -> str:
     """The Python that has vLLM: this one (a conda environment may), else that of `runtime: vllm_python`.
 
     Raises:
@@ -53,7 +52,7 @@ def interpreter(runtime: dict) -> str:
     found = importlib.util.find_spec("vllm")
     if found and found.origin:
         return sys.executable
-    path = ROOT / runtime.get("vllm_python", DEFAULT_PYTHON)  # an absolute one stands alone
+    path = ROOT / vllm_python  # an absolute one stands alone
     if not path.is_file():
         raise UserError(
             f"backend: vllm needs an environment of its own, and runtime: vllm_python: {path} does not exist; "

@@ -8,8 +8,8 @@ import torch
 from lm_eval.models.huggingface import HFLM
 
 from clearminds.errors import UserError
-from clearminds.model.batches import pad
 from clearminds.model.conversation import Chat
+from clearminds.model.padding import pad
 from clearminds.model.sampling import generate_batch
 from clearminds.model.unload import unload
 from clearminds.progress import Progress
