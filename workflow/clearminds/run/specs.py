@@ -13,9 +13,21 @@ from clearminds.config.blocks import RandomRule
 from clearminds.config.study import Study
 from clearminds.files.digests import canonical
 from clearminds.files.layout import adapter_paths, evaluation_rows, mask_rows, score_rows
+from clearminds.files.settings import chosen
+from clearminds.model.loading import Loading
 from clearminds.reuse import stage_code as stages
 from clearminds.run.sizing import resources
 from clearminds.run.sizing.workload import Workloads
+from clearminds.stages import evaluate, fetch_model, generate_responses, score_token_perplexity, train_adapter
+
+# the keys of `runtime` that a stage obeys, beside those of every job
+RUNTIME = {
+    "generate_responses": generate_responses.Runtime,
+    "score_token_perplexity": score_token_perplexity.Runtime,
+    "train_adapter": train_adapter.Runtime,
+    "evaluate_base": evaluate.Runtime,
+    "evaluate_adapter": evaluate.Runtime,
+}
 
 
 class Specs:
@@ -32,13 +44,15 @@ class Specs:
 
         Stages that run a model get the `gpu` they ask for too, which counts against the machine's and reaches SLURM.
         """
-        runtime = self.study.runtime.model_dump()
-        gpus = self.workloads.gpus(stage)
+        runtime = dict(self.study.runtime)
+        keys = chosen(RUNTIME[stage], runtime) if stage in RUNTIME else {}
+        keys |= {"gpus": self.workloads.gpus(stage), "reuse": runtime["reuse"]}
 
         def how(wildcards, attempt: int) -> str:
-            return canonical({**runtime, "gpus": gpus, **({"attempt": attempt} if attempt > 1 else {})})
+            return canonical({**keys, **({"attempt": attempt} if attempt > 1 else {})})
 
-        return {"launcher": str(LAUNCHERS / f"{stage}.py"), "how": how, **({"gpu": gpus} if gpus else {})}
+        gpus = {"gpu": keys["gpus"]} if keys["gpus"] else {}
+        return {"launcher": str(LAUNCHERS / f"{stage}.py"), "how": how, **gpus}
 
     def environment(self, usual: str, vllm: str) -> Callable[[object], str]:
         """The `conda` of a rule that generates: wildcards to one of two files, by the source's backend or, where there

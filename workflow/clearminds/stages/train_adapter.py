@@ -1,234 +1,110 @@
-"""Fine-tuning one adapter on one arm's masks with transformers' Trainer and PEFT.
+"""Fine-tuning one adapter on one variant's masks with one seed, by transformers' Trainer and PEFT.
 
-An optimiser step takes `batch_examples` examples; the token budget only splits a step into forward passes. The loss is
-the weighted mean over the whole step: every forward pass and every process divides by the step's total weight.
-
-A training that was killed goes on from its last whole checkpoint to the same adapter, bit by bit on one machine.
+What an optimiser step computes stands in `training.trainer`, how a killed training goes on in `training.checkpoints`.
 """
 
-import logging
-import os
-import time
-from contextlib import nullcontext
+from __future__ import annotations
 
-import torch
-from accelerate import PartialState
-from accelerate.utils import broadcast
-from torch.utils.data import Dataset
-from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from clearminds.errors import UserError
-from clearminds.model.batches import plan
-from clearminds.model.weighted_loss import WeightedBatch, weighted_token_loss
-from clearminds.progress import Progress
-from clearminds.stages.training.adapter import trained_parameters
-from clearminds.stages.training.checkpoints import Checkpoints, disk_errors
+from clearminds.files.settings import settings
+from clearminds.model.loading import Loading
 
-log = logging.getLogger("clearminds")
+if TYPE_CHECKING:  # the workflow reads `Settings` here, and needs no torch for it
+    import pyarrow as pa
+    from transformers import Trainer
 
-CHECKPOINT_SECONDS = 300
+    from clearminds.stages.training.checkpoints import Checkpoints
 
 
-class Examples(Dataset):
-    """Rows of the contract MASKS as dictionaries of `input_ids` and `weights`."""
+@settings
+class Training:
+    """What is trained, and how.
 
-    def __init__(self, masks):
-        self.masks = masks.select(["input_ids", "weights"])
-
-    def __len__(self) -> int:
-        return len(self.masks)
-
-    def __getitem__(self, index: int) -> dict:
-        return self.masks.slice(index, 1).to_pylist()[0]
-
-
-class WeightedTrainer(Trainer):
-    """A Trainer whose batch is one process's part of an optimiser step.
-
-    Args:
-        batch_tokens: most tokens of a forward pass, padding included.
+    Attributes:
+        adapter: lora or dora.
+        rank: of the adapter's two factors.
+        alpha: the adapter's output is scaled by alpha / rank.
+        dropout: on the adapter's input.
+        target_modules: all-linear, or names of modules.
+        learning_rate: at its peak.
+        scheduler: one of transformers'.
+        warmup_steps: optimiser steps of linear rise to the peak.
+        weight_decay: of AdamW.
+        max_grad_norm: larger gradients are scaled down to it.
+        epochs: passes over the examples.
+        batch_examples: per optimiser step, over all processes.
+        dtype: of the base's weights; the adapter's own are float32.
     """
 
-    def __init__(self, *args, batch_tokens: int, **options):
-        super().__init__(*args, data_collator=_as_list, **options)
-        self.batch_tokens = batch_tokens
-        self.tokens_seen = 0
-
-    def training_step(self, model: torch.nn.Module, inputs: dict, num_items_in_batch=None) -> torch.Tensor:
-        """Forward and backward of one step; the weighted mean loss of this process's part, times the processes."""
-        model.train()
-        rows = self._without_repeats(inputs["rows"])
-        processes = self.accelerator.num_processes
-        weight = torch.tensor(sum(sum(row["weights"]) for row in rows), dtype=torch.float64, device=self.args.device)
-        total = self.accelerator.reduce(weight, reduction="sum").clamp_min(torch.finfo(torch.float32).tiny).float()
-        batches = self._as_many_everywhere(plan([len(row["input_ids"]) for row in rows], self.batch_tokens))
-        loss = torch.zeros((), device=self.args.device)
-        for n, indices in enumerate(batches):
-            batch = WeightedBatch.of([rows[i] for i in indices] or [_unweighted(rows[0])], self.args.device)
-            last = n == len(batches) - 1
-            with nullcontext() if last else self.accelerator.no_sync(model):
-                with self.compute_loss_context_manager():
-                    # gradients are averaged over processes, but the normaliser is global already
-                    part = weighted_token_loss(model, batch, total) * processes
-                self.accelerator.backward(part)
-            loss += part.detach()
-            self.tokens_seen += int(batch.attention_mask.sum()) if indices else 0
-        return loss
-
-    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
-        """Write the adapter, for a checkpoint; from every process, of which the first one writes."""
-        self._save(output_dir, state_dict=trained_parameters(self.accelerator.unwrap_model(self.model)))
-
-    def _without_repeats(self, rows: list[dict]) -> list[dict]:
-        """Take the weight from examples that are repeated to give every process its rows of an epoch's last step."""
-        share = self.args.per_device_train_batch_size
-        # counted here: accelerate forgets its own `remainder` when a resumed epoch skips the steps that were taken
-        left = len(self.train_dataset) % (share * self.accelerator.num_processes)
-        if not self.accelerator.gradient_state.end_of_dataloader or not left:
-            return rows
-        own = left - self.accelerator.process_index * share
-        return [row if n < own else _unweighted(row) for n, row in enumerate(rows)]
-
-    def _as_many_everywhere(self, batches: list[list[int]]) -> list[list[int]]:
-        """Add empty batches where another process has more: each pass gathers the weights that are spread over all."""
-        if not self.is_distributed_loading_by_transformers:
-            return batches
-        counts = self.accelerator.gather(torch.tensor([len(batches)], device=self.args.device))
-        return batches + [[]] * (int(counts.max()) - len(batches))
+    adapter: str
+    rank: int
+    alpha: int
+    dropout: float
+    target_modules: str | list[str]
+    learning_rate: float
+    scheduler: str
+    warmup_steps: int
+    weight_decay: float
+    max_grad_norm: float
+    epochs: float
+    batch_examples: int
+    dtype: str
 
 
-class _Report(TrainerCallback):
-    """Plain progress lines in place of the Trainer's bar."""
+@settings
+class Settings:
+    """What an adapter depends on."""
 
-    def __init__(self):
-        self.trainer: WeightedTrainer | None = None
-        self.progress: Progress | None = None
-
-    def on_train_begin(self, args, state, control, **_):
-        self.progress = Progress(state.max_steps, "steps", done=state.global_step)
-        if state.global_step and state.is_world_process_zero:
-            log.info("resumed at step %d of %d", state.global_step, state.max_steps)
-        self.counted = 0
-
-    def on_step_end(self, args, state, control, **_):
-        tokens, self.counted = self.trainer.tokens_seen - self.counted, self.trainer.tokens_seen
-        self.progress.add(1, tokens)
+    training: Training
+    seed: int
+    loading: Loading
 
 
-class _Checkpointing(TrainerCallback):
-    """A checkpoint every so many seconds, marked when it is whole."""
+@settings
+class Runtime:
+    """How it runs.
 
-    def __init__(self, checkpoints: Checkpoints, seconds: float):
-        self.checkpoints, self.seconds = checkpoints, seconds
+    Attributes:
+        batch_tokens: most tokens of a forward pass; it only splits inside an optimiser step.
+        checkpoint_seconds: between two checkpoints; 0: after every step.
+        fsdp: whether the weights are spread over the devices.
+        gradient_checkpointing: whether activations are computed again in the backward pass.
+        report_to: trackers of the Trainer.
+    """
 
-    def on_train_begin(self, args, state, control, **_):
-        self.last = time.monotonic()
-
-    def on_step_end(self, args, state, control, **_):
-        # after the last step the adapter itself is saved
-        due = time.monotonic() - self.last >= self.seconds and state.global_step < state.max_steps
-        # clocks differ, and every process takes part in a save: the first one's clock decides for all
-        control.should_save = bool(broadcast(torch.tensor(int(due), device=args.device)))
-
-    def on_save(self, args, state, control, **_):
-        PartialState().wait_for_everyone()  # each process writes the state of its own random generators
-        if state.is_world_process_zero:
-            self.checkpoints.mark(state.global_step)
-        self.last = time.monotonic()
+    batch_tokens: int
+    checkpoint_seconds: float
+    fsdp: bool
+    gradient_checkpointing: bool
+    report_to: str | list[str]
 
 
-def train(
-    model: torch.nn.Module, masks, training: dict, seed: int, runtime: dict, checkpoints: Checkpoints
-) -> tuple[Trainer, Progress, int]:
-    """Train the adapter in place, from the last whole checkpoint where there is one.
+def train_adapter(
+    model: Path, base: str, masks: pa.Table, settings: Settings, runtime: Runtime, gpus: int, checkpoints: Checkpoints
+) -> tuple[Trainer, dict]:
+    """Load a model, put a fresh adapter on it, and train that.
 
     Args:
-        model: with its adapter on, from `add_adapter`.
+        model: its folder.
+        base: what the adapter's config and model card name as its base.
         masks: table of the contract MASKS.
-        training: learning_rate, scheduler, warmup_steps, weight_decay, max_grad_norm, epochs, batch_examples, dtype.
-        seed: of the order of examples and of dropout; the adapter's first weights are drawn before.
-        runtime: batch_tokens, checkpoint_seconds (0: after every step), gradient_checkpointing, report_to.
+        settings, runtime: of the stage.
+        gpus: devices of the job, a process each.
         checkpoints: of this training; they stay when it ends, until the caller has the adapter on disk.
 
     Returns:
-        the Trainer after training (its state has the history of every step; processes can no longer talk to one
-        another), the progress with this run's rate, and the step that this run went on from (0: the beginning).
-
-    Raises:
-        UserError: batch_examples cannot be divided by the processes, or the loss is not a number.
-        OSError: a checkpoint could not be written; the earlier ones stay.
+        the Trainer after training, and what it cost.
     """
-    # torchrun says how many there are; torch.distributed is only initialised by the Trainer's arguments
-    processes = int(os.environ.get("WORLD_SIZE", 1))
-    if training["batch_examples"] % processes:
-        raise UserError(
-            f"training: batch_examples: {training['batch_examples']} must be a multiple of the {processes} processes"
-        )
-    arguments = TrainingArguments(
-        output_dir=str(checkpoints.folder),
-        per_device_train_batch_size=training["batch_examples"] // processes,
-        gradient_accumulation_steps=1,
-        num_train_epochs=training["epochs"],
-        learning_rate=training["learning_rate"],
-        lr_scheduler_type=training["scheduler"],
-        warmup_steps=training["warmup_steps"],
-        weight_decay=training["weight_decay"],
-        max_grad_norm=training["max_grad_norm"],
-        bf16=training["dtype"] == "bfloat16",
-        fp16=training["dtype"] == "float16",
-        seed=seed,
-        data_seed=seed,
-        use_cpu=not torch.cuda.is_available(),
-        logging_steps=1,
-        logging_nan_inf_filter=False,
-        save_strategy="no",  # _Checkpointing says when
-        report_to=runtime.get("report_to") or "none",
-        disable_tqdm=True,
-        remove_unused_columns=False,
-        dataloader_num_workers=0,
-        activation_checkpointing=bool(runtime.get("gradient_checkpointing")),
-        activation_checkpointing_kwargs={"use_reentrant": False} if runtime.get("gradient_checkpointing") else None,
-        ddp_find_unused_parameters=False,
-    )
-    # one process, one device: the Trainer would spread a process over every GPU it sees, and multiply the batch
-    arguments._n_gpu = min(arguments.n_gpu, 1)
-    with arguments.main_process_first(local=False):
-        checkpoint = checkpoints.open()
-    report, saving = _Report(), _Checkpointing(checkpoints, runtime.get("checkpoint_seconds", CHECKPOINT_SECONDS))
-    trainer = WeightedTrainer(
-        model,
-        arguments,
-        train_dataset=Examples(masks),
-        callbacks=[report, saving],
-        batch_tokens=runtime["batch_tokens"],
-    )
-    trainer.pop_callback(next(c for c in trainer.callback_handler.callbacks if type(c).__name__ == "PrinterCallback"))
-    report.trainer = trainer
-    try:
-        with disk_errors(checkpoints.folder):
-            trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
-    except OSError:
-        checkpoints.discard_unmarked()  # gives back the space of the one that did not fit
-        raise
-    # left to the interpreter's end, gloo's threads now and then abort a process whose work is done
-    trainer.accelerator.end_training()
-    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
-    if not all(torch.isfinite(torch.tensor(losses))):
-        raise UserError(
-            "training: the loss is not a number any more; lower training: learning_rate, or set dtype: float32"
-        )
-    return trainer, report.progress, report.progress.done
+    from clearminds.model.load import load_model
+    from clearminds.model.throughput import throughput
+    from clearminds.stages.training.adapter import add_adapter
+    from clearminds.stages.training.trainer import seeded, train
 
-
-def seeded(seed: int) -> None:
-    """Seed every generator that training draws from: call before the adapter is made."""
-    set_seed(seed)
-
-
-def _unweighted(row: dict) -> dict:
-    return {**row, "weights": [0.0] * len(row["weights"])}
-
-
-def _as_list(rows: list[dict]) -> dict:
-    # the step is cut into forward passes later, so nothing is padded here
-    return {"rows": rows}
+    seeded(settings.seed)
+    spread = gpus if runtime.fsdp else 1
+    network = load_model(model, dtype=settings.training.dtype, loading=settings.loading, processes=spread)
+    network = add_adapter(network, settings.training, base)
+    trainer, progress, resumed = train(network, masks, settings.training, settings.seed, runtime, checkpoints)
+    return trainer, {**throughput(progress, network, passes=4), "resumed_from_step": resumed}

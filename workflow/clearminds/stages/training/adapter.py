@@ -4,22 +4,24 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import Trainer
 
+from clearminds.stages.train_adapter import Training
 
-def add_adapter(model: torch.nn.Module, training: dict, base: str) -> torch.nn.Module:
+
+def add_adapter(model: torch.nn.Module, training: Training, base: str) -> torch.nn.Module:
     """Put a fresh adapter on a model.
 
     Args:
         model: the base.
-        training: adapter (lora or dora), rank, alpha, dropout, target_modules.
+        training: of it adapter, rank, alpha, dropout and target_modules.
         base: what the adapter's config and model card name as its base.
     """
     config = LoraConfig(
         task_type="CAUSAL_LM",
-        r=training["rank"],
-        lora_alpha=training["alpha"],
-        lora_dropout=training["dropout"],
-        target_modules=training["target_modules"],
-        use_dora=training["adapter"] == "dora",
+        r=training.rank,
+        lora_alpha=training.alpha,
+        lora_dropout=training.dropout,
+        target_modules=training.target_modules,
+        use_dora=training.adapter == "dora",
     )
     peft = get_peft_model(model, config)
     peft.peft_config["default"].base_model_name_or_path = base
