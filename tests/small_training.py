@@ -4,6 +4,7 @@ import pyarrow as pa
 import torch
 
 from clearminds.files import contracts
+from clearminds.stages.train_adapter import Runtime, Training
 
 TRAINING = {
     "adapter": "lora",
@@ -20,6 +21,23 @@ TRAINING = {
     "batch_examples": 4,
     "dtype": "float32",
 }
+
+
+def training(**changed: object) -> Training:
+    """Its settings, some of them changed."""
+    return Training(**{**TRAINING, **changed})
+
+
+def runtime(**changed: object) -> Runtime:
+    """How it runs, some of it changed."""
+    usual = {
+        "batch_tokens": 60,
+        "checkpoint_seconds": 300,
+        "fsdp": False,
+        "gradient_checkpointing": False,
+        "report_to": "none",
+    }
+    return Runtime(**{**usual, **changed})
 
 
 def masks(n: int = 10, seed: int = 0, keep: float = 0.6, all_masked: int = 4) -> pa.Table:

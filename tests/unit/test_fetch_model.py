@@ -10,10 +10,15 @@ from local_hub import COMMIT, OTHER, local_hub
 from tiny import CHAT_TEMPLATE, tiny_model_folder, tiny_tokenizer
 
 from clearminds.errors import UserError
+from clearminds.files.settings import parse
 from clearminds.model.conversation import Chat
 from clearminds.model.fingerprints import fingerprints, same_tokenizer
 from clearminds.stages import fetch_model
-from clearminds.stages.fetch_model import fetch
+from clearminds.stages.fetch_model import Source
+
+
+def fetch(keys: dict, folder: Path) -> dict:
+    return fetch_model.fetch(parse(Source, keys, "source"), folder)
 
 
 @pytest.fixture(scope="module")
@@ -256,11 +261,12 @@ FETCH = """
 import json, sys
 from pathlib import Path
 from clearminds.errors import UserError
-from clearminds.stages.fetch_model import fetch
+from clearminds.files.settings import parse
+from clearminds.stages.fetch_model import Source, fetch
 folder, sources = json.loads(sys.argv[1])
 for number, source in enumerate(sources):
     try:
-        found = fetch(source, Path(folder) / str(number))
+        found = fetch(parse(Source, source, "source"), Path(folder) / str(number))
     except UserError as error:
         found = str(error)
     print(json.dumps(found))

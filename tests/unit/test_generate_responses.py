@@ -16,10 +16,11 @@ from tiny import tiny_model_folder, tiny_tokenizer
 from transformers import AutoModelForCausalLM, GenerationConfig
 
 from clearminds.model.conversation import Chat
+from clearminds.model.loading import Loading
 from clearminds.model.sampling import SeededSampling, generate_batch, nucleus
 from clearminds.model.streams import stream_seed
 from clearminds.reuse.store import code_of
-from clearminds.stages.generate_responses import generate, reference_rows, response_store
+from clearminds.stages.generate_responses import Runtime, Source, generate, reference_rows, response_store
 
 SOURCE = {"kind": "self_output", "samples": 4, "temperature": 1.0, "top_p": 0.95, "max_new_tokens": 12, "seed": 0}
 CHAT = Chat(tiny_tokenizer())
@@ -48,15 +49,15 @@ def examples(n=4):
 
 def sample(model, n=4, batch_tokens=100_000, **changed):
     with tempfile.TemporaryDirectory() as folder:
-        spec = {"source": {"dtype": "float32"}, "loading": {}}
-        store = response_store(Path(folder), "weights", CHAT, spec)
+        source = Source(**SOURCE | changed, dtype="float32")
+        store = response_store(Path(folder), "weights", CHAT, source, Loading())
         return generate(
             store,
             partial(generate_batch, model),
             CHAT,
             examples(n),
-            SOURCE | changed,
-            {"generate_tokens": batch_tokens},
+            source,
+            Runtime(store="", generate_tokens=batch_tokens, part_seconds=60, vllm_python=""),
         )[0]
 
 
@@ -272,7 +273,7 @@ def test_a_batch_gives_new_tokens_alone(model):
 
 def test_each_backend_keeps_its_responses_in_a_place_of_its_own(tmp_path):
     def about(**source):
-        store = response_store(tmp_path, "weights", CHAT, {"source": {"dtype": "float32", **source}, "loading": {}})
+        store = response_store(tmp_path, "weights", CHAT, Source(**SOURCE, dtype="float32", **source), Loading())
         return json.loads((store.folder / "about.json").read_text(encoding="utf-8"))
 
     plain, served = about(), about(backend="vllm")

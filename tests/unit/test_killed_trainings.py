@@ -4,11 +4,12 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from small_training import TRAINING, masks
+from small_training import TRAINING, masks, runtime
 from tiny import tiny_model_folder
 
 from clearminds.files.tables import write_table
@@ -25,7 +26,7 @@ def base(tmp_path_factory):
 
 DIE = "import os, signal\ndef die(*_, **__): os.kill(os.getpid(), signal.SIGKILL)\n"
 IN_A_STEP = """
-from clearminds.stages.train_adapter import WeightedTrainer
+from clearminds.stages.training.trainer import WeightedTrainer
 compute = WeightedTrainer.training_step
 def step(self, *args):
     return die() if self.state.global_step == 2 else compute(self, *args)
@@ -77,9 +78,9 @@ def launch(folder, base, seconds, first="", kill_from=None, **changed):
         (base / "model.json").write_text(json.dumps(facts))
     loading = {"attn_implementation": None, "quantization": None, "trust_remote_code": False}
     spec = {"training": TRAINING | changed, "seed": 0, "loading": loading}
-    runtime = {"batch_tokens": 60, "checkpoint_seconds": seconds}
+    how = {**asdict(runtime(checkpoint_seconds=seconds)), "gpus": 0}
     options = {"masks": table, "model": base / "model.json", "adapter": folder / "v" / "seed0" / "adapter.json"}
-    options |= {"log": folder / "seed0.log", "spec": json.dumps(spec), "runtime": json.dumps(runtime)}
+    options |= {"log": folder / "seed0.log", "spec": json.dumps(spec), "runtime": json.dumps(how)}
     arguments = [str(text) for name, value in options.items() for text in (f"--{name}", value)]
     code = f"import runpy, sys\n{first}\nsys.argv[0] = sys.argv[1]\ndel sys.argv[1]\nrunpy.run_path(sys.argv[0])"
     path = [str(LAUNCHER.parent), *sys.path]
@@ -153,9 +154,12 @@ import pyarrow.parquet as pq, torch
 from transformers import AutoModelForCausalLM
 from clearminds.stages.training.checkpoints import Checkpoints
 from clearminds.stages.training.save_adapter import save
-from clearminds.stages.train_adapter import WeightedTrainer, add_adapter, seeded, train
+from clearminds.stages.train_adapter import Runtime, Training
+from clearminds.stages.training.adapter import add_adapter
+from clearminds.stages.training.trainer import WeightedTrainer, seeded, train
 base, table, training, out, dies = sys.argv[1:]
-training, adapter, rank = json.loads(training), Path(out, "v", "seed0", "adapter.json"), int(os.environ["RANK"])
+training, rank = Training(**json.loads(training)), int(os.environ["RANK"])
+adapter = Path(out, "v", "seed0", "adapter.json")
 compute = WeightedTrainer.training_step
 def step(self, *args):
     if dies == f"{rank} after {self.state.global_step}":
@@ -165,7 +169,7 @@ WeightedTrainer.training_step = step
 seeded(0)
 model = add_adapter(AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32), training, "owner/name")
 # the second process would never save by its own clock
-runtime = {"batch_tokens": 60, "checkpoint_seconds": 0 if rank == 0 else 1e9}
+runtime = Runtime(60, 0 if rank == 0 else 1e9, fsdp=False, gradient_checkpointing=False, report_to="none")
 kept = Checkpoints(adapter, {})
 trainer, _, resumed = train(model, pq.read_table(table), training, 0, runtime, kept)
 assert trainer.args.world_size == 2

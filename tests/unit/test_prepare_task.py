@@ -9,9 +9,15 @@ from clearminds.errors import UserError
 from clearminds.files.contracts import EXAMPLES
 from clearminds.files.tables import read_table, write_table
 from clearminds.stages import prepare_task
-from clearminds.stages.prepare_task import prepare
+from clearminds.stages.prepare_task import Settings
 
 MBPP = Path(__file__).parents[3] / "shared" / "data" / "mbpp-train.parquet"
+
+
+def prepare(task: str, spec: dict, split: str) -> tuple[list[dict], dict]:
+    needed = spec.get("needs_reference", False)
+    block = {key: value for key, value in spec.items() if key != "needs_reference"}
+    return prepare_task.prepare(task, Settings(block, split, needed))
 
 
 def file_spec(path: Path, *lines: dict, **keys) -> dict:

@@ -7,15 +7,15 @@ import resource
 
 import pytest
 import torch
-from small_training import TRAINING, masks
+from small_training import TRAINING, masks, runtime, training
 from tiny import tiny_model_folder
 from transformers import AutoModelForCausalLM
 
-from clearminds.stages import train_adapter
-from clearminds.stages.train_adapter import WeightedTrainer, seeded, train
+from clearminds.stages.training import trainer
 from clearminds.stages.training.adapter import add_adapter, history
 from clearminds.stages.training.checkpoints import Checkpoints
 from clearminds.stages.training.save_adapter import save
+from clearminds.stages.training.trainer import WeightedTrainer, seeded, train
 
 STEPS = 6  # 10 examples in steps of 4, two epochs: the first one ends with step 3
 NEVER = 1e9  # seconds between checkpoints
@@ -36,11 +36,11 @@ def checkpoints(tmp_path):
 
 def run(base, kept, seconds=NEVER, **changed):
     """One run in a fresh process's state: (trainer, progress, step it went on from)."""
-    training = TRAINING | changed
+    chosen = training(**changed)
     seeded(0)
-    model = AutoModelForCausalLM.from_pretrained(base, dtype=getattr(torch, training["dtype"]))
-    model = add_adapter(model, training, str(base))
-    return train(model, masks(), training, 0, {"batch_tokens": 60, "checkpoint_seconds": seconds}, kept)
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=getattr(torch, chosen.dtype))
+    model = add_adapter(model, chosen, str(base))
+    return train(model, masks(), chosen, 0, runtime(checkpoint_seconds=seconds), kept)
 
 
 def interrupted(monkeypatch, base, kept, step, seconds=0, error=Interrupted, before=lambda: None, **changed):
@@ -152,7 +152,7 @@ def test_checkpoints_are_made_by_the_clock_and_never_after_the_last_step(base, t
         made.append(step)
         mark(self, step)
 
-    monkeypatch.setattr(train_adapter, "time", clock)
+    monkeypatch.setattr(trainer, "time", clock)
     monkeypatch.setattr(WeightedTrainer, "training_step", slow)
     monkeypatch.setattr(Checkpoints, "mark", recorded)
     run(base, checkpoints(tmp_path / "1"), 300, epochs=4)

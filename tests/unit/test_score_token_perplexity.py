@@ -20,11 +20,14 @@ from clearminds.model.conversation import Chat
 from clearminds.model.encode_responses import encode_responses
 from clearminds.model.encoded import Encoded
 from clearminds.model.head import ChunkedHead
+from clearminds.model.loading import Loading
 from clearminds.model.score_sequences import score
 from clearminds.model.token_statistics import token_statistics
 from clearminds.plugins.weights.perplexity import weights
 from clearminds.stages.score_token_perplexity import (
     VALUES,
+    Runtime,
+    Settings,
     measure_noise,
     score_store,
     score_table,
@@ -39,6 +42,8 @@ TURNS = [
     ("question", "Ünïcode → \U0001f600 is split into bytes"),
     ("12", "1"),
 ]
+
+RUNTIME = Runtime(store="", batch_tokens=4096, part_seconds=60)
 
 
 @pytest.fixture(scope="module", params=list(ARCHITECTURES))
@@ -221,7 +226,7 @@ def test_noise_is_the_distance_from_scoring_alone(llama):
 
 
 def in_store(folder):
-    return score_store(folder / "store", "weights", {"dtype": "float32", "loading": {}})
+    return score_store(folder / "store", "weights", Settings("float32", Loading()))
 
 
 def rows_of(turns):
@@ -240,7 +245,7 @@ def test_tables_round_trip_and_spans_index_the_text(llama, tmp_path):
     assert left_out == {"cut": 0, "too_long": 0, "merged": 0}
     encoded = [s.encoded for s in sequences]
     statistics, _ = score(llama.model, encoded, 4096)
-    stored, _, _ = score_through(in_store(tmp_path), lambda: llama.model, encoded, {"batch_tokens": 4096})
+    stored, _, _ = score_through(in_store(tmp_path), lambda: llama.model, encoded, RUNTIME)
     write_table(tmp_path / "scores.parquet", score_table(sequences, stored), "TOKEN_SCORES", {"tokenizer": "t"})
     write_table(tmp_path / "sequences.parquet", sequence_table(sequences), "SEQUENCES", {"tokenizer": "t"})
     scores = read_table(tmp_path / "scores.parquet", "TOKEN_SCORES", tokenizer="t").to_pylist()
@@ -261,7 +266,7 @@ def test_tables_round_trip_and_spans_index_the_text(llama, tmp_path):
 
 
 def test_where_every_response_was_cut_nothing_is_computed(tmp_path):
-    statistics, _, counts = score_through(in_store(tmp_path), None, [], {"batch_tokens": 4096})
+    statistics, _, counts = score_through(in_store(tmp_path), None, [], RUNTIME)
     assert score_table([], statistics).num_rows == counts["asked"] == 0
 
 

@@ -112,7 +112,7 @@ def test_no_flipped_bit_is_believed(tmp_path_factory, data):
     assert held(store, items) == {}
 
 
-def run(store, names, computed, **runtime):
+def run(store, names, computed, part_seconds=60):
     """Fill with the double of each number, noting what was computed."""
 
     def compute(indices):
@@ -120,7 +120,13 @@ def run(store, names, computed, **runtime):
         return [{"numbers": [2.0 * names[n]]} for n in indices], len(indices)
 
     return fill(
-        store, [key_of(n) for n in names], [1 + n % 7 for n in names], compute, runtime, batch_tokens=12, what="items"
+        store,
+        [key_of(n) for n in names],
+        [1 + n % 7 for n in names],
+        compute,
+        batch_tokens=12,
+        part_seconds=part_seconds,
+        what="items",
     )
 
 
@@ -151,7 +157,7 @@ def test_a_killed_job_goes_on_with_the_batches_of_its_plan(tmp_path, part_second
 
     keys, lengths = [key_of(n) for n in names], [1 + n % 7 for n in names]
     with pytest.raises(KeyboardInterrupt):
-        fill(store, keys, lengths, dies, {"part_seconds": part_seconds}, batch_tokens=12, what="items")
+        fill(store, keys, lengths, dies, batch_tokens=12, part_seconds=part_seconds, what="items")
     assert list((store.folder / "plans").iterdir())
     run(store, names, after, part_seconds=part_seconds)
     assert before[:3] + after == whole if part_seconds == 0 else after == whole

@@ -13,7 +13,7 @@ import pytest
 import torch
 from huggingface_hub import ModelCard
 from safetensors.torch import load_file
-from small_training import TRAINING, masks
+from small_training import TRAINING, masks, runtime, training
 from tiny import tiny_model_folder
 from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM
@@ -21,10 +21,10 @@ from transformers import AutoModelForCausalLM
 from clearminds.errors import UserError
 from clearminds.files import contracts
 from clearminds.files.digests import file_sha256
-from clearminds.stages.train_adapter import WeightedTrainer, seeded, train
 from clearminds.stages.training.adapter import add_adapter, history
 from clearminds.stages.training.checkpoints import Checkpoints
 from clearminds.stages.training.save_adapter import save
+from clearminds.stages.training.trainer import WeightedTrainer, seeded, train
 
 
 @pytest.fixture(scope="module")
@@ -32,16 +32,14 @@ def base(tmp_path_factory):
     return tiny_model_folder(tmp_path_factory.mktemp("tiny") / "llama")
 
 
-def fresh(base, training, seed=0, name="owner/name"):
+def fresh(base, chosen, seed=0, name="owner/name"):
     seeded(seed)
-    return add_adapter(AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32), training, name)
+    return add_adapter(AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32), chosen, name)
 
 
 def run(base, tmp_path, table, *, seed=0, batch_tokens=4096, recompute=False, **changed):
-    training = TRAINING | changed
-    model = fresh(base, training, seed)
-    runtime = {"batch_tokens": batch_tokens, "gradient_checkpointing": recompute}
-    return train(model, table, training, seed, runtime, checkpoints(tmp_path))[0]
+    chosen, how = training(**changed), runtime(batch_tokens=batch_tokens, gradient_checkpointing=recompute)
+    return train(fresh(base, chosen, seed), table, chosen, seed, how, checkpoints(tmp_path))[0]
 
 
 def checkpoints(tmp_path):
@@ -77,7 +75,7 @@ def test_recomputed_activations_change_neither_losses_nor_adapter(base, tmp_path
 
 
 def adapter_of_fresh(base):
-    return {name: p.detach() for name, p in fresh(base, TRAINING).named_parameters() if p.requires_grad}
+    return {name: p.detach() for name, p in fresh(base, training()).named_parameters() if p.requires_grad}
 
 
 def naive_loss(model, table):
@@ -95,7 +93,7 @@ def test_steps_are_those_of_adamw_written_by_hand(base, tmp_path, max_grad_norm)
     table, rate, decay = masks(6), 0.01, 0.1
     settings = {"learning_rate": rate, "weight_decay": decay, "max_grad_norm": max_grad_norm, "warmup_steps": 0}
     trainer = run(base, tmp_path, table, batch_tokens=30, batch_examples=6, scheduler="constant", **settings)
-    model = fresh(base, TRAINING)
+    model = fresh(base, training())
     parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
     first = {name: torch.zeros_like(p) for name, p in parameters.items()}
     second = {name: torch.zeros_like(p) for name, p in parameters.items()}
@@ -192,8 +190,8 @@ def test_batch_examples_must_be_a_multiple_of_the_processes(base, tmp_path, monk
 
 @pytest.mark.parametrize(("name", "on_hub"), [("owner/name", True), ("/models/mine", False), ("pypi:m==1", False)])
 def test_the_folder_says_what_was_trained(base, tmp_path, name, on_hub):
-    model = fresh(base, TRAINING, name=name)
-    trainer, progress, resumed = train(model, masks(), TRAINING, 0, {"batch_tokens": 60}, checkpoints(tmp_path))
+    model = fresh(base, training(), name=name)
+    trainer, progress, resumed = train(model, masks(), training(), 0, runtime(), checkpoints(tmp_path))
     folder = tmp_path / "m" / "sums" / "stm-2.5" / "seed0"
     folder.mkdir(parents=True)
     (folder / "stale.txt").write_text("of an earlier run")
@@ -230,7 +228,10 @@ import pyarrow.parquet as pq
 import torch
 from clearminds.stages.training.checkpoints import Checkpoints
 from clearminds.model.load import load_model
-from clearminds.stages.train_adapter import WeightedTrainer, add_adapter, history, seeded, train
+from clearminds.model.loading import Loading
+from clearminds.stages.train_adapter import Runtime, Training
+from clearminds.stages.training.adapter import add_adapter, history
+from clearminds.stages.training.trainer import WeightedTrainer, seeded, train
 from clearminds.stages.training.save_adapter import save
 
 def stopped(step):
@@ -242,10 +243,11 @@ def stopped(step):
     return after_three
 
 base, masks, training, provenance, out, how = sys.argv[1:]
-training, processes = json.loads(training), int(os.environ["WORLD_SIZE"])
+training, processes = Training(**json.loads(training)), int(os.environ["WORLD_SIZE"])
 seeded(0)
 spread = 1 if how == "ddp" else processes
-model = add_adapter(load_model(Path(base), dtype="float32", settings={}, processes=spread), training, "owner/name")
+model = load_model(Path(base), dtype="float32", loading=Loading(), processes=spread)
+model = add_adapter(model, training, "owner/name")
 if how != "ddp":
     frozen = [p for p in model.parameters() if not p.requires_grad]
     here = sum(p.to_local().numel() for p in frozen)
@@ -253,7 +255,8 @@ if how != "ddp":
 adapter = Path(out, "adapter", "adapter.json")
 if how == "stopped":
     WeightedTrainer.training_step = stopped(WeightedTrainer.training_step)
-checkpoints, runtime = Checkpoints(adapter, {}), {"batch_tokens": 40, "checkpoint_seconds": 0}
+checkpoints = Checkpoints(adapter, {})
+runtime = Runtime(40, 0, fsdp=how != "ddp", gradient_checkpointing=False, report_to="none")
 trainer, _, resumed = train(model, pq.read_table(masks), training, 0, runtime, checkpoints)
 assert resumed == (3 if how == "resumed" else 0), resumed
 assert trainer.args.world_size == int(os.environ["WORLD_SIZE"]) > 1, trainer.args.world_size

@@ -16,6 +16,7 @@ import pytest
 from clearminds.checkout import ROOT
 from clearminds.errors import UserError
 from clearminds.model.backends.vllm import Sampler
+from clearminds.model.loading import Loading
 from clearminds.model.vllm import client as vllm_client
 from clearminds.model.vllm.client import Engine, interpreter
 
@@ -98,23 +99,23 @@ def test_a_missing_environment_is_named_with_the_command_that_makes_it(tmp_path)
     with pytest.raises(
         UserError, match=r"runtime: vllm_python: .*/nowhere/python does not exist; run `make setup-vllm`"
     ):
-        interpreter({"vllm_python": str(tmp_path / "nowhere" / "python")})
+        interpreter(str(tmp_path / "nowhere" / "python"))
 
 
 def test_the_environment_is_looked_for_in_the_checkout_wherever_the_study_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert interpreter({"vllm_python": "Makefile"}) == str(ROOT / "Makefile")
-    assert interpreter({"vllm_python": sys.executable}) == sys.executable
+    assert interpreter("Makefile") == str(ROOT / "Makefile")
+    assert interpreter(sys.executable) == sys.executable
 
 
 def test_jobs_of_a_conda_environment_with_vllm_run_it_themselves(tmp_path, monkeypatch):
     (tmp_path / "vllm").mkdir()
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(UserError):  # a folder of that name is no library
-        interpreter({"vllm_python": "nowhere"})
+        interpreter("nowhere")
     (tmp_path / "vllm" / "__init__.py").write_text("")
     vllm_client.importlib.invalidate_caches()
-    assert interpreter({"vllm_python": "nowhere"}) == sys.executable
+    assert interpreter("nowhere") == sys.executable
 
 
 def test_its_lines_go_to_the_log_alone_and_a_long_start_is_told(tmp_path, monkeypatch, caplog):
@@ -130,7 +131,7 @@ def test_its_lines_go_to_the_log_alone_and_a_long_start_is_told(tmp_path, monkey
 
 
 def test_nothing_is_started_for_nothing(tmp_path):
-    with Sampler(tmp_path, dtype="float32", loading={}, runtime={"vllm_python": "nowhere"}) as draw:
+    with Sampler(tmp_path, dtype="float32", loading=Loading(), vllm_python="nowhere") as draw:
         assert draw.cost() == {}
 
 

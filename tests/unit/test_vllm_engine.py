@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import datasets
@@ -21,24 +22,30 @@ from tiny import tiny_model_folder
 from transformers import AutoTokenizer
 
 from clearminds.checkout import ROOT
+from clearminds.config.blocks import Runtime as Given
 from clearminds.errors import UserError
+from clearminds.files.settings import parse
 from clearminds.files.tables import write_table
 from clearminds.model.backends import transformers, vllm
 from clearminds.model.conversation import Chat
 from clearminds.model.load import load_model
+from clearminds.model.loading import Loading
 from clearminds.model.streams import stream_seed
-from clearminds.model.vllm.client import DEFAULT_PYTHON
+from clearminds.stages import fetch_model
 from clearminds.stages.evaluation import lm_harness
 from clearminds.stages.fetch_model import fetch
-from clearminds.stages.generate_responses import generate, response_store
+from clearminds.stages.generate_responses import Runtime, Source, generate, response_store
+
+VLLM_PYTHON = Given().vllm_python
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not (ROOT / DEFAULT_PYTHON).is_file(), reason="no vLLM here; run `make setup-vllm`"),
+    pytest.mark.skipif(not (ROOT / VLLM_PYTHON).is_file(), reason="no vLLM here; run `make setup-vllm`"),
 ]
-SETTINGS = {"dtype": "float32", "loading": {}, "runtime": {}}
+SETTINGS = {"dtype": "float32", "loading": Loading(), "vllm_python": VLLM_PYTHON}
 GREEDY = {"temperature": 0, "top_p": 1.0, "max_new_tokens": 40}
 DRAWN = {"temperature": 1.0, "top_p": 0.95, "max_new_tokens": 24}
+RUNTIME = Runtime(store="", generate_tokens=200, part_seconds=60, vllm_python=VLLM_PYTHON)
 QUESTIONS = (
     "What is 17 + 25?",
     "Name the capital of France.",
@@ -53,7 +60,7 @@ def smollm2(tmp_path_factory) -> Path:
     """The model of the demo."""
     demo = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["models"]["smollm2-135m-q4"]
     folder = tmp_path_factory.mktemp("models") / "smollm2"
-    fetch(demo, folder)
+    fetch(parse(fetch_model.Source, demo, "models"), folder)
     return folder
 
 
@@ -83,7 +90,7 @@ def adapter_of(model: Path, folder: Path, scale: float, **settings) -> Path:
     """An adapter that changes what its model says."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        network = load_model(model, dtype="float32", settings={})
+        network = load_model(model, dtype="float32", loading=Loading())
         config = peft.LoraConfig(target_modules="all-linear", r=4, lora_alpha=8, task_type="CAUSAL_LM", **settings)
         network = peft.get_peft_model(network, config)
         for name, weight in network.named_parameters():
@@ -121,16 +128,16 @@ def test_a_sample_depends_on_its_prompt_and_seed_alone(served, chat, prompts):
 
 def test_tables_of_samples_come_out_of_a_store_of_their_own(served, chat, tmp_path):
     rows = [{"example_id": q, "messages": [{"role": "user", "content": q}], "reference": ""} for q in QUESTIONS[:3]]
-    source = {"kind": "self_output", "samples": 2, "seed": 0, **DRAWN}
-    spec = {"source": {"dtype": "float32", "backend": "vllm"}, "loading": {}}
-    store = response_store(tmp_path, "weights", chat, spec)
-    few, _, counts = generate(store, served, chat, rows, source, {"generate_tokens": 200})
+    source = Source(kind="self_output", samples=2, seed=0, dtype="float32", backend="vllm", **DRAWN)
+    store = response_store(tmp_path, "weights", chat, source, Loading())
+    few, _, counts = generate(store, served, chat, rows, source, RUNTIME)
     assert counts == {"asked": 6, "hits": 0, "computed": 6}
-    many, _, counts = generate(store, served, chat, rows, source | {"samples": 3}, {"generate_tokens": 9000})
+    more, larger = replace(source, samples=3), replace(RUNTIME, generate_tokens=9000)
+    many, _, counts = generate(store, served, chat, rows, more, larger)
     assert [row for row in many if row["sample"] < 2] == few
     assert counts == {"asked": 9, "hits": 6, "computed": 3}
     assert len({tuple(row["token_ids"]) for row in many}) > 3
-    plain = response_store(tmp_path, "weights", chat, {"source": {"dtype": "float32"}, "loading": {}})
+    plain = response_store(tmp_path, "weights", chat, replace(source, backend=None), Loading())
     assert not list(plain.parts()) and len(list(store.parts())) == 2
 
 
@@ -175,7 +182,7 @@ def test_an_adapter_that_it_cannot_take_is_merged_and_the_harness_gets_the_same_
     asked = {"batch_size": 4, "system": None, "template_arguments": {}, "max_new_tokens": 12}
 
     def rows(draw=None, adapter=adapter):
-        model = load_model(tiny, dtype="float32", settings={}, adapter=adapter)
+        model = load_model(tiny, dtype="float32", loading=Loading(), adapter=adapter)
         return lm_harness.evaluate_accuracy(model, AutoTokenizer.from_pretrained(tiny), tasks, **asked, draw=draw)
 
     expected = rows()
@@ -210,7 +217,7 @@ def test_longer_prompts_get_room_up_to_what_the_model_takes(tiny):
 
 def test_a_build_for_another_kind_of_device_is_named(tiny):
     with (
-        vllm.Sampler(tiny, **{**SETTINGS, "runtime": {"gpus": 1}}) as draw,
+        vllm.Sampler(tiny, **SETTINGS, gpus=1) as draw,
         pytest.raises(
             UserError, match=r"vllm 0\.\S+ is built for CPUs, but runtime: gpus is 1; set it to 0, or let `make"
         ),
@@ -241,15 +248,16 @@ def test_an_engine_that_is_killed_ends_the_job_with_one_line(tiny):
     assert process.returncode == -signal.SIGKILL
 
 
-JOB = """
+JOB = f"""
 import sys
 from pathlib import Path
+from clearminds.model.loading import Loading
 from clearminds.model.backends.vllm import Sampler
-with Sampler(Path(sys.argv[1]), dtype="float32", loading={}, runtime={}) as draw:
-    draw([], [[5, 6]], [0], {"temperature": 0, "max_new_tokens": 2})
+with Sampler(Path(sys.argv[1]), dtype="float32", loading=Loading(), vllm_python={VLLM_PYTHON!r}) as draw:
+    draw([], [[5, 6]], [0], {{"temperature": 0, "max_new_tokens": 2}})
     print(draw.engine.process.pid, flush=True)
     while True:
-        draw([], [[5, 6]] * 200, list(range(200)), {"temperature": 1.0, "max_new_tokens": 400})
+        draw([], [[5, 6]] * 200, list(range(200)), {{"temperature": 1.0, "max_new_tokens": 400}})
 """
 
 

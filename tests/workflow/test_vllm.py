@@ -7,15 +7,15 @@ import pytest
 from tiny import tiny_model_folder
 
 from clearminds.checkout import ROOT
+from clearminds.config.blocks import Runtime
 from clearminds.files.tables import read_provenance, read_table
-from clearminds.model.vllm.client import DEFAULT_PYTHON
 
 from .conftest import Workflow, tiny_study
 from .plans import job, planned_jobs
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not (ROOT / DEFAULT_PYTHON).is_file(), reason="no vLLM here; run `make setup-vllm`"),
+    pytest.mark.skipif(not (ROOT / Runtime().vllm_python).is_file(), reason="no vLLM here; run `make setup-vllm`"),
 ]
 VARIANT = "self-output"
 
