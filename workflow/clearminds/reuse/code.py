@@ -1,100 +1,193 @@
-"""What makes a step rerun: its spec (the settings it reads) and its code (the modules it runs).
+"""Fingerprints of code: over a definition and all that it reaches, whatever their names and wherever they stand."""
 
-Both become plain strings in a rule's `params`, so that Snakemake compares values and neither times nor layout.
-"""
-
-import ast
 import hashlib
 import json
-from functools import lru_cache
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from clearminds.checkout import PACKAGE
+from clearminds.reuse.definitions import EFFECTS, Definition, Tree
+
+_SPOKEN = -1  # in a number's place: a definition that only speaks
 
 
-def code_fingerprint(*modules: str) -> str:
-    """Fingerprint of modules and of every first-party module that they import, directly or not.
+@dataclass(frozen=True)
+class Changes:
+    """How two sets of definitions differ, in names for readers, sorted.
 
-    Taken over the syntax trees without comments, docstrings and layout.
+    Attributes:
+        changed: what says something else now.
+        added: what is reached now and was not.
+        removed: what was reached and is not any more.
+    """
+
+    changed: list[str]
+    added: list[str]
+    removed: list[str]
+
+    def __bool__(self) -> bool:
+        return bool(self.changed or self.added or self.removed)
+
+
+def closure(tree: Tree, roots: Iterable[str], spoken: Collection[str] = ()) -> dict[str, Definition]:
+    """All definitions that some definitions reach, themselves included.
 
     Args:
-        modules: dotted names, such as "clearminds.stages.build_masks"; plugins that are resolved by name, such as
-            "clearminds.plugins.weights.perplexity", are named beside the stage that calls them. A path below the
-            package that is not Python (a task's YAML, a list of prompts) is taken by its bytes.
+        tree: the code.
+        roots: keys, such as "scripts.train_adapter:main".
+        spoken: what only speaks and is not followed: "module" (a package: all below it) or "module:name".
 
     Returns:
-        32 hexadecimal digits.
+        the definitions by key, the nearest first.
+
+    Raises:
+        ValueError: a root that does not exist, or a definition that needs what does not exist.
     """
-    digests = sorted({d for module in modules for d in _closure(module).items()})
-    return hashlib.sha256(json.dumps(digests).encode()).hexdigest()[:32]
-
-
-def code_parts(*modules: str) -> dict[str, str]:
-    """Digest per module of the closure: what to compare to say *which* module changed."""
-    return {name: digest for module in modules for name, digest in sorted(_closure(module).items())}
-
-
-def all_modules() -> dict[str, str]:
-    """Digest per module and plugin file of the whole package, under the names that `code_parts` gives them."""
-    root = PACKAGE.parent
-    modules = (".".join(file.relative_to(root).with_suffix("").parts) for file in sorted(PACKAGE.rglob("*.py")))
-    names = [name.removesuffix(".__init__") for name in modules]
-    others = [
-        *sorted(root.glob("scripts/*.py")),
-        *sorted((root / "tasks").glob("*")),
-        *sorted(PACKAGE.rglob("*.txt")),
-        *sorted(PACKAGE.rglob("*.jinja")),
-    ]
-    names += [str(file.relative_to(root)) for file in others if file.is_file()]
-    return {name: _closure(name)[name] for name in names}
-
-
-@lru_cache
-def _closure(module: str) -> dict[str, str]:
-    found: dict[str, str] = {}
-    pending = [module]
+    speaks = _speaks(spoken)
+    found: dict[str, Definition] = {}
+    pending = list(dict.fromkeys(roots))
     while pending:
-        name = pending.pop()
-        if name in found:
-            continue
-        if (file := _file(name)) is None:
-            continue
-        if file.suffix != ".py":
-            found[name] = hashlib.sha256(file.read_bytes()).hexdigest()
-            continue
-        tree = ast.parse(file.read_text(encoding="utf-8"))
-        found[name] = hashlib.sha256(ast.dump(_without_docstrings(tree)).encode()).hexdigest()
-        if not name.startswith("scripts/"):  # a launcher's imports are named by its stage, without how it is launched
-            pending += _first_party_imports(tree)
+        for key in pending:
+            found[key] = tree.definition(key)
+        reached = (key for old in pending for key in (*found[old].references, *sorted(found[old].effects)))
+        pending = [key for key in dict.fromkeys(reached) if key not in found and not speaks(key)]
     return found
 
 
-def _file(name: str) -> Path | None:
-    if "/" in name:
-        return PACKAGE.parent / name
-    path = PACKAGE.parent.joinpath(*name.split("."))
-    return next((p for p in (path.with_suffix(".py"), path / "__init__.py") if p.is_file()), None)
+def digest(tree: Tree, root: str, spoken: Collection[str] = ()) -> str:
+    """Fingerprint of a definition and of all that it reaches.
+
+    Definitions are numbered in the order in which the root's text and theirs mention them, so that equal numbers mean
+    the same definition without naming it. Which of two definitions that say the same is meant makes a difference: they
+    may be two stores.
+
+    Args:
+        tree, spoken: as of `closure`.
+        root: its key.
+
+    Returns:
+        32 hexadecimal digits, the same after any renaming and moving.
+
+    Raises:
+        ValueError: as of `closure`.
+    """
+    place = ("digest", root, frozenset(spoken))
+    if place not in tree.memory:
+        tree.memory[place] = _hash(_numbered(tree, root, spoken))
+    return tree.memory[place]
 
 
-def _first_party_imports(tree: ast.AST) -> list[str]:
-    names = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            # `from clearminds import x` names a module, `from clearminds.x import f` names one already
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return [name for name in names if name.split(".")[0] == PACKAGE.name]
+def own(tree: Tree, roots: Iterable[str], spoken: Collection[str] = ()) -> dict[str, str]:
+    """What each definition of a closure says by itself, as hashes by key: what tells which one changed.
+
+    A definition that now refers to another one that was reached before, too, says the same: only `digest` sees that.
+
+    Args:
+        tree, roots, spoken: as of `closure`.
+
+    Raises:
+        ValueError: as of `closure`.
+    """
+    return {key: definition.own for key, definition in closure(tree, roots, spoken).items()}
 
 
-def _without_docstrings(tree: ast.AST) -> ast.AST:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            first = node.body[0] if node.body else None
-            if (
-                isinstance(first, ast.Expr)
-                and isinstance(first.value, ast.Constant)
-                and isinstance(first.value.value, str)
-            ):
-                node.body = node.body[1:] or [ast.Pass()]
-    return tree
+def changed(old: Mapping[str, str], new: Mapping[str, str]) -> Changes:
+    """What differs between two results of `own`; what was only moved or renamed does not."""
+    gone, come = {k: old[k] for k in old.keys() - new.keys()}, {k: new[k] for k in new.keys() - old.keys()}
+    moved = Counter(gone.values()) & Counter(come.values())
+    return Changes(
+        sorted(words(key) for key in old.keys() & new.keys() if old[key] != new[key]),
+        _without(come, moved),
+        _without(gone, moved),
+    )
+
+
+def words(key: str) -> str:
+    """A definition's name for readers, such as "clearminds.tables.read_table"."""
+    module, _, name = key.partition(":")
+    if name == EFFECTS:
+        return f"{module} (what it does when imported)"
+    return f"{module}.{name}" if name else f"{module} (its names)"
+
+
+def text_digest(path: Path) -> str:
+    """Fingerprint of a file that is not Python: of YAML what it says, of any other its bytes.
+
+    Returns:
+        64 hexadecimal digits.
+
+    Raises:
+        OSError: it cannot be read.
+        yaml.YAMLError: it is no YAML.
+    """
+    if path.suffix not in (".yaml", ".yml"):
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    import yaml
+
+    def said(node: yaml.Node) -> list:
+        if isinstance(node, yaml.ScalarNode):
+            return [node.tag, node.value]
+        if isinstance(node, yaml.MappingNode):
+            return [node.tag, [[said(key), said(value)] for key, value in node.value]]
+        return [node.tag, [said(item) for item in node.value]]
+
+    # the nodes, since a tag may name a function that only its own loader knows
+    documents = yaml.compose_all(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    return hashlib.sha256(json.dumps([said(document) for document in documents]).encode()).hexdigest()
+
+
+def _speaks(spoken: Collection[str]):
+    known = frozenset(spoken)
+
+    def speaks(key: str) -> bool:
+        parts = key.partition(":")[0].split(".")
+        return key in known or any(".".join(parts[:end]) in known for end in range(1, len(parts) + 1))
+
+    return speaks
+
+
+def _numbered(tree: Tree, root: str, spoken: Collection[str], with_effects: bool = True) -> list:
+    """Every reached definition's text hash and the numbers of what it refers to, in the order of their numbers.
+
+    Effects are reached by imports, which have no order: they come last, by what each one says and reaches.
+    """
+    speaks = _speaks(spoken)
+    numbers = {root: 0}
+    order, rows, effects = [root], [], set()
+    while len(rows) < len(order):
+        definition = tree.definition(order[len(rows)])
+        for key in definition.references:
+            if key not in numbers and not speaks(key):
+                numbers[key] = len(order)
+                order.append(key)
+        rows.append([definition.own, [numbers.get(key, _SPOKEN) for key in definition.references]])
+        effects |= {key for key in definition.effects if not speaks(key)}
+        if with_effects and len(rows) == len(order):
+            for key in sorted(effects - numbers.keys(), key=lambda key: _standing(tree, key, spoken)):
+                numbers[key] = len(order)
+                order.append(key)
+    return rows
+
+
+def _standing(tree: Tree, key: str, spoken: Collection[str]) -> tuple[str, str]:
+    place = ("effect", key, frozenset(spoken))
+    if place not in tree.memory:
+        tree.memory[place] = _hash(_numbered(tree, key, spoken, with_effects=False))
+    return tree.memory[place], key
+
+
+def _hash(value: list) -> str:
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:32]
+
+
+def _without(keys: Mapping[str, str], moved: Counter[str]) -> list[str]:
+    """Names of those whose hash is not among the moved ones, each of which stands for one key."""
+    left = moved.copy()
+    named = []
+    for key in sorted(keys):
+        if left[keys[key]]:
+            left[keys[key]] -= 1
+        else:
+            named.append(words(key))
+    return named
