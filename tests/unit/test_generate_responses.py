@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from tiny import tiny_model_folder, tiny_tokenizer
 from transformers import AutoModelForCausalLM, GenerationConfig
 
+from clearminds import sampling, vllm_engine
 from clearminds.conversation import Chat
 from clearminds.generate_responses import generate, reference_rows, response_store
 from clearminds.sampling import SeededSampling, generate_batch, nucleus, stream_seed
-from clearminds.store import code_of
 
 SOURCE = {"kind": "self_output", "samples": 4, "temperature": 1.0, "top_p": 0.95, "max_new_tokens": 12, "seed": 0}
 CHAT = Chat(tiny_tokenizer())
@@ -276,9 +276,9 @@ def test_each_backend_keeps_its_responses_in_a_place_of_its_own(tmp_path):
 
     plain, served = about(), about(backend="vllm")
     # as it was before there were backends, so that what has been computed is found
-    assert plain.keys() == {"generator", "ends", "dtype", "loading", "code"}
-    assert plain["code"] == code_of(("clearminds.sampling", "clearminds.models"))
-    assert served == {**plain, "backend": "vllm", "code": code_of(("clearminds.vllm_engine",))}
+    assert plain.keys() == {"generator", "ends", "dtype", "loading", "arithmetic"}
+    assert plain["arithmetic"] == sampling.ARITHMETIC
+    assert served == {**plain, "backend": "vllm", "arithmetic": vllm_engine.ARITHMETIC}
 
 
 def test_a_rephrasing_is_asked_for_with_the_reference(model):

@@ -5,16 +5,14 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from clearminds import sources
+from clearminds import backends, sources
 from clearminds.conversation import Chat
 from clearminds.fill_store import fill
 from clearminds.progress import Progress
 from clearminds.sampling import stream_seed
-from clearminds.store import Store, code_of, key_of
+from clearminds.store import Store, key_of
 
 VALUES = pa.schema([("token_ids", pa.list_(pa.int32()))])
-# the code of the arithmetic, by backend: responses of mended code are others
-ARITHMETIC = {None: ("clearminds.sampling", "clearminds.models"), "vllm": ("clearminds.vllm_engine",)}
 STREAM = ("temperature", "top_p", "max_new_tokens", "seed")  # what a sample depends on beside prompt and number
 
 
@@ -33,7 +31,7 @@ def response_store(folder: Path, generator: str, chat: Chat, spec: dict) -> Stor
         "ends": sorted(chat.end_of_turn_ids),
         "dtype": spec["source"]["dtype"],
         "loading": spec["loading"],
-        "code": code_of(ARITHMETIC[backend]),
+        "arithmetic": backends.load(backend).Sampler.arithmetic,
         **({"backend": backend} if backend else {}),
     }
     return Store(Path(folder) / "responses", about, VALUES)

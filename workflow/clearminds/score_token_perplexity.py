@@ -20,8 +20,8 @@ from clearminds.fill_store import fill
 from clearminds.head import ChunkedHead
 from clearminds.progress import Progress
 from clearminds.score_sequences import score
-from clearminds.store import Store, code_of, key_of
-from clearminds.token_statistics import STATISTICS, score_batch
+from clearminds.store import Store, key_of
+from clearminds.token_statistics import ARITHMETIC, STATISTICS, score_batch
 
 VALUES = pa.schema([(name, pa.list_(contracts.TOKEN_SCORES.field(name).type)) for name in STATISTICS])
 
@@ -34,8 +34,7 @@ def score_store(folder: Path, scorer: str, spec: dict) -> Store:
         scorer: fingerprint of its weights.
         spec: dtype and loading.
     """
-    code = code_of(("clearminds.token_statistics", "clearminds.models"))
-    return Store(Path(folder) / "scores", {"scorer": scorer, "code": code, **spec}, VALUES)
+    return Store(Path(folder) / "scores", {"scorer": scorer, "arithmetic": ARITHMETIC, **spec}, VALUES)
 
 
 def score_through(

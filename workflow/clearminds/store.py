@@ -1,7 +1,7 @@
 """A store of what models computed, addressed by content: below every table, shared by studies and users.
 
-A namespace of a store is a folder for one computation (a model's weights, a dtype, the code of the arithmetic; in words
-in its `about.json`). It holds immutable Parquet parts, written to a temporary name and renamed:
+A namespace of a store is a folder for one computation (a model's weights, a dtype, the version of the arithmetic; in
+words in its `about.json`). It holds immutable Parquet parts, written to a temporary name and renamed:
 
     {time in ns}-{first 16 digits of its SHA-256}.parquet     columns: key (16 bytes), and the values
 
@@ -170,13 +170,6 @@ def set_aside(part: Path, why: str) -> None:
 def namespaces(store: Path) -> Iterator[Path]:
     """The folders of a store that hold parts, of every kind."""
     yield from sorted(file.parent for file in Path(store).glob("*/*/about.json"))
-
-
-def code_of(modules: tuple[str, ...]) -> str:
-    """Fingerprint of the code of an arithmetic, for `about`: a mended formula must not find the old one's values."""
-    from clearminds.identity import code_fingerprint
-
-    return code_fingerprint(*modules)
 
 
 def note_use(store: Path, kind: str, asked: int, hits: int, computed: int) -> None:

@@ -2,7 +2,8 @@
 
 Each has a class `Sampler(folder, *, dtype, loading, runtime, adapter=None)`, a context manager that loads nothing
 before it is called: `sampler(ends, prompts, seeds, source)` gives the new token ids of each prompt, as
-`clearminds.sampling.generate_batch` does; `sampler.cost(progress)` what that cost.
+`clearminds.sampling.generate_batch` does; `sampler.cost(progress)` what that cost. `Sampler.arithmetic` is the
+version of its responses, which the store keeps apart from those of other versions.
 """
 
 import importlib

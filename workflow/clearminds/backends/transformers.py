@@ -8,7 +8,7 @@ import torch
 
 from clearminds.models import load_model
 from clearminds.progress import Progress
-from clearminds.sampling import generate_batch
+from clearminds.sampling import ARITHMETIC, generate_batch
 from clearminds.throughput import throughput
 
 
@@ -22,6 +22,8 @@ class Sampler:
         runtime: how to run; nothing of it matters here.
         adapter: a PEFT adapter's folder to put on top.
     """
+
+    arithmetic = ARITHMETIC
 
     def __init__(self, folder: Path, *, dtype: str, loading: dict, runtime: dict, adapter: Path | None = None):
         self.folder, self.dtype, self.loading, self.adapter = folder, dtype, loading, adapter

@@ -15,6 +15,7 @@ from clearminds.progress import Progress
 from clearminds.throughput import device_name
 from clearminds.vllm_adapter import merged_copy, rank_for, why_merge
 from clearminds.vllm_client import Engine, EngineError, interpreter
+from clearminds.vllm_engine import ARITHMETIC
 
 log = logging.getLogger("clearminds")
 
@@ -31,6 +32,8 @@ class Sampler:
         runtime: vllm_python and gpus.
         adapter: a PEFT adapter's folder to put on top.
     """
+
+    arithmetic = ARITHMETIC
 
     def __init__(self, folder: Path, *, dtype: str, loading: dict, runtime: dict, adapter: Path | None = None):
         self.folder, self.dtype, self.loading, self.runtime = Path(folder), dtype, loading, runtime
