@@ -7,7 +7,8 @@ words in its `about.json`). It holds immutable Parquet parts, written to a tempo
 
 Any number of processes write at once, since no two write the same file. Where a key stands in two parts, the first part
 by name wins, so that a value that was read stays what it is. A part whose bytes are not those its name promises is
-named, set aside as `.damaged`, and its keys count as never computed.
+named, set aside as `.damaged`, and its keys count as never computed. Namespaces from before there
+were versions (`former_code`) are read too, and never written.
 """
 
 import json
@@ -22,6 +23,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from clearminds.former_code import former_folders
 from clearminds.identity import digest, file_sha256
 from clearminds.tables import write_json
 
@@ -48,6 +50,7 @@ class Store:
 
     def __init__(self, folder: Path, about: dict, values: pa.Schema):
         self.folder = Path(folder) / digest(about)[:16]
+        self.former = former_folders(folder, about)  # are only read
         self.schema = pa.schema([pa.field("key", KEY), *values])
         if not (self.folder / "about.json").is_file():
             write_json(self.folder / "about.json", about)
@@ -111,8 +114,9 @@ class Store:
         return part
 
     def parts(self) -> list[Path]:
-        """Every part, first by name first."""
-        return sorted(self.folder.glob("*.parquet"))
+        """Every part, those of former namespaces among them, first by name first."""
+        parts = (part for folder in (self.folder, *self.former) for part in folder.glob("*.parquet"))
+        return sorted(parts, key=lambda part: part.name)
 
     def _keys(self, part: Path) -> list[bytes] | None:
         try:
