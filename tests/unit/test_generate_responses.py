@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from tiny import tiny_model_folder, tiny_tokenizer
 from transformers import AutoModelForCausalLM, GenerationConfig
 
+from clearminds.model import sampling
 from clearminds.model.conversation import Chat
 from clearminds.model.loading import Loading
 from clearminds.model.sampling import SeededSampling, generate_batch, nucleus
 from clearminds.model.streams import stream_seed
-from clearminds.reuse.store import code_of
+from clearminds.model.vllm import engine
 from clearminds.stages.generate_responses import Runtime, Source, generate, reference_rows, response_store
 
 SOURCE = {"kind": "self_output", "samples": 4, "temperature": 1.0, "top_p": 0.95, "max_new_tokens": 12, "seed": 0}
@@ -278,9 +279,9 @@ def test_each_backend_keeps_its_responses_in_a_place_of_its_own(tmp_path):
 
     plain, served = about(), about(backend="vllm")
     # as it was before there were backends, so that what has been computed is found
-    assert plain.keys() == {"generator", "ends", "dtype", "loading", "code"}
-    assert plain["code"] == code_of(("clearminds.model.sampling", "clearminds.model.load"))
-    assert served == {**plain, "backend": "vllm", "code": code_of(("clearminds.model.vllm.engine",))}
+    assert plain.keys() == {"generator", "ends", "dtype", "loading", "arithmetic"}
+    assert plain["arithmetic"] == sampling.ARITHMETIC
+    assert served == {**plain, "backend": "vllm", "arithmetic": engine.ARITHMETIC}
 
 
 def test_a_rephrasing_is_asked_for_with_the_reference(model):

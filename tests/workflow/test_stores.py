@@ -5,9 +5,11 @@ Forward passes are counted by the jobs themselves: `computed` in their run recor
 
 import copy
 import json
+import shutil
 
 import pytest
 
+from clearminds.files.digests import digest
 from clearminds.reuse.store import usage
 
 from .conftest import Workflow, tiny_study
@@ -83,6 +85,25 @@ def test_the_same_study_in_another_folder_computes_nothing_and_has_the_same_tabl
     workflow = rerun(tmp_path, copy.deepcopy(study), "scores")
     assert sum(counts(workflow, stage, "*")["computed"] for stage in COSTLY) == 0
     assert tables(workflow) == tables(first) and tables(first)
+
+
+def test_a_study_computes_nothing_of_what_stands_under_a_fingerprint_of_former_code(first, study, store, tmp_path):
+    former = tmp_path / "store"
+    codes = {"scores": "709f99b7a34acabbdff812bbc5f30bbc", "responses": "708e20eb23aa2f7e19fae4538424adaf"}
+    for file in store.glob("*/*/about.json"):
+        about = json.loads(file.read_text())
+        del about["arithmetic"]
+        kind, old = file.parents[1].name, {**about, "code": codes[file.parents[1].name]}
+        namespace = shutil.copytree(file.parent, former / kind / digest(old)[:16])
+        (namespace / "about.json").write_text(json.dumps(old))
+    before = set(former.rglob("*.parquet"))
+    assert before
+    other = copy.deepcopy(study)
+    other["runtime"]["store"] = str(former)
+    workflow = rerun(tmp_path / "study", other, "scores")
+    assert sum(counts(workflow, stage, "*")["computed"] for stage in COSTLY) == 0
+    assert tables(workflow) == tables(first) and tables(first)
+    assert set(former.rglob("*.parquet")) == before
 
 
 def test_more_samples_compute_only_the_new_ones(first, study, tmp_path):

@@ -4,8 +4,6 @@ Every sample has a random stream of its own, keyed by its prompt's token ids and
 token, turned into a token by the inverse of the cumulative distribution. So neither the other rows of a batch, nor
 asking for more samples, nor the device changes a sample's stream. (Gumbel noise would do the same with a draw per token
 of the vocabulary: on a CPU that costs as much as a small model's forward pass.)
-
-Its fingerprint names the store's namespace: mended sampling finds none of the old one's responses.
 """
 
 from collections.abc import Iterable
@@ -16,6 +14,10 @@ from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 from clearminds.model.decoding import own_settings_only
 from clearminds.model.padding import pad
 
+# Version of the samples, part of the name of the store's namespace. Raise it when the same model, dtype, prompt and
+# seed give other tokens than before, beyond rounding: after a change here, or of what logits come from in `batches`,
+# `decoding` or `models`. Code that gives the same tokens keeps it, and so finds what has been drawn.
+ARITHMETIC = 1
 ROUND = 16  # new tokens after which finished rows leave a batch
 
 

@@ -1,7 +1,4 @@
-"""What is kept of each next-token distribution along a response: the arithmetic of scoring, and nothing else.
-
-Its fingerprint names the store's namespace: a mended formula finds none of the old one's values.
-"""
+"""What is kept of each next-token distribution along a response: the arithmetic of scoring, and nothing else."""
 
 import numpy as np
 import torch
@@ -9,6 +6,11 @@ import torch
 from clearminds.model.encoded import Encoded
 from clearminds.model.head import ChunkedHead
 from clearminds.model.padding import pad
+
+# Version of the scores, part of the name of the store's namespace. Raise it when the same model, dtype and tokens give
+# other numbers than before, beyond rounding: after a change of a formula here, or of what the logits come from in
+# `head`, `padding` or `load`. Code that gives the same numbers keeps it, and so finds what has been computed.
+ARITHMETIC = 1
 
 
 def token_statistics(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

@@ -1,13 +1,14 @@
 """A store of what models computed, addressed by content: below every table, shared by studies and users.
 
-A namespace of a store is a folder for one computation (a model's weights, a dtype, the code of the arithmetic; in words
-in its `about.json`). It holds immutable Parquet parts, written to a temporary name and renamed:
+A namespace of a store is a folder for one computation (a model's weights, a dtype, the version of the arithmetic; in
+words in its `about.json`). It holds immutable Parquet parts, written to a temporary name and renamed:
 
     {time in ns}-{first 16 digits of its SHA-256}.parquet     columns: key (16 bytes), and the values
 
 Any number of processes write at once, since no two write the same file. Where a key stands in two parts, the first part
 by name wins, so that a value that was read stays what it is. A part whose bytes are not those its name promises is
-named, set aside as `.damaged`, and its keys count as never computed.
+named, set aside as `.damaged`, and its keys count as never computed. Namespaces from before there
+were versions (`former_code`) are read too, and never written.
 """
 
 import json
@@ -24,6 +25,7 @@ import pyarrow.parquet as pq
 
 from clearminds.files.digests import digest, file_sha256
 from clearminds.files.tables import write_json
+from clearminds.reuse.former_code import former_folders
 
 log = logging.getLogger("clearminds")
 
@@ -48,6 +50,7 @@ class Store:
 
     def __init__(self, folder: Path, about: dict, values: pa.Schema):
         self.folder = Path(folder) / digest(about)[:16]
+        self.former = former_folders(folder, about)  # are only read
         self.schema = pa.schema([pa.field("key", KEY), *values])
         if not (self.folder / "about.json").is_file():
             write_json(self.folder / "about.json", about)
@@ -111,8 +114,9 @@ class Store:
         return part
 
     def parts(self) -> list[Path]:
-        """Every part, first by name first."""
-        return sorted(self.folder.glob("*.parquet"))
+        """Every part, those of former namespaces among them, first by name first."""
+        parts = (part for folder in (self.folder, *self.former) for part in folder.glob("*.parquet"))
+        return sorted(parts, key=lambda part: part.name)
 
     def _keys(self, part: Path) -> list[bytes] | None:
         try:
@@ -170,13 +174,6 @@ def set_aside(part: Path, why: str) -> None:
 def namespaces(store: Path) -> Iterator[Path]:
     """The folders of a store that hold parts, of every kind."""
     yield from sorted(file.parent for file in Path(store).glob("*/*/about.json"))
-
-
-def code_of(modules: tuple[str, ...]) -> str:
-    """Fingerprint of the code of an arithmetic, for `about`: a mended formula must not find the old one's values."""
-    from clearminds.reuse.code import code_fingerprint
-
-    return code_fingerprint(*modules)
 
 
 def note_use(store: Path, kind: str, asked: int, hits: int, computed: int) -> None:

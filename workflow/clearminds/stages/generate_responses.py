@@ -12,11 +12,9 @@ from clearminds.model.streams import stream_seed
 from clearminds.plugins.load import load
 from clearminds.progress import Progress
 from clearminds.reuse.fill_store import fill
-from clearminds.reuse.store import Store, code_of, key_of
+from clearminds.reuse.store import Store, key_of
 
 VALUES = pa.schema([("token_ids", pa.list_(pa.int32()))])
-# the code of the arithmetic, by backend: responses of mended code are others
-ARITHMETIC = {None: ("clearminds.model.sampling", "clearminds.model.load"), "vllm": ("clearminds.model.vllm.engine",)}
 STREAM = ("temperature", "top_p", "max_new_tokens", "seed")  # what a sample depends on beside prompt and number
 
 
@@ -85,7 +83,7 @@ def response_store(folder: Path, generator: str, chat: Chat, source: Source, loa
         "ends": sorted(chat.end_of_turn_ids),
         "dtype": source.dtype,
         "loading": as_keys(loading),
-        "code": code_of(ARITHMETIC[source.backend]),
+        "arithmetic": load("backends", source.backend or "transformers").Sampler.arithmetic,
         **({"backend": source.backend} if source.backend else {}),
     }
     return Store(Path(folder) / "responses", about, VALUES)

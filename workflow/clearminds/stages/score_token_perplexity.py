@@ -23,7 +23,7 @@ from clearminds.model.encoded import Encoded
 from clearminds.model.loading import Loading
 from clearminds.progress import Progress
 from clearminds.reuse.fill_store import fill
-from clearminds.reuse.store import Store, code_of, key_of
+from clearminds.reuse.store import Store, key_of
 
 if TYPE_CHECKING:  # the workflow reads `Settings` here, and needs no torch for it
     import torch
@@ -67,8 +67,10 @@ def score_store(folder: Path, scorer: str, settings: Settings) -> Store:
         scorer: fingerprint of its weights.
         settings: of the stage.
     """
-    code = code_of(("clearminds.model.token_statistics", "clearminds.model.load"))
-    return Store(Path(folder) / "scores", {"scorer": scorer, "code": code, **as_keys(settings)}, VALUES)
+    from clearminds.model.token_statistics import ARITHMETIC
+
+    about = {"scorer": scorer, "arithmetic": ARITHMETIC, **as_keys(settings)}
+    return Store(Path(folder) / "scores", about, VALUES)
 
 
 def score_through(

@@ -8,7 +8,7 @@ import torch
 
 from clearminds.model.load import load_model
 from clearminds.model.loading import Loading
-from clearminds.model.sampling import generate_batch
+from clearminds.model.sampling import ARITHMETIC, generate_batch
 from clearminds.model.throughput import throughput
 from clearminds.progress import Progress
 
@@ -23,6 +23,8 @@ class Sampler:
         adapter: a PEFT adapter's folder to put on top.
         gpus, vllm_python: matter to vLLM only.
     """
+
+    arithmetic = ARITHMETIC
 
     def __init__(
         self,

@@ -15,6 +15,7 @@ from clearminds.model.loading import Loading
 from clearminds.model.throughput import device_name
 from clearminds.model.vllm.adapter import merged_copy, rank_for, why_merge
 from clearminds.model.vllm.client import Engine, EngineError, interpreter
+from clearminds.model.vllm.engine import ARITHMETIC
 from clearminds.progress import Progress
 
 log = logging.getLogger("clearminds")
@@ -33,6 +34,8 @@ class Sampler:
         gpus: devices of the job.
         vllm_python: the interpreter that has vLLM, seen from the checkout.
     """
+
+    arithmetic = ARITHMETIC
 
     def __init__(
         self,

@@ -17,6 +17,9 @@ import resource
 import signal
 import sys
 
+# Version of the responses, part of the name of the store's namespace. Raise it when the same model, dtype, prompt and
+# seed are asked for with other settings, so that they give other tokens than before, beyond rounding.
+ARITHMETIC = 1
 PARENT_DEATH = 1  # PR_SET_PDEATHSIG of prctl
 GPU_SHARE = 0.85  # of a device's memory; the job that started this holds a CUDA context on it
 
