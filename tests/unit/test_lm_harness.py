@@ -60,7 +60,7 @@ def say(monkeypatch, texts, ended=True):
 
 def test_two_rows_per_example_that_fit_the_contract(model, tokenizer, tmp_path):
     task = project_task(tmp_path, [example(n) for n in range(5)])
-    rows = lm_harness.evaluate_accuracy(model, tokenizer, [task], **SETTINGS)
+    rows = lm_harness.evaluate(model, tokenizer, [task], **SETTINGS)
     assert [(row["doc_id"], row["filter"]) for row in rows] == [
         (f"sums-{n}", f) for n in range(5) for f in ("lenient", "strict")
     ]
@@ -75,7 +75,7 @@ def test_two_rows_per_example_that_fit_the_contract(model, tokenizer, tmp_path):
 def test_lenient_strict_and_format(model, tokenizer, tmp_path, monkeypatch):
     say(monkeypatch, ["It is 3.", "3 apples", "It is 4", "none"])
     task = project_task(tmp_path, [example(n) for n in range(4)])
-    rows = lm_harness.evaluate_accuracy(model, tokenizer, [task], **SETTINGS)
+    rows = lm_harness.evaluate(model, tokenizer, [task], **SETTINGS)
     assert [(row["score"], row["format_ok"]) for row in rows[::2]] == [(1, True), (1, True), (0, True), (0, False)]
     assert [(row["score"], row["format_ok"]) for row in rows[1::2]] == [(1, True), (0, False), (0, True), (0, False)]
     assert [row["response"] for row in rows[::2]] == ["It is 3.", "3 apples", "It is 4", "none"]
@@ -83,7 +83,7 @@ def test_lenient_strict_and_format(model, tokenizer, tmp_path, monkeypatch):
 
 def test_a_response_that_was_cut_has_not_ended_as_asked(model, tokenizer, tmp_path, monkeypatch):
     say(monkeypatch, ["1 + 2 = 3"], ended=False)
-    rows = lm_harness.evaluate_accuracy(model, tokenizer, [project_task(tmp_path, [example(1)])], **SETTINGS)
+    rows = lm_harness.evaluate(model, tokenizer, [project_task(tmp_path, [example(1)])], **SETTINGS)
     assert [(row["filter"], row["score"], row["format_ok"]) for row in rows] == [
         ("lenient", 1, True),
         ("strict", 0, False),
@@ -92,14 +92,14 @@ def test_a_response_that_was_cut_has_not_ended_as_asked(model, tokenizer, tmp_pa
 
 def test_a_failing_verifier_is_no_crash(model, tokenizer, tmp_path):
     task = project_task(tmp_path, [example(1, answer="not a number")])
-    rows = lm_harness.evaluate_accuracy(model, tokenizer, [task], **SETTINGS)
+    rows = lm_harness.evaluate(model, tokenizer, [task], **SETTINGS)
     assert [row["score"] for row in rows] == [0, 0]
 
 
 def test_doc_hash_depends_on_question_and_answer_only_and_is_unique(model, tokenizer, tmp_path):
     twice = {**example(1), "example_id": "sums-again"}
     task = project_task(tmp_path, [example(1), twice, example(1, answer="4")])
-    hashes = [row["doc_hash"] for row in lm_harness.evaluate_accuracy(model, tokenizer, [task], **SETTINGS)[::2]]
+    hashes = [row["doc_hash"] for row in lm_harness.evaluate(model, tokenizer, [task], **SETTINGS)[::2]]
     content = json.dumps([example(1)["messages"], "3"], sort_keys=True, separators=(",", ":"))
     assert hashes[0] == hashlib.sha256(content.encode()).hexdigest()
     assert hashes[1] == f"{hashes[0]}-1"
@@ -115,7 +115,7 @@ def test_conversations_of_many_turns_are_rendered_whole(model, tokenizer, tmp_pa
     ]
     own_system = [{"role": "system", "content": "Its own."}, *messages]
     task = project_task(tmp_path, [example(1, messages), example(2, own_system)])
-    rows = lm_harness.evaluate_accuracy(model, tokenizer, [task], **{**SETTINGS, "system": system})
+    rows = lm_harness.evaluate(model, tokenizer, [task], **{**SETTINGS, "system": system})
     chat = Chat(tokenizer, system)
     assert [row["prompt"] for row in rows[::2]] == [
         chat.render(turns, add_generation_prompt=True) for turns in (messages, own_system)
@@ -133,8 +133,8 @@ def test_responses_are_those_of_plain_greedy_decoding_whatever_the_batch(archite
     model.generation_config.update(repetition_penalty=3.0, do_sample=True, temperature=0.6, top_k=3)
     own = model.generation_config
     task = project_task(tmp_path, [example(n) for n in range(8)])
-    alone = lm_harness.evaluate_accuracy(model, tokenizer, [task], **{**SETTINGS, "batch_size": 1})
-    together = lm_harness.evaluate_accuracy(model, tokenizer, [task], **{**SETTINGS, "batch_size": 8})
+    alone = lm_harness.evaluate(model, tokenizer, [task], **{**SETTINGS, "batch_size": 1})
+    together = lm_harness.evaluate(model, tokenizer, [task], **{**SETTINGS, "batch_size": 8})
     assert alone == together
     assert model.generation_config is own
     for row in alone[::2]:
@@ -151,26 +151,26 @@ def test_responses_are_those_of_plain_greedy_decoding_whatever_the_batch(archite
 
 def test_generation_stops_at_every_end_token(model, tokenizer, tmp_path):
     task = project_task(tmp_path, [example(1)])
-    free = lm_harness.evaluate_accuracy(model, tokenizer, [task], **SETTINGS)[0]
+    free = lm_harness.evaluate(model, tokenizer, [task], **SETTINGS)[0]
     assert free["n_tokens"] == 8
     ids = tokenizer(free["prompt"], add_special_tokens=False, return_tensors="pt").input_ids
     third = model.generate(ids, max_new_tokens=3, do_sample=False)[0, -1].item()
     model.generation_config.eos_token_id = [tokenizer.eos_token_id, third]
-    assert lm_harness.evaluate_accuracy(model, tokenizer, [task], **SETTINGS)[0]["n_tokens"] <= 3
+    assert lm_harness.evaluate(model, tokenizer, [task], **SETTINGS)[0]["n_tokens"] <= 3
 
 
 def test_a_peft_model_answers_with_its_adapter(model, tokenizer, tmp_path):
     task = project_task(tmp_path, [example(n) for n in range(3)])
-    base = lm_harness.evaluate_accuracy(model, tokenizer, [task], **SETTINGS)
+    base = lm_harness.evaluate(model, tokenizer, [task], **SETTINGS)
     model.generation_config.repetition_penalty = 3.0
     adapted = peft.get_peft_model(model, peft.LoraConfig(target_modules="all-linear", r=4))
-    assert [r["response"] for r in lm_harness.evaluate_accuracy(adapted, tokenizer, [task], **SETTINGS)] == [
+    assert [r["response"] for r in lm_harness.evaluate(adapted, tokenizer, [task], **SETTINGS)] == [
         r["response"] for r in base
     ]
     for name, weight in adapted.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(weight)
-    assert [r["response"] for r in lm_harness.evaluate_accuracy(adapted, tokenizer, [task], **SETTINGS)] != [
+    assert [r["response"] for r in lm_harness.evaluate(adapted, tokenizer, [task], **SETTINGS)] != [
         r["response"] for r in base
     ]
 
@@ -178,18 +178,18 @@ def test_a_peft_model_answers_with_its_adapter(model, tokenizer, tmp_path):
 def test_a_prompt_that_does_not_fit_is_named(model, tokenizer, tmp_path):
     task = project_task(tmp_path, [example(1), example(200)])
     with pytest.raises(UserError, match="task sums, item 1: a prompt of"):
-        lm_harness.evaluate_accuracy(model, tokenizer, [task], **SETTINGS)
+        lm_harness.evaluate(model, tokenizer, [task], **SETTINGS)
 
 
 def test_limit_and_several_tasks(model, tokenizer, tmp_path):
     tasks = [project_task(tmp_path, [example(n) for n in range(3)], name) for name in ("sums", "arc_easy")]
-    rows = lm_harness.evaluate_accuracy(model, tokenizer, tasks, **SETTINGS, limit=2)
+    rows = lm_harness.evaluate(model, tokenizer, tasks, **SETTINGS, limit=2)
     assert [row["eval_task"] for row in rows] == ["sums"] * 4 + ["arc_easy"] * 4
 
 
 def test_the_output_is_plain_lines(model, tokenizer, tmp_path, capfd, caplog):
     with caplog.at_level(logging.INFO, "clearminds"):
-        lm_harness.evaluate_accuracy(model, tokenizer, [project_task(tmp_path, [example(1)])], **SETTINGS)
+        lm_harness.evaluate(model, tokenizer, [project_task(tmp_path, [example(1)])], **SETTINGS)
     output = capfd.readouterr()
     assert output.out == "" and not set("\r\x1b") & set(output.err) and "it/s" not in output.err
     assert "1 of 1 requests" in caplog.text
@@ -197,9 +197,7 @@ def test_the_output_is_plain_lines(model, tokenizer, tmp_path, capfd, caplog):
 
 def test_unverified_gives_no_accuracy(model, tokenizer, tmp_path):
     with pytest.raises(UserError, match="task sums: verifier 'unverified' gives no accuracy"):
-        lm_harness.evaluate_accuracy(
-            model, tokenizer, [project_task(tmp_path, [example(1)], verifier="unverified")], **SETTINGS
-        )
+        lm_harness.evaluate(model, tokenizer, [project_task(tmp_path, [example(1)], verifier="unverified")], **SETTINGS)
 
 
 # what the hub would serve, in the columns that the harness' own YAML files read
@@ -227,7 +225,7 @@ def hub(monkeypatch):
 
 def test_built_in_multiple_choice_and_tags(model, tokenizer, hub):
     tasks = [{"name": "lm_eval:arc_easy", "num_fewshot": None}, {"name": "lm_eval:ai2_arc", "num_fewshot": 1}]
-    rows = lm_harness.evaluate_accuracy(model, tokenizer, tasks, **{**SETTINGS, "system": "Be brief."})
+    rows = lm_harness.evaluate(model, tokenizer, tasks, **{**SETTINGS, "system": "Be brief."})
     keys = [(row["eval_task"], row["subtask"], row["doc_id"], row["metric"]) for row in rows]
     assert keys[:4] == [("lm_eval:arc_easy", "", doc, metric) for doc in "01" for metric in ("acc", "acc_norm")]
     assert {key[:2] for key in keys[4:]} == {("lm_eval:ai2_arc", "arc_easy"), ("lm_eval:ai2_arc", "arc_challenge")}
@@ -240,7 +238,7 @@ def test_built_in_multiple_choice_and_tags(model, tokenizer, hub):
 
 def test_built_in_generation_tells_format_from_score(model, tokenizer, hub, monkeypatch):
     say(monkeypatch, ["#### 2", "it is 4", "none"])
-    rows = lm_harness.evaluate_accuracy(model, tokenizer, [{"name": "lm_eval:gsm8k", "num_fewshot": 0}], **SETTINGS)
+    rows = lm_harness.evaluate(model, tokenizer, [{"name": "lm_eval:gsm8k", "num_fewshot": 0}], **SETTINGS)
     found = {(row["filter"], row["doc_id"]): (row["score"], row["format_ok"]) for row in rows}
     assert [found["strict-match", doc] for doc in "012"] == [(1, True), (0, False), (0, False)]
     assert [found["flexible-extract", doc] for doc in "012"] == [(1, True), (1, True), (0, False)]
@@ -249,7 +247,7 @@ def test_built_in_generation_tells_format_from_score(model, tokenizer, hub, monk
 
 def test_built_in_names_are_checked(model, tokenizer, hub):
     def run(name):
-        lm_harness.evaluate_accuracy(model, tokenizer, [{"name": name, "num_fewshot": None}], **SETTINGS)
+        lm_harness.evaluate(model, tokenizer, [{"name": name, "num_fewshot": None}], **SETTINGS)
 
     with pytest.raises(UserError, match=r"lm_eval:arc_esy: .*nearest: arc_easy"):
         run("lm_eval:arc_esy")

@@ -183,7 +183,7 @@ def test_an_adapter_that_it_cannot_take_is_merged_and_the_harness_gets_the_same_
 
     def rows(draw=None, adapter=adapter):
         model = load_model(tiny, dtype="float32", loading=Loading(), adapter=adapter)
-        return lm_harness.evaluate_accuracy(model, AutoTokenizer.from_pretrained(tiny), tasks, **asked, draw=draw)
+        return lm_harness.evaluate(model, AutoTokenizer.from_pretrained(tiny), tasks, **asked, draw=draw)
 
     expected = rows()
     assert {row["eval_task"] for row in expected} == {task["name"] for task in tasks}

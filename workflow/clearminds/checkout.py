@@ -12,3 +12,15 @@ ENVS = ROOT / "envs"
 LAUNCHERS = WORKFLOW / "scripts"
 TASKS = WORKFLOW / "tasks"
 SCHEMA = WORKFLOW / "schemas" / "config.schema.json"
+ACCEPTED_CODE = WORKFLOW / "accepted_code.json"
+
+# the package of each kind of plugin
+PLUGINS = {
+    "task_kinds": "clearminds.plugins.task_kinds",
+    "sources": "clearminds.plugins.sources",
+    "verifiers": "clearminds.plugins.verifiers",
+    "weights": "clearminds.plugins.weights",
+    "wordings": "clearminds.plugins.wordings",
+    "backends": "clearminds.model.backends",
+    "evaluations": "clearminds.stages.evaluation",
+}

@@ -17,6 +17,7 @@ from clearminds.commands.run_command import run_command
 from clearminds.errors import UserError
 from clearminds.files.digests import file_sha256
 from clearminds.reuse import stage_code as stages
+from clearminds.reuse.code import changed
 from clearminds.reuse.differences import differences
 from clearminds.run.dry_run import Planned, plan
 
@@ -37,7 +38,8 @@ def explain(jobs: list[Planned], directory: Path = Path(), forced: bool = False)
     lines, carried = [], False
     for job in jobs:
         above = [jobs[n] for n in sorted({makers[path] for path in job.inputs if path in makers})]
-        own = own_causes(job, stages.parts(job.stage, job.spec), directory, forced, follows=bool(above))
+        now = {"code": stages.fingerprint(job.stage, job.spec), "definitions": stages.parts(job.stage, job.spec)}
+        own = own_causes(job, now, directory, forced, follows=bool(above))
         carried |= bool(above) and not own and job.runtime.get("reuse", True)
         lines.append(f"{job.title}: {'; '.join([*_some(own), *after(above)])}")
     counts = Counter(job.stage for job in jobs)
@@ -50,12 +52,12 @@ def explain(jobs: list[Planned], directory: Path = Path(), forced: bool = False)
     return lines
 
 
-def own_causes(job: Planned, modules: dict[str, str], directory: Path, forced: bool, follows: bool) -> list[str]:
+def own_causes(job: Planned, now: dict, directory: Path, forced: bool, follows: bool) -> list[str]:
     """Why a job runs, beside the jobs above it.
 
     Args:
         job: as planned.
-        modules: digest per module of its code as it is now.
+        now: its `code` as it is now, and by `definitions`.
         directory: the working directory of the run.
         forced: whether the user asks for jobs whatever they remember.
         follows: whether jobs above it are planned, which is cause enough.
@@ -64,7 +66,7 @@ def own_causes(job: Planned, modules: dict[str, str], directory: Path, forced: b
     if job.record is None:
         return ["new"] if missing else ["no record of how it was made"]
     found = differences(json.loads(job.record["spec"]), job.spec)
-    found += code_changed(job.record["modules"], modules, chosen_anew=bool(found))
+    found += code_changed(job.record, now, chosen_anew=bool(found))
     if "Forced execution" in job.reason:  # which is how Snakemake plans what a kill left half-done, too
         found.append("forced" if forced else "interrupted")
     if missing:
@@ -82,20 +84,24 @@ def own_causes(job: Planned, modules: dict[str, str], directory: Path, forced: b
     return ["Snakemake's own record of it differs" if "Params have changed" in job.reason else job.reason]
 
 
-def code_changed(old: dict[str, str], new: dict[str, str], chosen_anew: bool) -> list[str]:
-    """Which modules changed, in words.
+def code_changed(record: dict, now: dict, chosen_anew: bool) -> list[str]:
+    """Which definitions changed, in words.
 
     Args:
-        old: digest per module.
-        new: the same, now.
-        chosen_anew: whether the settings changed too, which may choose other modules and is told by itself.
+        record: of the last run, with `code` and what its `definitions` said.
+        now: the same, now.
+        chosen_anew: whether the settings changed too, which may choose other code and is told by itself.
     """
-    changed = [name for name in old if name in new and old[name] != new[name]]
-    found = [f"code of {', '.join(_some(changed))} changed"] if changed else []
-    for names, word in ((new.keys() - old.keys(), "added"), (old.keys() - new.keys(), "left out")):
+    if record["code"] == now["code"]:
+        return []
+    if "definitions" not in record:
+        return ["code changed since records told which definition"]
+    found = changed(record["definitions"], now["definitions"])
+    words = [f"code of {', '.join(_some(found.changed))} changed"] if found.changed else []
+    for names, word in ((found.added, "added"), (found.removed, "left out")):
         if names and not chosen_anew:
-            found.append(f"code of {', '.join(_some(sorted(names)))} {word}")
-    return found
+            words.append(f"code of {', '.join(_some(names))} {word}")
+    return words or ([] if chosen_anew else ["what its code refers to changed"])
 
 
 def after(above: list[Planned]) -> list[str]:

@@ -7,7 +7,7 @@
 | verifiers | `FILTERS`, the readings it can tell apart (lenient, strict), and `verify(response, example, *, strict)`, which gives a verdict of `contracts.VERDICT_VALUES` and one line of detail |
 | weights | `weights(scores, parameters, rng) -> float32 [tokens]`: `scores` are the token-score columns of one response as NumPy arrays, by name, `parameters` the rule's settings, `rng` a NumPy generator of this response's own |
 | wordings | `word_reference(terms, operators, result, rng) -> str`: reference answers of a generator, by its name |
-| evaluations | `evaluate(...) -> rows of contracts.EVALUATION`, or `evaluate_accuracy(...)`: what is measured of a model, see `stages.evaluate` |
+| evaluations | `evaluate(...) -> rows of contracts.EVALUATION`: what is measured of a model, see `stages.evaluate` |
 | backends | `Sampler(folder, *, dtype, loading, adapter, gpus, vllm_python)`, a context manager that loads nothing before it is called: `sampler(ends, prompts, seeds, source)` gives the new token ids of each prompt, as `sampling.generate_batch` does; `sampler.cost(progress)` what that cost |
 """  # noqa: E501 (a table)
 
@@ -16,18 +16,10 @@ import pkgutil
 from difflib import get_close_matches
 from types import ModuleType
 
+from clearminds.checkout import PLUGINS
 from clearminds.errors import UserError
 
-# the package of each kind, and what its plugins have in common: modules that are no plugins
-KINDS = {
-    "task_kinds": "clearminds.plugins.task_kinds",
-    "sources": "clearminds.plugins.sources",
-    "verifiers": "clearminds.plugins.verifiers",
-    "weights": "clearminds.plugins.weights",
-    "wordings": "clearminds.plugins.wordings",
-    "backends": "clearminds.model.backends",
-    "evaluations": "clearminds.stages.evaluation",
-}
+# modules that plugins of a kind have in common, no plugins themselves
 SHARED = {"task_kinds": {"rows"}, "evaluations": {"harness_model"}}
 
 
@@ -35,7 +27,7 @@ def load(kind: str, name: str) -> ModuleType:
     """The module of a plugin.
 
     Args:
-        kind: a key of `KINDS`.
+        kind: a key of `checkout.PLUGINS`.
         name: of the plugin, as a config has it.
 
     Raises:
@@ -50,10 +42,10 @@ def load(kind: str, name: str) -> ModuleType:
 
 def module(kind: str, name: str) -> str:
     """The dotted name of a plugin's module, whether there is one or not."""
-    return f"{KINDS[kind]}.{name}"
+    return f"{PLUGINS[kind]}.{name}"
 
 
 def names(kind: str) -> list[str]:
     """The plugins of a kind, sorted."""
-    package = importlib.import_module(KINDS[kind])
+    package = importlib.import_module(PLUGINS[kind])
     return sorted({found.name for found in pkgutil.iter_modules(package.__path__)} - SHARED.get(kind, set()))

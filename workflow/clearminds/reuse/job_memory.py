@@ -4,7 +4,7 @@ Snakemake remembers in `.snakemake/`, which stays behind when results are moved,
 job reruns, all jobs below it do, though its result be the same. So every job has a folder below
 `results/{study}/.jobs/{rule}/`, which moves with the results and holds
 
-    record.json   spec, code (module by module), and the SHA-256 of every input and output
+    record.json   spec, code (definition by definition), and the SHA-256 of every input and output
     kept/         hard links to the outputs, which Snakemake removes before a job runs
     writer        the lock of the job that writes the result
 """
@@ -72,14 +72,14 @@ class JobMemory:
         return True
 
 
-def made_by(rule: str, spec: dict, code: str, modules: dict[str, str], inputs: list[Path]) -> dict:
-    """What a result depends on, as JSON: rule, spec, code, its modules, each input's digest and that of its content."""
+def made_by(rule: str, spec: dict, code: str, definitions: dict[str, str], inputs: list[Path]) -> dict:
+    """What a result depends on, as JSON: rule, spec, code, its definitions, each input's digest and that of its content."""
     contents = {str(file): content_sha256(file) for file in inputs}
     return {
         "rule": rule,
         "spec": canonical(spec),
         "code": code,
-        "modules": modules,
+        "definitions": definitions,
         "inputs": digests(inputs),
         "contents": contents,
     }

@@ -2,12 +2,24 @@
 
 from pathlib import Path
 
+from clearminds.files.tables import write_json
+from clearminds.reuse.code import words
 from clearminds.reuse.job_memory import read_record
+from clearminds.reuse.stage_code import everything, parts, root_digest, roots
 
-CODE = Path(".snakemake/clearminds.code.json")  # digest per module when the run began
+CODE = Path(".snakemake/clearminds.code.json")  # what each definition said when the run began
 
 
-def changed_modules(parts: dict[str, str]) -> list[str]:
-    """Which of a job's modules are not what they were when its run began; empty where that is not known."""
+def remember() -> None:
+    """Write down the code of the run that begins."""
+    write_json(CODE, everything())
+
+
+def changed_since(stage: str, spec: dict) -> list[str]:
+    """What of a job's code is not what it was when its run began, in words; empty where that is not known."""
     before = read_record(CODE) or {}
-    return [name for name, digest in parts.items() if before and before.get(name) != digest]
+    if all(before.get(f"root {root}") in (None, root_digest(root)) for root in roots(stage, spec)):
+        return []
+    said = set(before.values())
+    edited = [words(key) for key, own in parts(stage, spec).items() if before.get(key) != own and own not in said]
+    return edited or [root for root in roots(stage, spec) if before.get(f"root {root}") != root_digest(root)]

@@ -1,7 +1,19 @@
-"""The stages in their order, and the modules that each one runs: what the `code` param of its rule is taken over."""
+"""The stages in their order, and what the `code` param of each one's rule is taken over.
 
-from clearminds.plugins.load import module
-from clearminds.reuse.code import code_fingerprint, code_parts
+A job's roots are its launcher's `main` and what its spec chooses by name: plugins and files. All that these reach
+counts (`code.digest`), but what only speaks (`spoken`). A digest that was declared equal to a former one stands for it
+(`accepted`).
+"""
+
+from functools import cache
+from pathlib import Path
+
+from clearminds.checkout import PLUGINS, WORKFLOW
+from clearminds.files.digests import digest as digest_of
+from clearminds.reuse.accepted import original
+from clearminds.reuse.code import digest, own, text_digest
+from clearminds.reuse.definitions import Tree
+from clearminds.reuse.spoken import SPOKEN
 
 STAGES = (
     "prepare_task",
@@ -18,88 +30,117 @@ STAGES = (
 )
 
 
-def modules(stage: str, spec: dict) -> tuple[str, ...]:
-    """The stage's launcher, its own module, and the plugins that its spec names; their imports follow by themselves."""
-    return (
-        f"scripts/{stage}.py",
-        *_MODULES.get(stage, (f"clearminds.stages.{stage}",)),
-        *_PLUGINS.get(stage, lambda spec: ())(spec),
-    )
+# what is called of a plugin, by kind
+ENTRIES = {
+    "task_kinds": ("load",),
+    "sources": ("prompt",),
+    "verifiers": ("FILTERS", "verify"),
+    "weights": ("weights",),
+    "wordings": ("word_reference",),
+    "backends": ("Sampler",),
+    "evaluations": ("evaluate",),
+}
+HARNESS_TASKS = ("tasks.clearminds_tasks:ConversationTask", "tasks.clearminds_tasks:load_examples")
+HARNESS_TASKS += ("tasks.clearminds_tasks:process_results", "tasks/clearminds_generate.yaml")
+
+
+@cache
+def tree(workflow: Path = WORKFLOW) -> Tree:
+    """This checkout's code, parsed once per process."""
+    return Tree(workflow)
 
 
 def fingerprint(stage: str, spec: dict) -> str:
     """The `code` param of a job of this stage."""
-    return code_fingerprint(*modules(stage, spec))
+    return digest_of(sorted(original(root_digest(root)) for root in roots(stage, spec)))[:32]
 
 
 def parts(stage: str, spec: dict) -> dict[str, str]:
-    """Digest per module of those that `fingerprint` is taken over: what tells which one changed."""
-    return code_parts(*modules(stage, spec))
+    """What each definition and file behind `fingerprint` says by itself: tells which one changed."""
+    chosen = roots(stage, spec)
+    files = {root: root_digest(root) for root in chosen if _is_file(root)}
+    return own(tree(), [root for root in chosen if not _is_file(root)], SPOKEN) | files
 
 
-# where a launcher calls more than the module that bears its name
-_MODULES = {
-    "generate_responses": ("clearminds.stages.generate_responses",),
-    "score_token_perplexity": ("clearminds.stages.score_token_perplexity", "clearminds.model.load"),
-    "evaluate_base": ("clearminds.stages.evaluate",),
-    "evaluate_adapter": ("clearminds.stages.evaluate",),
-    "train_adapter": (
-        "clearminds.stages.train_adapter",
-        "clearminds.stages.training.save_adapter",
-        "clearminds.model.load",
-    ),
-    "summarise": ("clearminds.stages.summarise", "clearminds.report.result_table", "clearminds.files.layout"),
-    "report": ("clearminds.report.page", "clearminds.stages.report", "clearminds.files.layout"),
-}
+def root_digest(root: str) -> str:
+    """Digest of a root and all that it reaches. Args: root: a definition's key, or a path below `workflow/`."""
+    return text_digest(WORKFLOW / root) if _is_file(root) else digest(tree(), root, SPOKEN)
 
 
-def _task_plugins(spec: dict) -> tuple[str, ...]:
+def roots(stage: str, spec: dict) -> tuple[str, ...]:
+    """What a job of this stage runs or reads first: keys of definitions, and paths of files below `workflow/`."""
+    return (f"scripts.{stage}:main", *_CHOSEN.get(stage, lambda spec: ())(spec))
+
+
+def all_roots() -> list[str]:
+    """The roots of every stage and plugin there is, sorted."""
+    mains = [f"scripts.{stage}:main" for stage in STAGES]
+    plugins = [
+        key
+        for kind, package in PLUGINS.items()
+        for module in tree().modules()
+        if module.startswith(f"{package}.")
+        for key in tree().keys(module)
+        if key.partition(":")[2] in ENTRIES[kind]
+    ]
+    files = ("clearminds/plugins/wordings/everyday_prompts.txt", "clearminds/report/page.html.jinja")
+    return sorted([*mains, *plugins, *HARNESS_TASKS, *files])
+
+
+def everything() -> dict[str, str]:
+    """What each definition of the whole checkout says by itself, and the digest of each root."""
+    said = {key: tree().definition(key).own for module in tree().modules() for key in tree().keys(module)}
+    return said | {f"root {root}": root_digest(root) for root in all_roots()}
+
+
+def _is_file(root: str) -> bool:
+    return "/" in root
+
+
+def _plugin(kind: str, name: str) -> tuple[str, ...]:
+    return tuple(f"{PLUGINS[kind]}.{name}:{entry}" for entry in ENTRIES[kind])
+
+
+def _of_task(spec: dict) -> tuple[str, ...]:
     task = spec["task"]
-    names = [module("task_kinds", task["kind"])]
+    found = _plugin("task_kinds", task["kind"])
     if task.get("reference") == "wordings":
-        names.append(module("wordings", task["generator"]))
+        found += _plugin("wordings", task["generator"])
     if task["kind"] == "everyday_prompts":
-        names.append("clearminds/plugins/wordings/everyday_prompts.txt")
-    return tuple(names)
+        found += ("clearminds/plugins/wordings/everyday_prompts.txt",)
+    return found
 
 
-def _weight_plugins(spec: dict) -> tuple[str, ...]:
+def _of_source(spec: dict) -> tuple[str, ...]:
+    source = spec["source"]
+    samples = () if source["kind"] == "reference" else _plugin("backends", source.get("backend") or "transformers")
+    return _plugin("sources", source["kind"]) + samples
+
+
+def _of_weights(spec: dict) -> tuple[str, ...]:
     weights = spec["weights"]
     like = weights.get("like")
-    return (module("weights", weights["rule"]), *([module("weights", like["rule"])] if like else []))
+    return _plugin("weights", weights["rule"]) + (_plugin("weights", like["rule"]) if like else ())
 
 
-def _evaluation_plugins(spec: dict) -> tuple[str, ...]:
-    names = set()
+def _of_evaluation(spec: dict) -> tuple[str, ...]:
+    found: set[str] = set()
     for task in spec["tasks"]:
+        harness = task["evaluate"] in ("accuracy", "lm_eval")
+        found.update(_plugin("evaluations", "lm_harness" if harness else task["evaluate"]))
         if task["evaluate"] == "accuracy":
-            names |= {
-                "tasks/clearminds_generate.yaml",
-                "tasks/clearminds_tasks.py",
-                "clearminds.stages.evaluation.lm_harness",
-            }
-            names |= {module("verifiers", task["verifier"])}
-        elif task["evaluate"] == "lm_eval":
-            names.add("clearminds.stages.evaluation.lm_harness")
-        else:
-            names.add(f"clearminds.stages.evaluation.{task['evaluate']}")
+            found.update(HARNESS_TASKS, _plugin("verifiers", task["verifier"]))
     if backend := spec["evaluation"].get("backend"):
-        names.add(module("backends", backend))
-    return tuple(sorted(names))
+        found.update(_plugin("backends", backend))
+    return tuple(sorted(found))
 
 
-def _generation_plugins(spec: dict) -> tuple[str, ...]:
-    source = spec["source"]
-    drawn = () if source["kind"] == "reference" else (module("backends", source.get("backend") or "transformers"),)
-    return (module("sources", source["kind"]), *drawn)
-
-
-_PLUGINS = {
-    "prepare_task": _task_plugins,
-    "verify_responses": lambda spec: (module("verifiers", spec["verifier"]),),
-    "generate_responses": _generation_plugins,
-    "build_masks": _weight_plugins,
+_CHOSEN = {
+    "prepare_task": _of_task,
+    "generate_responses": _of_source,
+    "verify_responses": lambda spec: _plugin("verifiers", spec["verifier"]),
+    "build_masks": _of_weights,
+    "evaluate_base": _of_evaluation,
+    "evaluate_adapter": _of_evaluation,
     "report": lambda spec: ("clearminds/report/page.html.jinja",),
-    "evaluate_base": _evaluation_plugins,
-    "evaluate_adapter": _evaluation_plugins,
 }

@@ -16,9 +16,8 @@ from clearminds.errors import UserError
 from clearminds.files.digests import digest
 from clearminds.files.tables import write_json
 from clearminds.job.guard import RUN
-from clearminds.reuse.code import all_modules
 from clearminds.reuse.job_memory import read_record
-from clearminds.reuse.run_code import CODE
+from clearminds.reuse.run_code import remember
 
 LOCK = Path(".snakemake/clearminds.run")
 STUDY = Path(".snakemake/clearminds.study.json")  # digest per block of the config when the run began
@@ -50,7 +49,7 @@ def begin(study: dict) -> None:
             f"another run (process {other}) is going on in {Path.cwd()}; wait for it or stop it, or give this study a "
             "folder of its own: --directory FOLDER"
         )
-    write_json(CODE, all_modules())
+    remember()
     write_json(STUDY, _blocks(study))
 
 

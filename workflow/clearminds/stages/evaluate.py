@@ -147,7 +147,7 @@ def evaluate_suite(
         examples: Parquet file of the contract EXAMPLES per task that has one.
         responses: Parquet file of the base's own answers per drift task.
         runtime: sizes of batches.
-        draw: what generates answers in the model's place; see `lm_harness.evaluate_accuracy`.
+        draw: what generates answers in the model's place; see `lm_harness.evaluate`.
     """
     drifts, texts, generated = (
         [task for task in settings.tasks if task.evaluate in kinds]
@@ -169,7 +169,7 @@ def evaluate_suite(
 
         model.to(getattr(torch, settings.evaluation.dtype))
         log.info("%s: answers by greedy decoding", ", ".join(task.name for task in generated))
-        rows += load("evaluations", "lm_harness").evaluate_accuracy(
+        rows += load("evaluations", "lm_harness").evaluate(
             model,
             chat.tokenizer,
             [

@@ -34,7 +34,7 @@ INVALID = "[invalid]"  # what the harness' regex filters give where nothing matc
 FEWSHOT_SEED = 1234  # the harness' own default
 
 
-def evaluate_accuracy(
+def evaluate(
     model: torch.nn.Module,
     tokenizer: object,
     tasks: list[dict],
