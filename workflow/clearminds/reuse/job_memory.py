@@ -73,7 +73,7 @@ class JobMemory:
 
 
 def made_by(rule: str, spec: dict, code: str, definitions: dict[str, str], inputs: list[Path]) -> dict:
-    """What a result depends on, as JSON: rule, spec, code, its definitions, each input's digest and that of its content."""
+    """What a result depends on, as JSON: rule, spec, code, its definitions, digests of inputs and of their content."""
     contents = {str(file): content_sha256(file) for file in inputs}
     return {
         "rule": rule,
