@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 JOB = """
 import json, os, sys, time
 from pathlib import Path
-from clearminds.devices import take_devices
+from clearminds.job.devices import take_devices
 count, seconds, record, user = int(sys.argv[1]), float(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
 if user:
     os.setuid(user)  # now, for another user may not be able to read this interpreter

@@ -2,7 +2,6 @@
 
 import math
 from html.parser import HTMLParser
-from pathlib import Path
 from types import SimpleNamespace
 
 import jinja2
@@ -10,6 +9,7 @@ import pyarrow as pa
 import pytest
 from docutils.core import publish_parts
 
+from clearminds.checkout import WORKFLOW
 from clearminds.files import contracts
 from clearminds.files.tables import write_table
 from clearminds.report import figures
@@ -213,7 +213,7 @@ def test_a_study_without_samples_masks_or_runs_still_renders(data, evaluations):
 @pytest.mark.parametrize("name", ["workflow", "summary", "ti_bwt", "perplexity"])
 @pytest.mark.parametrize("params", [{}, {"tau": "2.5", "seeds": [0, 1]}])
 def test_captions_are_valid_with_and_without_params(name, params):
-    source = (Path(report.__file__).parent.parent / "report" / f"{name}.rst").read_text(encoding="utf-8")
+    source = (WORKFLOW / "report" / f"{name}.rst").read_text(encoding="utf-8")
     text = jinja2.Template(source).render(
         snakemake=SimpleNamespace(params=SimpleNamespace(get=params.get, **params), wildcards=[])
     )
