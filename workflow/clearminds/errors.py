@@ -25,7 +25,3 @@ class OutOfMemory(UserError):
     def __init__(self, message: str, *, on_gpu: bool):
         super().__init__(message)
         self.on_gpu = self.retry_is_pointless = on_gpu
-
-
-# how an error begins after which the same job on the same device would end alike: it is not tried again
-OUT_OF_GPU_MEMORY = "out of memory on the GPU"

@@ -7,18 +7,6 @@ import _setup  # noqa: F401
 
 from clearminds.files.tables import read_table, write_json, write_table
 from clearminds.job.launch import Job, Output, launch, log
-from clearminds.model.conversation import Chat
-from clearminds.model.encode_responses import encode_responses
-from clearminds.model.fingerprints import fingerprints, same_tokenizer
-from clearminds.model.load import load_model, longest_input
-from clearminds.model.throughput import throughput
-from clearminds.stages.score_token_perplexity import (
-    measure_noise,
-    score_store,
-    score_table,
-    score_through,
-    sequence_table,
-)
 
 
 def main(
@@ -29,9 +17,22 @@ def main(
     model: Path,
     scorer: Path,
     scores: Output,
-    sequences: Output = None,
+    sequences: Output | None = None,
     shard: str = "",
-) -> None:
+) -> dict:
+    from clearminds.model.conversation import Chat
+    from clearminds.model.encode_responses import encode_responses
+    from clearminds.model.fingerprints import fingerprints, same_tokenizer
+    from clearminds.model.load import load_model, longest_input
+    from clearminds.model.throughput import throughput
+    from clearminds.stages.score_token_perplexity import (
+        measure_noise,
+        score_store,
+        score_table,
+        score_through,
+        sequence_table,
+    )
+
     same_tokenizer(model, scorer)
     chat, weights = Chat.from_folder(model.parent), fingerprints(scorer)["model"]
     loading = job.spec["loading"]
@@ -42,14 +43,15 @@ def main(
     encoded = [sequence.encoded for sequence in found]
     store = score_store(job.runtime["store"], weights, job.spec)
     statistics, progress, counts = score_through(store, network, encoded, job.runtime, shard)
-    job.cost |= {"store": counts, **(throughput(progress, network()) if counts["computed"] else {})}
-    if shard:
-        write_json(scores, {"shard": shard, **job.cost})
-        return
+    cost = {"store": counts, **(throughput(progress, network()) if counts["computed"] else {})}
+    if shard or sequences is None:  # it fills the store only
+        write_json(scores, {"shard": shard, **cost})
+        return cost
     noise = None if job.spec["dtype"] == "float32" else measure_noise(network(), encoded, statistics)
     facts = job.provenance(**fingerprints(model), scorer=weights, left_out=left_out, noise=noise)
     write_table(sequences, sequence_table(found), "SEQUENCES", facts)
     write_table(scores, score_table(found, statistics), "TOKEN_SCORES", facts)
+    return cost
 
 
 launch(main)

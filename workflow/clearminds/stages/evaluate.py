@@ -93,8 +93,12 @@ def merged(model: torch.nn.Module) -> torch.nn.Module:
 
 def evaluate_files(
     job, examples: list[Path], answers: list[Path], model: Path, adapter: Path | None, evaluation: Path
-) -> None:
-    """What both launchers do: load, evaluate, write. Args: the job, and its input and output files."""
+) -> dict:
+    """What both launchers do: load, evaluate, write. Args: the job, and its input and output files.
+
+    Returns:
+        what it measured: tokens, tokens per second, ...
+    """
     spec = job.spec
     chat = Chat.from_folder(model.parent)
     network = load_model(model.parent, dtype=spec["dtype"], settings=spec["loading"], adapter=adapter)
@@ -105,12 +109,13 @@ def evaluate_files(
         with load("backends", backend).Sampler(model.parent, adapter=adapter, **settings) as draw:
             rows = evaluate_suite(network, chat, spec, by_task, by_drift, job.runtime, draw)
         progress.add(len(spec["tasks"]), _tokens(rows))
-        job.cost |= {**draw.cost(), **rate(progress, device())}
+        cost = {**draw.cost(), **rate(progress, device())}
     else:
         rows = evaluate_suite(network, chat, spec, by_task, by_drift, job.runtime)
         progress.add(len(spec["tasks"]), _tokens(rows))
-        job.cost |= throughput(progress, network)
+        cost = throughput(progress, network)
     write_table(evaluation, rows, "EVALUATION", job.provenance(**fingerprints(model), adapter=adapter_files(adapter)))
+    return cost
 
 
 def _tokens(rows: list[dict]) -> int:
