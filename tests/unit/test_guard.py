@@ -50,7 +50,7 @@ def test_a_second_writer_refuses_and_names_the_first(tmp_path):
         with pytest.raises(
             UserError, match=rf"results/a.parquet: another job is writing it \(process {first.pid}, host"
         ):
-            only_writer(tmp_path, "results/a.parquet", patience=0.5)
+            only_writer(tmp_path, "results/a.parquet", seconds=0.5)
         first.kill()
 
 
@@ -59,7 +59,30 @@ def test_a_second_writer_waits_for_one_that_is_stopping(tmp_path):
         first.stdout.readline()
         stop = "import os, signal, sys, time; time.sleep(1); os.kill(int(sys.argv[1]), signal.SIGKILL)"
         with subprocess.Popen([sys.executable, "-c", stop, str(first.pid)]):
-            only_writer(tmp_path, "r", patience=20)
+            only_writer(tmp_path, "r", seconds=20)
+
+
+def test_what_ends_a_job_by_force_is_called_with_its_exit_code(tmp_path):
+    record = tmp_path / "record"
+    work = (
+        f"guard.before_forced_exit(lambda code: open({str(record)!r}, 'w').write(str(code)))\n"
+        "import hashlib; hashlib.pbkdf2_hmac('sha256', b'a', b'b', 10**9)"
+    )
+    with start(SLEEP + work) as job:
+        job.stdout.readline()
+        time.sleep(1)  # until it is at work
+        job.send_signal(signal.SIGINT)
+        assert job.wait(30) == 130
+    assert record.read_text() == "130"
+
+
+def test_a_job_that_is_ending_ignores_further_signals():
+    with start(SLEEP + "guard.ignore_further_signals(); print('ending', flush=True); time.sleep(2)") as job:
+        job.stdout.readline()
+        job.stdout.readline()
+        job.send_signal(signal.SIGTERM)
+        job.send_signal(signal.SIGINT)
+        assert job.wait(30) == 0
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,16 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+from demo_study import demo, spec
 
 from clearminds.files.tables import read_provenance, read_table, write_json
+from clearminds.job.outcome import Kind, Outcome, State, read_outcome, write_outcome
 from clearminds.reuse import stage_code as stages
+from clearminds.reuse.job_memory import JobMemory, made_by
 from clearminds.reuse.run_code import CODE
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
@@ -86,6 +90,7 @@ def test_a_run_leaves_its_result_its_log_and_its_cost(tmp_path):
     cost = json.loads(run.log.with_suffix(".run.json").read_text(encoding="utf-8"))
     assert cost.keys() >= {"stage", "versions", "threads", "seconds", "peak_memory_bytes"}
     assert cost["peak_memory_bytes"] > 2**20
+    assert read_outcome(run.log) == Outcome(State.DONE, exit_code=0)
     assert not run.left_over()
 
 
@@ -105,6 +110,7 @@ def test_a_user_s_mistake_is_one_line_and_leaves_no_result(tmp_path):
     assert not run.left_over()
     assert not run.log.with_suffix(".run.json").exists()
     assert "Traceback" not in run.log.read_text(encoding="utf-8")
+    assert read_outcome(run.log) == Outcome(State.FAILED, Kind.USER_ERROR, error, exit_code=1)
 
 
 def test_a_failed_run_leaves_the_former_result_as_it_was(tmp_path):
@@ -125,6 +131,7 @@ def test_an_unexpected_error_leaves_its_traceback_in_the_log_only(tmp_path):
     log = run.log.read_text(encoding="utf-8")
     assert "Traceback (most recent call last)" in log
     assert "rows.py" in log
+    assert read_outcome(run.log) == Outcome(State.FAILED, Kind.UNEXPECTED, error, exit_code=1)
 
 
 def test_control_characters_of_the_data_never_reach_the_terminal(tmp_path):
@@ -163,7 +170,7 @@ def test_a_log_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     log = tmp_path / "file" / "train.log"
     assert only_error(run(log=str(log))) == (
-        f"cannot write the log {log} (File exists); free or mend that folder, then run again"
+        f"cannot write the log {log} (File exists); free or fix that folder, then run again"
     )
     assert not run.output.exists()
 
@@ -174,28 +181,188 @@ def test_an_output_folder_that_is_a_file_is_named(tmp_path):
     assert str(tmp_path / "results") in only_error(run())
 
 
-def test_an_interrupted_run_says_so_and_leaves_nothing(tmp_path):
-    run = Run(tmp_path, *GOOD)
-    fed = tmp_path / "fed-by-nobody"
+def waiting(run: Run, folder: Path, work: str = "open(fed).read()") -> Path:
+    """Let a run's launcher do something else: wait for ever, unless `work` says what."""
+    fed = folder / "fed-by-nobody"
     os.mkfifo(fed)
-    launcher = tmp_path / "prepare_task.py"
-    launcher.write_text(
+    run.launcher = folder / "prepare_task.py"
+    run.launcher.write_text(
         f"import sys; sys.path.insert(0, {str(SCRIPTS)!r}); import _setup\n"
         "from pathlib import Path\n"
         "from clearminds.job.launch import Job, Output, launch\n"
         "def main(job: Job, *, task: str, examples: Output) -> None:\n"
-        f"    open({str(fed)!r}).read()\n"
+        f"    fed = {str(fed)!r}\n"
+        f"    {work}\n"
         "launch(main)\n",
         encoding="utf-8",
     )
-    run.launcher = launcher
+    return fed
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_run_says_so_and_leaves_nothing(tmp_path, number, code):
+    run = Run(tmp_path, *GOOD)
+    waiting(run, tmp_path)
     with subprocess.Popen(run.command(), stderr=subprocess.PIPE, text=True) as process:
         assert "started" in process.stderr.readline()
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         said = process.stderr.read()
-    assert process.returncode == 130
-    assert said.endswith("error: stopped by the user or the scheduler; run again to go on\n")
+    assert process.returncode == code
+    line = "stopped by the user or the scheduler; run again to go on"
+    assert said.endswith(f"error: {line}\n")
     assert "Traceback" not in said
+    assert read_outcome(run.log) == Outcome(State.STOPPED, line=line, exit_code=code)
+
+
+# --- what the record of a job's end decides ---------------------------------------------------------------------------
+
+
+def until(done, seconds: float = 30.0) -> None:
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_a_killed_run_leaves_a_record_that_it_started(tmp_path):
+    run = Run(tmp_path, *GOOD)
+    run()
+    waiting(run, tmp_path)
+    with subprocess.Popen(run.command(), stderr=subprocess.DEVNULL) as process:
+        until(lambda: read_outcome(run.log) == Outcome(State.STARTED))
+        process.kill()
+    assert read_outcome(run.log) == Outcome(State.STARTED)
+
+
+def test_a_run_that_does_not_answer_a_signal_was_stopped(tmp_path):
+    run = Run(tmp_path, *GOOD)
+    waiting(run, tmp_path, "import hashlib; hashlib.pbkdf2_hmac('sha256', b'a', b'b', 10**9)")
+    with subprocess.Popen(run.command(), stderr=subprocess.DEVNULL) as process:
+        until(lambda: read_outcome(run.log) == Outcome(State.STARTED))
+        time.sleep(1)  # until it is at work
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 143
+    assert (read_outcome(run.log).state, read_outcome(run.log).exit_code) == (State.STOPPED, 143)
+
+
+def test_a_run_that_meets_another_writer_leaves_its_record_alone(tmp_path):
+    first = Run(tmp_path, *GOOD)
+    waiting(first, tmp_path)
+    memory = {"memory": str(tmp_path / ".jobs")}
+    with subprocess.Popen(first.command(**memory), stderr=subprocess.PIPE, text=True) as process:
+        until(lambda: read_outcome(first.log) == Outcome(State.STARTED))
+        assert "another job is writing it" in only_error(first(**memory))
+        assert read_outcome(first.log) == Outcome(State.STARTED)
+        process.kill()
+
+
+OUT_OF_MEMORY = Outcome(State.FAILED, Kind.OUT_OF_MEMORY, "out of memory on the GPU: lower it", True, 1)
+
+
+def test_a_retry_after_a_gpu_ran_out_of_memory_is_refused_by_the_record(tmp_path):
+    run = Run(tmp_path, *GOOD)
+    run.log.parent.mkdir(parents=True)
+    write_outcome(run.log, OUT_OF_MEMORY)
+    for attempt in (2, 3):
+        assert only_error(run(runtime=json.dumps({"attempt": attempt}))) == OUT_OF_MEMORY.line
+        assert read_outcome(run.log) == OUT_OF_MEMORY
+    assert not run.output.exists()
+    assert run(runtime=json.dumps({"attempt": 1})).returncode == 0  # the user runs again
+
+
+def test_an_error_of_a_library_is_recorded_by_its_type(tmp_path):
+    run = Run(tmp_path, *GOOD)
+    waiting(run, tmp_path, "raise MemoryError")
+    error = only_error(run())
+    assert error.startswith("out of memory: free some (on a cluster: ")
+    assert read_outcome(run.log) == Outcome(State.FAILED, Kind.OUT_OF_MEMORY, error, exit_code=1)
+
+
+def test_what_main_returns_is_its_cost(tmp_path):
+    run = Run(tmp_path, *GOOD)
+    waiting(run, tmp_path, "return {'tokens': 7, 'peak_memory_bytes': 9}")
+    assert run().returncode == 0
+    cost = json.loads(run.log.with_suffix(".run.json").read_text(encoding="utf-8"))
+    assert (cost["tokens"], cost["peak_memory_bytes"], cost["stage"]) == (7, 9, "prepare_task")
+
+
+# --- torch is imported by main alone ----------------------------------------------------------------------------------
+
+LARGE = ("torch", "transformers", "peft", "datasets", "lm_eval", "accelerate")
+
+
+@pytest.fixture
+def no_large_library(tmp_path, monkeypatch):
+    """Jobs that import torch or another large library fail."""
+    folder = tmp_path / "no-large-library"
+    for name in LARGE:
+        (folder / name).mkdir(parents=True)
+        (folder / name / "__init__.py").write_text("raise ImportError(f'{__name__} was imported')")
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+
+
+class Evaluation:
+    """A job of evaluate_base.py, whose main needs torch."""
+
+    def __init__(self, folder: Path):
+        study_spec = spec(demo(), "evaluate_base")
+        self.spec, self.model = json.loads(study_spec), folder / "model.json"
+        self.model.write_text("{}")
+        self.output, self.log = folder / "all.parquet", folder / "logs" / "evaluate_base" / "m" / "all.log"
+        self.memory = folder / ".jobs"
+        self.code = stages.fingerprint("evaluate_base", self.spec)
+        self.text = study_spec
+
+    def remember(self) -> None:
+        """As if it had run."""
+        self.output.write_text("result")
+        memory = JobMemory(self.memory / "evaluate_base" / "m" / "all", [self.output])
+        parts = stages.parts("evaluate_base", self.spec)
+        memory.keep(made_by("evaluate_base", self.spec, self.code, parts, [self.model]))
+        self.output.unlink()
+
+    def __call__(self, runtime: str = "{}", code: str = "") -> subprocess.CompletedProcess:
+        command = [sys.executable, SCRIPTS / "evaluate_base.py", "--spec", self.text, "--code", code or self.code]
+        command += ["--runtime", runtime, "--memory", self.memory, "--log", self.log, "--examples", "--answers"]
+        command += ["--model", self.model, "--evaluation", self.output]
+        return subprocess.run(list(map(str, command)), capture_output=True, text=True)
+
+
+def test_a_job_that_takes_its_result_back_imports_no_torch_and_takes_no_gpu(tmp_path, no_large_library, monkeypatch):
+    monkeypatch.setenv("CLEARMINDS_DEVICES", "")
+    job = Evaluation(tmp_path)
+    job.remember()
+    done = job(runtime='{"gpus": 1}')
+    assert done.returncode == 0, done.stderr
+    assert "taken back: settings, code and inputs are what they were" in done.stderr
+    assert job.output.read_text() == "result"
+    assert read_outcome(job.log) == Outcome(State.TAKEN_BACK, exit_code=0)
+
+
+def test_a_job_that_is_refused_imports_no_torch(tmp_path, no_large_library, monkeypatch):
+    job = Evaluation(tmp_path)
+    assert "changed after this job was submitted" in only_error(job(code="0" * 32))
+    monkeypatch.setenv("CLEARMINDS_DEVICES", "")
+    assert "runtime: gpus: asked 1, found 0 devices on this machine" in only_error(job(runtime='{"gpus": 1}'))
+    assert "torch was imported" in only_error(job()), "its main does"
+
+
+def test_the_devices_are_chosen_before_main_runs(tmp_path, monkeypatch):
+    monkeypatch.setenv("CLEARMINDS_DEVICES", "0,1")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    run = Run(tmp_path, *GOOD)
+    waiting(run, tmp_path, "import os; return {'found': os.environ['CUDA_VISIBLE_DEVICES']}")
+    for runtime, found in (("{}", ""), ('{"gpus": 1}', "0"), ('{"gpus": 2}', "0,1")):
+        assert run(runtime=runtime).returncode == 0
+        cost = json.loads(run.log.with_suffix(".run.json").read_text(encoding="utf-8"))
+        assert cost["found"] == cost["devices"] == found
+
+
+@pytest.mark.parametrize("runtime", ["{", "3", "[1]"])
+def test_a_runtime_that_is_no_json_object_is_a_wrong_argument(tmp_path, runtime):
+    done = Run(tmp_path, *GOOD)(runtime=runtime)
+    assert done.returncode == 2 and "argument --runtime: " in done.stderr and "Traceback" not in done.stderr
 
 
 # --- full and read-only disks -----------------------------------------------------------------------------------------
@@ -274,7 +441,7 @@ def test_a_read_only_disk_is_named(tmp_path, mounted):
     run = Run(tmp_path, *GOOD)
     error = only_error(run())
     assert error.startswith(f"no access to {disk}/examples")
-    assert error.endswith(" (Read-only file system); mend its permissions, then run again")
+    assert error.endswith(" (Read-only file system); fix its permissions, then run again")
 
 
 def test_a_file_that_may_not_grow_fails_in_one_line(tmp_path):
@@ -289,14 +456,9 @@ def test_a_file_that_may_not_grow_fails_in_one_line(tmp_path):
 
 # --- all launchers ----------------------------------------------------------------------------------------------------
 
-HEAVY = {"evaluate_adapter", "evaluate_base", "generate_responses", "score_token_perplexity", "train_adapter"}
 
-
-@pytest.mark.parametrize(
-    "launcher",
-    [pytest.param(f, marks=[pytest.mark.slow] if f.stem in HEAVY else [], id=f.stem) for f in LAUNCHERS],
-)
-def test_every_launcher_lists_its_arguments(launcher):
+@pytest.mark.parametrize("launcher", LAUNCHERS, ids=lambda file: file.stem)
+def test_every_launcher_lists_its_arguments_without_a_large_library(launcher, no_large_library):
     done = subprocess.run([sys.executable, launcher, "--help"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""

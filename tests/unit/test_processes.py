@@ -1,30 +1,48 @@
-"""What several processes of one training say together."""
+"""What several processes of one training fail with together."""
 
 import signal
 
 import pytest
 
+from clearminds.errors import OutOfMemory
 from clearminds.files.layout import run_records
-from clearminds.job.processes import _last_words, log_of
+from clearminds.job.outcome import Kind, Outcome, State, outcome_of, write_outcome
+from clearminds.job.processes import failure_of, log_of
 
-SAID = "2026-01-01 00:00:00,000 ERROR clearminds: error: "
+STARTED = Outcome(State.STARTED)
+STOPPED = Outcome(State.STOPPED, line="stopped by the user", exit_code=143)
+GONE = Outcome(State.FAILED, Kind.UNEXPECTED, "unexpected RuntimeError: closed by peer", exit_code=1)
+OURS = Outcome(State.FAILED, Kind.USER_ERROR, "no such layer", exit_code=1)
 
 
 @pytest.mark.parametrize(
-    ("words", "codes", "expected"),
+    ("outcomes", "codes", "expected"),
     [
-        ({0: "unexpected RuntimeError: closed by peer", 1: "no such layer"}, {0: 1}, "no such layer (process 1"),
-        ({0: "unexpected RuntimeError: peer", 1: None}, {1: -signal.SIGKILL, 0: 1}, "process 1 of 2 was killed"),
-        ({0: "stopped by the user", 1: "unexpected ValueError: it"}, {1: 1}, "unexpected ValueError: it (process 1"),
-        ({0: "stopped by the user", 1: None}, {1: -signal.SIGSEGV}, "one of 2 processes ended without a word; see"),
+        ([GONE, OURS], {0: 1}, "no such layer (process 1 of 2)"),
+        ([GONE, STARTED], {1: -signal.SIGKILL, 0: 1}, "process 1 of 2 was killed, perhaps out of memory"),
+        ([STOPPED, GONE], {1: 1}, "unexpected RuntimeError: closed by peer (process 1 of 2)"),
+        ([STOPPED, STARTED], {1: -signal.SIGSEGV}, "one of 2 processes ended without saying why; see "),
+        ([None, None], {0: 1, 1: 1}, "one of 2 processes ended without saying why; see "),
     ],
 )
-def test_the_process_that_failed_is_heard_before_those_that_lost_it(tmp_path, words, codes, expected):
+def test_the_process_that_failed_is_told_before_those_that_lost_it(tmp_path, outcomes, codes, expected):
     log = tmp_path / "seed0.log"
-    for number, said in words.items():
-        if said:
-            log_of(log, number).write_text(f"started\n{SAID}{said}\n")
-    assert _last_words(log, 2, codes).startswith(expected)
+    for number, outcome in enumerate(outcomes):
+        log_of(log, number).write_text("ERROR clearminds: error: a log decides nothing\n")
+        if outcome:
+            write_outcome(log_of(log, number), outcome)
+    assert str(failure_of(log, 2, codes)).startswith(expected)
+
+
+def test_a_process_that_is_out_of_memory_on_its_gpu_makes_a_retry_of_the_job_pointless(tmp_path):
+    log = tmp_path / "seed0.log"
+    write_outcome(log_of(log, 0), GONE)
+    error = OutOfMemory("out of memory on the GPU: lower it", on_gpu=True)
+    write_outcome(log_of(log, 1), outcome_of(error, log, "train_adapter", {}))
+    failure = failure_of(log, 2, {0: 1, 1: 1})
+    assert outcome_of(failure, log, "train_adapter", {}) == Outcome(
+        State.FAILED, Kind.OUT_OF_MEMORY, "out of memory on the GPU: lower it (process 1 of 2)", True, 1
+    )
 
 
 def test_a_training_in_several_processes_is_one_job_among_the_records(tmp_path):

@@ -3,22 +3,27 @@
 Stand-ins play the failures; `test_vllm_engine.py` runs the real one.
 """
 
+import json
 import logging
 import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+import torch
 
 from clearminds.checkout import ROOT
-from clearminds.errors import UserError
+from clearminds.errors import OutOfMemory, UserError
+from clearminds.model.backends import vllm as vllm_backend
 from clearminds.model.backends.vllm import Sampler
 from clearminds.model.loading import Loading
 from clearminds.model.vllm import client as vllm_client
-from clearminds.model.vllm.client import Engine, interpreter
+from clearminds.model.vllm import engine as vllm_engine
+from clearminds.model.vllm.client import Engine, EngineError, interpreter
 
 REQUEST = {"model": "m", "adapter": None, "rank": None, "dtype": "float32", "longest": 8, "gpus": 0}
 
@@ -29,6 +34,11 @@ def stand_in(tmp_path: Path, body: str) -> str:
     script.write_text(f"#!{sys.executable}\nimport json, os, signal, sys, time\nread = sys.stdin.readline\n{body}\n")
     script.chmod(0o755)
     return str(script)
+
+
+def answering(**answer: str) -> str:
+    """The body of a stand-in that answers so."""
+    return f"read(); print(json.dumps({answer!r}), flush=True); read()"
 
 
 def refusal(python: str) -> str:
@@ -45,9 +55,9 @@ def refusal(python: str) -> str:
             "read(); print('ValueError: no such thing', file=sys.stderr); sys.exit(3)",
             "(ValueError: no such thing, exit",
         ),
-        ("read(); sys.exit(0)", "vLLM ended while starting (without a word); its own lines are in the job's log"),
-        ("sys.exit(1)", "vLLM ended while starting (without a word, exit code 1)"),
-        ("read(); os.kill(os.getpid(), signal.SIGKILL)", "(SIGKILL, perhaps killed for want of memory)"),
+        ("read(); sys.exit(0)", "vLLM ended while starting (without saying why); its own lines are in the job's log"),
+        ("sys.exit(1)", "vLLM ended while starting (without saying why, exit code 1)"),
+        ("read(); os.kill(os.getpid(), signal.SIGKILL)", "(SIGKILL, perhaps killed for lack of memory)"),
         ("read(); os.kill(os.getpid(), signal.SIGSEGV)", "vLLM ended while starting (SIGSEGV)"),
         (
             "read(); print('Loading ...', flush=True); read()",
@@ -62,30 +72,126 @@ def test_an_engine_that_fails_ends_in_one_line_that_says_how(tmp_path, body, exp
 
 
 @pytest.mark.parametrize(
-    ("where", "error", "expected"),
+    ("where", "kind", "error", "expected"),
     [
-        ("import", "ImportError: libtorch", "cannot import vLLM (ImportError: libtorch); run `make setup-vllm` again"),
+        (
+            "import",
+            "other",
+            "ImportError: libtorch",
+            "cannot import vLLM (ImportError: libtorch); run `make setup-vllm` again",
+        ),
         (
             "device",
+            "other",
             "RuntimeError: vllm 1 is built for CPUs, but",
             "backend: vllm: vllm 1 is built for CPUs, but, or let",
         ),
-        ("model", "ValueError: no architecture", "vLLM cannot load the model (ValueError: no architecture); its own"),
-        ("model", "ValueError: KV cache needs 9 GiB memory", "out of memory or too little of it, in vLLM (ValueErr"),
-        ("generation", "RuntimeError: odd", "vLLM cannot generate (RuntimeError: odd); its own lines are in the job"),
+        (
+            "model",
+            "other",
+            "ValueError: no architecture",
+            "vLLM cannot load the model (ValueError: no architecture);",
+        ),
+        ("model", "memory", "ValueError: KV cache needs 9 GiB", "out of memory or too little of it, in vLLM (ValueErr"),
+        (
+            "model",
+            "other",
+            "ValueError: memory, a word",
+            "vLLM cannot load the model (ValueError: memory, a word);",
+        ),
+        ("adapter", "adapter", "ValueError: rank", "vLLM cannot load the adapter (ValueError: rank); its own lines"),
+        (
+            "generation",
+            "other",
+            "RuntimeError: odd",
+            "vLLM cannot generate (RuntimeError: odd); its own lines are in",
+        ),
     ],
 )
-def test_what_the_engine_cannot_do_is_told_with_what_to_do_next(tmp_path, where, error, expected):
-    body = f"read(); print(json.dumps({{'error': {error!r}, 'where': {where!r}}}), flush=True); read()"
-    assert expected in refusal(stand_in(tmp_path, body))
+def test_what_the_engine_cannot_do_is_told_with_what_to_do_next(tmp_path, where, kind, error, expected):
+    assert expected in refusal(stand_in(tmp_path, answering(error=error, where=where, kind=kind)))
 
 
-def test_a_gpu_without_memory_for_vllm_is_not_tried_again(tmp_path, monkeypatch):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
-    error = {"error": "OutOfMemoryError: CUDA out of memory", "where": "model"}
-    assert refusal(stand_in(tmp_path, f"read(); print(json.dumps({error}), flush=True); read()")).startswith(
-        "out of memory on the GPU, in vLLM (OutOfMemoryError: CUDA out of memory); lower max_new_tokens; "
-    )
+@pytest.mark.parametrize("gpus", [0, 1])
+def test_only_a_gpu_without_memory_for_vllm_is_not_tried_again(tmp_path, gpus):
+    python = stand_in(tmp_path, answering(error="OutOfMemoryError: words", where="generation", kind="memory"))
+    with pytest.raises(OutOfMemory) as caught:
+        Engine(python, {**REQUEST, "gpus": gpus})
+    assert caught.value.on_gpu == caught.value.retry_is_pointless == bool(gpus)
+    on_gpu = "out of memory on the GPU, in vLLM (OutOfMemoryError: words); lower max_new_tokens; "
+    assert str(caught.value).startswith(on_gpu) == bool(gpus)
+
+
+def raised_in(module: str, error: Exception) -> Exception:
+    """An error as a function of that module would raise it."""
+    space = {"__name__": module, "error": error}
+    exec("def f():\n    raise error", space)
+    try:
+        space["f"]()
+    except Exception as caught:
+        return caught
+    raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("error", "where", "kind"),
+    [
+        (raised_in("torch", torch.OutOfMemoryError("words")), "model", "memory"),
+        (raised_in("torch", torch.OutOfMemoryError("words")), "adapter", "memory"),
+        (MemoryError(), "generation", "memory"),
+        (raised_in("vllm.v1.core", ValueError("No available memory for the cache blocks")), "model", "memory"),
+        (raised_in("torch", RuntimeError("DefaultCPUAllocator: can't allocate memory")), "generation", "memory"),
+        (raised_in("vllm.config", KeyError("memory")), "model", "other"),
+        (raised_in("vllm.lora.utils", ValueError("unsupported")), "adapter", "adapter"),
+        (raised_in("vllm.lora.utils", ValueError("unsupported")), "model", "adapter"),
+        (raised_in("vllm.v1.worker.lora_model_runner_mixin", ValueError("unsupported")), "model", "adapter"),
+        (raised_in("vllm.lora.utils", ValueError("unsupported")), "generation", "other"),
+        (raised_in("vllm.model_executor", ValueError("no lora, a word")), "model", "other"),
+        (ImportError("memory"), "import", "other"),
+    ],
+)
+def test_the_engine_tells_its_errors_by_type_and_by_where_they_were_raised(error, where, kind):
+    assert vllm_engine.kind_of(error, where) == kind
+
+
+class OneEngine:
+    """In the place of `Engine`: fails with each of some errors, then starts."""
+
+    def __init__(self, *errors: Exception):
+        self.errors, self.requests = list(errors), []
+
+    def __call__(self, python, request):
+        self.requests.append(request)
+        if self.errors:
+            raise self.errors.pop(0)
+        return "engine"
+
+
+@pytest.fixture
+def adapted(tmp_path, monkeypatch):
+    """A sampler with an adapter, whose engine is to be replaced."""
+    (tmp_path / "adapter").mkdir()
+    (tmp_path / "adapter" / "adapter_config.json").write_text(json.dumps({"r": 8}))
+    monkeypatch.setattr(vllm_backend, "interpreter", lambda runtime: "python")
+    monkeypatch.setattr(vllm_backend, "merged_copy", lambda *given, **named: nullcontext(tmp_path / "merged"))
+    return Sampler(tmp_path, dtype="float32", loading={}, runtime={}, adapter=tmp_path / "adapter")
+
+
+def test_an_adapter_that_vllm_cannot_take_is_merged(adapted, monkeypatch):
+    engine = OneEngine(EngineError("words", "adapter"))
+    monkeypatch.setattr(vllm_backend, "Engine", engine)
+    assert adapted._started() == "engine"
+    assert [Path(request["model"]).name for request in engine.requests][1] == "merged"
+    assert [request["adapter"] is None for request in engine.requests] == [False, True]
+
+
+@pytest.mark.parametrize("error", [EngineError("a lora, a word", "other"), OutOfMemory("adapter", on_gpu=True)])
+def test_what_merging_does_not_help_is_told_at_once(adapted, monkeypatch, error):
+    engine = OneEngine(error)
+    monkeypatch.setattr(vllm_backend, "Engine", engine)
+    with pytest.raises(type(error)):
+        adapted._started()
+    assert len(engine.requests) == 1
 
 
 def test_an_environment_without_vllm_is_named():
@@ -119,7 +225,7 @@ def test_jobs_of_a_conda_environment_with_vllm_run_it_themselves(tmp_path, monke
 
 
 def test_its_lines_go_to_the_log_alone_and_a_long_start_is_told(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(vllm_client, "PATIENCE", 0.2)
+    monkeypatch.setattr(vllm_client, "START_LINE_SECONDS", 0.2)
     body = 'read(); print(\'chatter\', file=sys.stderr); time.sleep(1); print(\'{"version": "1", "device": "cpu"}\','
     with caplog.at_level(logging.DEBUG):
         engine = Engine(stand_in(tmp_path, f"{body} flush=True); read()"), REQUEST)

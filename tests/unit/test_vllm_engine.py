@@ -242,7 +242,7 @@ def test_an_engine_that_is_killed_ends_the_job_with_one_line(tiny):
         draw(ends, [[5, 6]], [0], GREEDY)
         process = draw.engine.process
         threading.Timer(0.5, process.kill).start()
-        with pytest.raises(UserError, match=r"vLLM ended while generating \(SIGKILL, perhaps killed for want of mem"):
+        with pytest.raises(UserError, match=r"vLLM ended while generating \(SIGKILL, perhaps killed for lack of mem"):
             for _ in range(100):
                 draw([], [[5, 6]] * 200, list(range(200)), {**DRAWN, "max_new_tokens": 400})
     assert process.returncode == -signal.SIGKILL

@@ -39,6 +39,18 @@ def test_a_report_of_what_is_there_says_what_is_missing_and_why(study):
     assert not partial.exists() and (study.folder / "results/tiny/report.html").is_file()
 
 
+def test_a_killed_job_is_named_with_its_log_in_what_is_missing(study):
+    study.config["training"]["epochs"] = 4000
+    run = begin(study, "train_adapter", "results/tiny/adapters/tiny/sums/stm-200/seed0/adapter.json")
+    log = "logs/tiny/train_adapter/tiny/sums/stm-200/seed0.log"
+    [job] = [process for process in processes_in(study.folder) if log in process.cmdline()]
+    job.kill()
+    said = run.communicate(timeout=300)[0]
+    assert run.returncode != 0 and "Traceback" not in said, said[-3000:]
+    missing = "results/tiny/evaluations/tiny/sums/stm-200/seed0/all.parquet"
+    assert f"missing: {missing}: train_adapter: it was killed, perhaps out of memory ({log})" in said.splitlines()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_to_snakemake_alone_stops_all_within_seconds_and_leaves_no_lock(study, number):
     study.config["training"]["epochs"] = 4000

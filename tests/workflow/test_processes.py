@@ -91,4 +91,4 @@ def test_a_killed_process_is_the_one_that_is_named(study):
     said, _ = run.communicate(timeout=120)
     assert run.returncode != 0 and "Traceback" not in said, said[-3000:]
     line, *_ = error_lines(said)
-    assert "process 1 of 2 was killed, perhaps for want of memory" in line
+    assert "process 1 of 2 was killed, perhaps out of memory" in line

@@ -454,19 +454,15 @@ def test_a_git_clone_reruns_nothing(built, code, tmp_path):
     assert built.plan(code=Checkout(tmp_path / "clone")) == NOTHING
 
 
-MACHINERY = {"launch", "model_identity", "processes", "tables", "throughput"}  # of which no result depends on
+# of which no result depends on
+MACHINERY = {"job.launch", "model.fingerprints", "job.processes", "files.tables", "files.digests", "model.throughput"}
 
 
 def test_what_a_launcher_calls_is_in_the_code_of_its_jobs(built):
     modules, outside = built.modules(), set()
     for stage in stages.STAGES:
         launcher = (built.checkout.folder / "workflow" / "scripts" / f"{stage}.py").read_text(encoding="utf-8")
-        imported = set(re.findall(r"^from clearminds\.(\w+) import", launcher, re.MULTILINE))
-        imported |= {
-            name
-            for names in re.findall(r"^from clearminds import (.+)$", launcher, re.MULTILINE)
-            for name in names.split(", ")
-        }
+        imported = set(re.findall(r"^ *from clearminds\.([\w.]+) import", launcher, re.MULTILINE))
         assert imported
         outside |= {(stage, name) for name in imported - MACHINERY if f"clearminds.{name}" not in modules[stage]}
     assert outside == set()

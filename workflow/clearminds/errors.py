@@ -1,13 +1,27 @@
-"""The one exception a user is meant to see."""
+"""The exceptions a user is meant to see. What is decided by an error is decided by its class and its attributes."""
 
 
 class UserError(Exception):
-    """A mistake that the user can mend.
+    """A mistake that the user can fix.
 
     Its message is one line: the file, row or key; what was found; what is allowed; what to do next.
     Launchers and the Snakefile print it without a traceback and exit with a code other than 0.
+
+    Attributes:
+        retry_is_pointless: whether the same job on the same device would fail in the same way.
     """
 
+    retry_is_pointless = False
 
-# how an error begins after which the same job on the same device would end alike: it is not tried again
-OUT_OF_GPU_MEMORY = "out of memory on the GPU"
+
+class OutOfMemory(UserError):
+    """There was too little memory.
+
+    Args:
+        message: one line.
+        on_gpu: whether a GPU's memory ran out. A retry gets a GPU of the same size, but more of the host's memory.
+    """
+
+    def __init__(self, message: str, *, on_gpu: bool):
+        super().__init__(message)
+        self.on_gpu = self.retry_is_pointless = on_gpu

@@ -1,6 +1,9 @@
-"""Imported first by every launcher: finds the package, guards the job, takes its GPUs, and keeps libraries quiet."""
+"""Imported first by every launcher: finds the package, keeps libraries quiet, and guards the job.
 
-import json
+A launcher imports what needs torch, transformers, peft, datasets or lm_eval inside its `main`: that runs after `launch`
+has chosen the job's GPUs, and a job that takes its result back or is refused imports none of them.
+"""
+
 import os
 import sys
 from pathlib import Path
@@ -14,23 +17,6 @@ os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
-from clearminds.errors import UserError
 from clearminds.job import guard
-from clearminds.job.devices import take_devices
 
 guard.watch()
-
-
-def _asked_gpus() -> int:
-    """`gpus` of --runtime: read here, since devices are chosen before torch is imported."""
-    given = dict(zip(sys.argv, sys.argv[1:], strict=False)).get("--runtime", "{}")
-    try:
-        return int(json.loads(given).get("gpus", 0))
-    except ValueError:
-        return 0  # the launcher's own parser will say what is wrong with it
-
-
-try:
-    take_devices(_asked_gpus())
-except UserError as error:
-    sys.exit(f"error: {error}")

@@ -4,12 +4,20 @@ from pathlib import Path
 
 import _setup  # noqa: F401
 
+from clearminds.files.tables import write_table
 from clearminds.job.launch import Job, Output, launch
-from clearminds.stages.evaluate import evaluate_files
+from clearminds.model.fingerprints import fingerprints
+from clearminds.stages.evaluate import Runtime, Settings, by_task, evaluate
 
 
-def main(job: Job, *, examples: list[Path], answers: list[Path], model: Path, evaluation: Output) -> None:
-    evaluate_files(job, examples, answers, model, None, evaluation)
+def main(
+    job: Job[Settings, Runtime], *, examples: list[Path], answers: list[Path], model: Path, evaluation: Output
+) -> dict:
+    tables = by_task(examples), by_task(answers)
+    rows, cost = evaluate(model.parent, None, job.settings, job.runtime, job.gpus, *tables)
+    facts = job.provenance(**fingerprints(model), adapter=None)
+    write_table(evaluation, rows, "EVALUATION", facts)
+    return cost
 
 
-launch(main)
+launch(main, Settings, Runtime)

@@ -4,13 +4,13 @@ import _setup  # noqa: F401
 
 from clearminds.files.tables import write_json
 from clearminds.job.launch import Job, Output, launch, log
-from clearminds.stages.fetch_model import fetch
+from clearminds.stages.fetch_model import Settings, fetch
 
 
-def main(job: Job, *, model: Output) -> None:
-    found = fetch(job.spec["source"], model.parent)
+def main(job: Job[Settings, None], *, model: Output) -> None:
+    found = fetch(job.settings.source, model.parent)
     log.info("%s: %.0f million parameters", found["base"], found["parameters"] / 1e6)
     write_json(model, {**job.provenance(), **found})
 
 
-launch(main, reuse=False)  # the files behind a path, and a hub, are no input files
+launch(main, Settings, reuse=False)  # the files behind a path, and a hub, are no input files

@@ -10,22 +10,22 @@ from clearminds.files.tables import write_text
 from clearminds.job.launch import Job, Output, launch, log
 from clearminds.report import figures
 from clearminds.report.page import render
-from clearminds.stages.report import gather
+from clearminds.stages.report import Settings, gather
 
 
-def main(job: Job, *, summary: Path, html: Output, ti_bwt: Output, perplexity: Output) -> None:
+def main(job: Job[Settings, None], *, summary: Path, html: Output, ti_bwt: Output, perplexity: Output) -> None:
     table = pl.read_parquet(summary)
     figures.save_svg(figures.ti_bwt(table), ti_bwt)
-    names = job.spec["names"]
+    names = job.settings.names
     files = {"evaluations": evaluation_rows(names), "masks": mask_rows(names), "scores": score_rows(names)}
-    data = gather({**job.spec, **files}, table, logs=job.log.parents[1], ti_bwt=ti_bwt)
+    data = gather(job.settings, files, table, logs=job.log.parents[1], ti_bwt=ti_bwt)
     write_text(perplexity, data.perplexity[0].svg)
     write_text(html, render(data))
     log.info("%s", html)
 
 
-def reads(spec: dict) -> list[Path]:
-    return [Path(row["path"]) for rows in (evaluation_rows, mask_rows, score_rows) for row in rows(spec["names"])]
+def reads(settings: Settings) -> list[Path]:
+    return [Path(row["path"]) for rows in (evaluation_rows, mask_rows, score_rows) for row in rows(settings.names)]
 
 
-launch(main, also_reads=reads)
+launch(main, Settings, also_reads=reads)

@@ -7,12 +7,9 @@ import _setup  # noqa: F401
 
 from clearminds.files.tables import read_table, write_json, write_table
 from clearminds.job.launch import Job, Output, launch, log
-from clearminds.model.conversation import Chat
-from clearminds.model.encode_responses import encode_responses
-from clearminds.model.fingerprints import fingerprints, same_tokenizer
-from clearminds.model.load import load_model, longest_input
-from clearminds.model.throughput import throughput
 from clearminds.stages.score_token_perplexity import (
+    Runtime,
+    Settings,
     measure_noise,
     score_store,
     score_table,
@@ -22,34 +19,41 @@ from clearminds.stages.score_token_perplexity import (
 
 
 def main(
-    job: Job,
+    job: Job[Settings, Runtime],
     *,
     examples: Path,
     responses: Path,
     model: Path,
     scorer: Path,
     scores: Output,
-    sequences: Output = None,
+    sequences: Output | None = None,
     shard: str = "",
-) -> None:
+) -> dict:
+    from clearminds.model.conversation import Chat
+    from clearminds.model.encode_responses import encode_responses
+    from clearminds.model.fingerprints import fingerprints, same_tokenizer
+    from clearminds.model.load import load_model, longest_input
+    from clearminds.model.throughput import throughput
+
     same_tokenizer(model, scorer)
     chat, weights = Chat.from_folder(model.parent), fingerprints(scorer)["model"]
-    loading = job.spec["loading"]
-    network = cache(lambda: load_model(scorer.parent, dtype=job.spec["dtype"], settings=loading))
+    loading, dtype = job.settings.loading, job.settings.dtype
+    network = cache(lambda: load_model(scorer.parent, dtype=dtype, loading=loading))
     rows = [read_table(path, name).to_pylist() for path, name in ((examples, "EXAMPLES"), (responses, "RESPONSES"))]
     found, left_out = encode_responses(chat, *rows, limit=longest_input(scorer.parent, loading))
     log.info("%d sequences; left out: %s", len(found), left_out)
     encoded = [sequence.encoded for sequence in found]
-    store = score_store(job.runtime["store"], weights, job.spec)
+    store = score_store(Path(job.runtime.store), weights, job.settings)
     statistics, progress, counts = score_through(store, network, encoded, job.runtime, shard)
-    job.cost |= {"store": counts, **(throughput(progress, network()) if counts["computed"] else {})}
-    if shard:
-        write_json(scores, {"shard": shard, **job.cost})
-        return
-    noise = None if job.spec["dtype"] == "float32" else measure_noise(network(), encoded, statistics)
+    cost = {"store": counts, **(throughput(progress, network()) if counts["computed"] else {})}
+    if shard or sequences is None:  # it fills the store only
+        write_json(scores, {"shard": shard, **cost})
+        return cost
+    noise = None if dtype == "float32" else measure_noise(network(), encoded, statistics)
     facts = job.provenance(**fingerprints(model), scorer=weights, left_out=left_out, noise=noise)
     write_table(sequences, sequence_table(found), "SEQUENCES", facts)
     write_table(scores, score_table(found, statistics), "TOKEN_SCORES", facts)
+    return cost
 
 
-launch(main)
+launch(main, Settings, Runtime)

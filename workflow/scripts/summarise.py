@@ -8,11 +8,11 @@ from clearminds.files.layout import evaluation_rows, task_kinds
 from clearminds.files.tables import atomic_path, write_text
 from clearminds.job.launch import Job, Output, launch, log
 from clearminds.report.result_table import markdown_table
-from clearminds.stages.summarise import summarise
+from clearminds.stages.summarise import Settings, summarise
 
 
-def main(job: Job, *, parquet: Output, csv: Output, md: Output) -> None:
-    summary = summarise(evaluation_rows(job.spec["names"]), task_kinds(job.spec["tasks"]))
+def main(job: Job[Settings, None], *, parquet: Output, csv: Output, md: Output) -> None:
+    summary = summarise(evaluation_rows(job.settings.names), task_kinds(job.settings.tasks))
     write_text(csv, summary.write_csv())
     write_text(md, markdown_table(summary))
     with atomic_path(parquet) as temporary:
@@ -20,4 +20,8 @@ def main(job: Job, *, parquet: Output, csv: Output, md: Output) -> None:
     log.info("%s, .csv, .md", parquet)
 
 
-launch(main, also_reads=lambda spec: [Path(row["path"]) for row in evaluation_rows(spec["names"])])
+def reads(settings: Settings) -> list[Path]:
+    return [Path(row["path"]) for row in evaluation_rows(settings.names)]
+
+
+launch(main, Settings, also_reads=reads)

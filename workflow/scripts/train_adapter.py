@@ -1,4 +1,4 @@
-"""One adapter: fine-tuned on one arm's masks with one seed."""
+"""One adapter: fine-tuned on one variant's masks with one seed."""
 
 from pathlib import Path
 
@@ -9,30 +9,23 @@ from clearminds.files.tables import read_table
 from clearminds.job.launch import Job, Output, launch
 from clearminds.job.processes import rank, run_in_processes
 from clearminds.model.fingerprints import fingerprints
-from clearminds.model.load import load_model
-from clearminds.model.throughput import throughput
-from clearminds.stages.train_adapter import seeded, train
-from clearminds.stages.training.adapter import add_adapter
-from clearminds.stages.training.checkpoints import Checkpoints
-from clearminds.stages.training.save_adapter import save
+from clearminds.stages.train_adapter import Runtime, Settings, train_adapter
 
 
-def main(job: Job, *, masks: Path, model: Path, adapter: Output) -> None:
-    if (count := job.runtime.get("gpus", 0)) > 1 and rank() is None:
-        job.cost |= run_in_processes(count, job.log)
-        return
-    facts, training = fingerprints(model), job.spec["training"]
+def main(job: Job[Settings, Runtime], *, masks: Path, model: Path, adapter: Output) -> dict:
+    if job.gpus > 1 and rank() is None:
+        return run_in_processes(job.gpus, job.log)
+    from clearminds.stages.training.checkpoints import Checkpoints
+    from clearminds.stages.training.save_adapter import save
+
+    facts = fingerprints(model)
     rows = read_table(masks, "MASKS", tokenizer=facts["tokenizer"])
-    seeded(job.spec["seed"])
-    spread = count if job.runtime.get("fsdp") else 1
-    network = load_model(model.parent, dtype=training["dtype"], settings=job.spec["loading"], processes=spread)
-    network = add_adapter(network, training, facts["base"])
     checkpoints = Checkpoints(adapter, job.provenance(**facts, masks=file_sha256(masks)))
-    trainer, progress, resumed = train(network, rows, training, job.spec["seed"], job.runtime, checkpoints)
-    job.cost |= {**throughput(progress, network, passes=4), "resumed_from_step": resumed}
-    save(trainer, adapter, job.provenance(**facts), job.record())
+    trainer, cost = train_adapter(model.parent, facts["base"], rows, job.settings, job.runtime, job.gpus, checkpoints)
+    save(trainer, adapter, job.provenance(**facts), job.record(cost))
     if trainer.is_world_process_zero():
         checkpoints.remove()  # only now that the adapter is in its place
+    return cost
 
 
-launch(main)
+launch(main, Settings, Runtime)

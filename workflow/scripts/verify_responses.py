@@ -7,18 +7,18 @@ import _setup  # noqa: F401
 
 from clearminds.files.tables import read_table, write_table
 from clearminds.job.launch import Job, Output, launch, log
-from clearminds.stages.verify_responses import verify
+from clearminds.stages.verify_responses import Settings, verify
 
 
-def main(job: Job, *, examples: Path, responses: Path, verdicts: Output) -> None:
+def main(job: Job[Settings, None], *, examples: Path, responses: Path, verdicts: Output) -> None:
     rows = verify(
         read_table(responses, "RESPONSES").to_pylist(),
         read_table(examples, "EXAMPLES").to_pylist(),
-        job.spec["verifier"],
+        job.settings.verifier,
     )
     counts = Counter(row["verdict"] for row in rows)
     log.info("%s", ", ".join(f"{n} {verdict}" for verdict, n in counts.most_common()))
     write_table(verdicts, rows, "VERDICTS", job.provenance(counts=counts))
 
 
-launch(main)
+launch(main, Settings)

@@ -13,38 +13,44 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from clearminds.errors import UserError
 
-log = logging.getLogger("clearminds")
+log = logging.getLogger("clearminds.job")
 
 RUN = "CLEARMINDS_RUN"  # environment: process id of the Snakemake that started the job
-PATIENCE = 20.0  # seconds that a job waits for a former writer to stop, which needs a few
-GRACE = 5.0  # seconds from a signal to the end, for a job that is deep in a long computation
+WRITER_SECONDS = 20.0  # that a job waits for a former writer to stop, which needs a few
+SHUTDOWN_SECONDS = 5.0  # from a signal to the end, for a job that is deep in a long computation
 
 _held: list[int] = []  # open locks: the kernel frees them with the process, however it ends
+_before_forced_exit: list[Callable[[int], None]] = []
 
 
 class Stopped(KeyboardInterrupt):
     """SIGTERM came, from a scheduler or because the workflow is gone."""
 
 
-def only_writer(folder: Path, result: str, patience: float = PATIENCE) -> None:
+class AnotherWriter(UserError):
+    """Another process is writing the result."""
+
+
+def only_writer(folder: Path, result: str, seconds: float = WRITER_SECONDS) -> None:
     """Become the only writer of a result until this process ends.
 
     Args:
         folder: where the lock stands.
         result: what an error calls the result.
-        patience: seconds to wait for another writer.
+        seconds: how long to wait for another writer.
 
     Raises:
-        UserError: another process is still writing it.
+        AnotherWriter: another process is still writing it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "writer"
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    end = time.monotonic() + patience
+    end = time.monotonic() + seconds
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -52,7 +58,7 @@ def only_writer(folder: Path, result: str, patience: float = PATIENCE) -> None:
         except BlockingIOError:
             if time.monotonic() > end:
                 os.close(handle)
-                raise UserError(
+                raise AnotherWriter(
                     f"{result}: another job is writing it ({_who(path)}); wait for it or stop it, then run again"
                 ) from None
             time.sleep(0.2)
@@ -81,17 +87,17 @@ def watch() -> None:
     """Listen, from the job's first line on, for the end of its workflow and for signals that nobody answers.
 
     Python handles a signal only between two of its instructions, and a product of large matrices is one: so a thread
-    hears of signals too, and ends a process that has not stopped after `GRACE` seconds. Results are written under
+    is told of signals too, and ends a process that has not stopped after `SHUTDOWN_SECONDS`. Results are written under
     temporary names, so nothing half-made is left under a real one.
     """
-    ears, mouth = os.pipe()
-    for end in (ears, mouth):
+    read_end, write_end = os.pipe()
+    for end in (read_end, write_end):
         os.set_blocking(end, False)
-    signal.set_wakeup_fd(mouth, warn_on_full_buffer=False)
+    signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
     # one of several processes of a training has its launcher for a parent, even where no workflow started that
     watched = RUN in os.environ or "LOCAL_RANK" in os.environ
-    threading.Thread(target=_watch, args=(ears, os.getppid() if watched else None), daemon=True).start()
-    # while libraries are imported, a signal ends the job at once and without a traceback
+    threading.Thread(target=_watch, args=(read_end, os.getppid() if watched else None), daemon=True).start()
+    # until the job's launcher answers signals (`stop_cleanly`), one ends it at once and without a traceback
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
@@ -101,8 +107,13 @@ def stop_cleanly() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def hear_no_more() -> None:
-    """Leave a job that is ending in peace: a second Ctrl-C would only bury its last words."""
+def before_forced_exit(call: Callable[[int], None]) -> None:
+    """Call a function, from the watching thread, before it ends a job that did not stop. Args: takes the exit code."""
+    _before_forced_exit.append(call)
+
+
+def ignore_further_signals() -> None:
+    """Let a job that is ending finish that: a second Ctrl-C would only interrupt its cleaning up."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
 
@@ -111,18 +122,26 @@ def _stop(number, frame) -> None:
     raise Stopped
 
 
-def _watch(ears: int, parent: int | None) -> None:
+def _watch(read_end: int, parent: int | None) -> None:
     run = int(os.environ.get(RUN, os.getpid()))
     while True:
-        heard, _, _ = select.select([ears], [], [], 1.0)
-        if heard:
-            numbers = set(os.read(ears, 16)) & {signal.SIGTERM, signal.SIGINT}
+        readable, _, _ = select.select([read_end], [], [], 1.0)
+        if readable:
+            numbers = set(os.read(read_end, 16)) & {signal.SIGTERM, signal.SIGINT}
             if numbers:
-                time.sleep(GRACE)
-                os._exit(128 + numbers.pop())
+                time.sleep(SHUTDOWN_SECONDS)
+                _exit(128 + numbers.pop())
         elif parent and (os.getppid() != parent or not _alive(run)):
             log.error("error: what started this job is gone: stopping; `make resume` goes on")
             os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _exit(code: int) -> None:
+    try:
+        for call in _before_forced_exit:
+            call(code)
+    finally:
+        os._exit(code)
 
 
 def _alive(process: int) -> bool:

@@ -1,15 +1,13 @@
-"""How every launcher runs: arguments, log, progress, one-line errors, and the record of what the run cost.
+"""How every launcher runs: arguments, lock, log, reuse, devices, its own work, and the record of how it ended.
 
-A launcher is one function whose keyword arguments are the rule's inputs and outputs:
+A launcher is one function: its keyword arguments are the rule's inputs and outputs, and it returns what it measured.
 
-    launch(main)        # main(job, *, examples: Path, scores: list[Path], masks: Output)
+    launch(main, Settings)    # main(job, *, examples: Path, scores: list[Path], masks: Output) -> dict | None
 
 `python workflow/scripts/STAGE.py --help` lists the arguments; the command that Snakemake logs can be run by hand.
 """
 
-import argparse
 import inspect
-import json
 import logging
 import os
 import resource
@@ -17,151 +15,159 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import NewType
+from typing import Any, Generic, TypeVar
 
-from clearminds.errors import OUT_OF_GPU_MEMORY, UserError
-from clearminds.files.tables import library_versions, write_json, write_text
-from clearminds.job import guard
-from clearminds.job.devices import require_devices
-from clearminds.job.log import label, one_line, open_log, open_terminal
+from clearminds.errors import UserError
+from clearminds.files.tables import library_versions, write_json
+from clearminds.job import guard, outcome
+from clearminds.job.arguments import Arguments, Output, parse_arguments
+from clearminds.job.devices import require_devices, take_devices
+from clearminds.job.log import label, lifecycle, log, open_log, open_terminal
+from clearminds.job.outcome import Kind, Outcome, State
 from clearminds.job.processes import log_of, rank
 from clearminds.reuse import stage_code as stages
 from clearminds.reuse.job_memory import JobMemory, made_by
-from clearminds.reuse.run_code import changed_modules
+from clearminds.reuse.run_code import changed_since
 
-log = logging.getLogger("clearminds")
+__all__ = ["Job", "Output", "launch", "log"]
 
-HOPELESS = "hopeless"  # in a job's memory: the last words of an attempt that a retry would only repeat
-Output = NewType("Output", Path)  # marks the arguments of a launcher that are its results
+Main = Callable[..., dict | None]
+MOST = 4  # names of changed code that an error tells
 
 
-@dataclass
-class Job:
+S = TypeVar("S")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Job(Generic[S, R]):
     """One run of a stage.
 
     Attributes:
         stage: the rule's name.
-        spec: the settings that this stage reads; what the result depends on.
-        code: fingerprint of the modules that it runs.
+        settings: those that this stage reads; what the result depends on.
         runtime: how to run (batch_tokens, ...); no result depends on it.
-        cost: what the run measured (tokens, tokens_per_second, ...), kept beside the log.
+        gpus: devices of the job.
+        spec: the settings as JSON.
+        code: fingerprint of the code that it runs.
+        log: its log file.
     """
 
     stage: str
+    settings: S
+    runtime: R
+    gpus: int
     spec: dict
     code: str
-    runtime: dict
     log: Path
-    cost: dict = field(default_factory=dict)
 
     def provenance(self, **facts: object) -> dict:
         """What a Parquet file says of its origin."""
         return {"stage": self.stage, "spec": self.spec, "code": self.code, **facts}
 
-    def record(self) -> dict:
-        """What the run cost: seconds, peak memory in bytes, versions, and what the stage measured."""
+    def record(self, cost: dict) -> dict:
+        """What the run cost, with versions, threads and devices. Args: what the stage measured (tokens, ...)."""
         return {
             "stage": self.stage,
             "versions": library_versions(),
             "threads": os.environ.get("OMP_NUM_THREADS"),
             "devices": os.environ.get("CUDA_VISIBLE_DEVICES"),
-            **self.cost,
+            **cost,
         }
 
 
 def launch(
-    main: Callable[..., None], *, also_reads: Callable[[dict], list[Path]] = lambda spec: [], reuse: bool = True
+    main: Main,
+    settings: type,
+    runtime: type | None = None,
+    *,
+    also_reads: Callable[[Any], list[Path]] = lambda settings: [],
+    reuse: bool = True,
 ) -> None:
     """Parse the command line by `main`'s signature, run it as a job, and exit with a code that tells the outcome.
 
     Args:
-        main: takes the job and, by keyword, its files; its results are annotated with `Output`.
-        also_reads: spec to the input files that are not among the arguments.
+        main: takes the job and, by keyword, its files; its results are annotated with `Output`. Returns what it
+            measured (tokens, tokens_per_second, ...), kept beside the log.
+        settings: the stage's class of what its result depends on.
+        runtime: its class of what only tells how to run, where it reads any of that.
+        also_reads: settings to the input files that are not among the arguments.
         reuse: whether a result whose settings, code and inputs are what they were may be taken back instead of made
             again; not where a stage reads what is no input file, such as a hub.
     """
     stage = Path(inspect.getfile(main)).stem
-    arguments = vars(_parser(stage, main).parse_args())
-    spec, runtime = arguments.pop("spec"), arguments.pop("runtime")
-    job = Job(stage, spec, stages.fingerprint(stage, spec), runtime, arguments.pop("log"))
-    submitted, memories = arguments.pop("code"), arguments.pop("memory")
-    outputs, inputs = _files(main, arguments)
-    name = label(job.log, stage)
-    memory = JobMemory(memories / stage / name, outputs) if memories else None
-    start = time.monotonic()
+    given = parse_arguments(stage, main, settings, runtime)
     guard.stop_cleanly()
-    if (number := rank()) is not None:  # its parent, which Snakemake called, holds the locks and remembers
-        job.log, memory = log_of(job.log, number), None
-    if not number:
-        open_terminal(stage, name, process=number)
+    job, memory = _job(stage, given), _memory(stage, given)
     try:
-        if memory:
-            guard.only_writer(memory.folder, str(outputs[0]))
-        open_log(job.log)
-        log.info("started")
-        if memory:
-            _not_hopeless(memory.folder / HOPELESS, runtime.get("attempt", 1))
-        changed = changed_modules(stages.parts(stage, spec))
-        # on a node the submitted fingerprint is that of Snakemake there, which has read the edited code too
-        if (submitted and submitted != job.code) or (changed and guard.RUN in os.environ):
-            modules = ", ".join(changed or stages.modules(stage, spec))
-            raise UserError(f"the code of {modules} changed after this job was submitted; start the workflow again")
-        _remove_half_written(outputs)
-        origin = made_by(stage, spec, job.code, stages.parts(stage, spec), [*inputs, *also_reads(spec)])
-        if memory and reuse and runtime.get("reuse", True) and memory.take_back(origin):
-            log.info("taken back: settings, code and inputs are what they were")
+        _begin(job, given, memory)
+        _refuse_changed_code(job, given.code)
+        _remove_half_written(given.outputs)
+        inputs = [*given.inputs, *also_reads(job.settings)]
+        origin = made_by(stage, job.spec, job.code, stages.parts(stage, job.spec), inputs)
+        if memory and reuse and given.running.reuse and memory.take_back(origin):
+            lifecycle.info("taken back: settings, code and inputs are what they were")
+            outcome.write_outcome(job.log, Outcome(State.TAKEN_BACK, exit_code=0))
             return
-        require_devices(runtime.get("gpus", 0))
-        main(job, **arguments)
-    except BaseException as error:  # every way to fail ends in one line; the traceback of what nobody foresaw is logged
-        guard.hear_no_more()
-        said = one_line(error, job.log, stage, job.runtime)
-        if said.startswith("unexpected") and not isinstance(error, UserError):
-            logging.getLogger().debug("%s", traceback.format_exc())
-        log.error("error: %s", said)
-        if memory and said.startswith(OUT_OF_GPU_MEMORY):
-            with suppress(OSError):
-                write_text(memory.folder / HOPELESS, said)
-        sys.exit(143 if isinstance(error, guard.Stopped) else 130 if isinstance(error, KeyboardInterrupt) else 1)
-    job.cost["seconds"] = round(time.monotonic() - start, 2)
-    # of several processes the memory is known already
-    job.cost.setdefault("peak_memory_bytes", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+        cost = _work(main, job, given)
+    except BaseException as error:  # every way to fail ends in one line
+        sys.exit(_fail(error, job, given))
+    guard.ignore_further_signals()  # the result is there: what is left takes seconds and is worth recording
     try:
-        write_json(job.log.with_suffix(".run.json"), job.record())
+        write_json(job.log.with_suffix(".run.json"), job.record(cost))
         if memory:
             memory.keep(origin)
     except OSError as error:  # the result is there and stays good
-        log.warning("what this run cost is not recorded: %s", one_line(error, job.log, stage, job.runtime))
-    log.info("done in %.0f s", job.cost["seconds"])
+        ended = outcome.outcome_of(error, job.log, stage, given.budgets)
+        lifecycle.warning("what this run cost is not recorded: %s", ended.line)
+    lifecycle.info("done in %.0f s", cost["seconds"])
+    outcome.write_outcome(job.log, Outcome(State.DONE, exit_code=0))
 
 
-def _files(main: Callable[..., None], arguments: dict) -> tuple[list[Path], list[Path]]:
-    """Outputs and inputs among a launcher's arguments."""
-    outputs, inputs = [], []
-    for name, parameter in inspect.signature(main).parameters.items():
-        if arguments.get(name) is None:
-            continue
-        if parameter.annotation == Output:
-            outputs.append(arguments[name])
-        elif parameter.annotation == Path:
-            inputs.append(arguments[name])
-        elif parameter.annotation == list[Path]:
-            inputs += arguments[name]
-    return outputs, inputs
+def _job(stage: str, given: Arguments) -> Job:
+    number = rank()
+    path = given.log if number is None else log_of(given.log, number)
+    if not number:
+        open_terminal(stage, label(given.log, stage), process=number)
+    code = stages.fingerprint(stage, given.spec)
+    return Job(stage, given.settings, given.runtime, given.running.gpus, given.spec, code, path)
 
 
-def _not_hopeless(words: Path, attempt: int) -> None:
-    """Refuse to try again what no retry mends. Args: the last words of the attempt before, if any; this one's number.
+def _memory(stage: str, given: Arguments) -> JobMemory | None:
+    """The job's memory; None for one of several processes, whose parent holds the lock and remembers."""
+    if given.memory is None or rank() is not None:
+        return None
+    return JobMemory(given.memory / stage / label(given.log, stage), given.outputs)
+
+
+def _begin(job: Job, given: Arguments, memory: JobMemory | None) -> None:
+    """Become the only writer of the result, open the log, and record that the job has started.
 
     Raises:
-        UserError: with the same words.
+        UserError: another job writes the result, the log cannot be written, or a retry would fail as before.
     """
-    if attempt > 1 and words.is_file():
-        raise UserError(words.read_text(encoding="utf-8"))
-    words.unlink(missing_ok=True)
+    if memory:
+        guard.only_writer(memory.folder, str(given.outputs[0]))
+    open_log(job.log)  # only now: until then log and record are another writer's
+    lifecycle.info("started")
+    outcome.begin(job.log, given.running.attempt)
+    guard.before_forced_exit(partial(outcome.record_forced_exit, job.log))
+
+
+def _refuse_changed_code(job: Job, submitted: str) -> None:
+    """Refuse to make a result of other code than the run began with. Args: the job; its `code` when submitted.
+
+    Raises:
+        UserError: it names what changed.
+    """
+    changed = changed_since(job.stage, job.spec)
+    # on a node the submitted fingerprint is that of Snakemake there, which has read the edited code too
+    if (submitted and submitted != job.code) or (changed and guard.RUN in os.environ):
+        what = ", ".join(changed[:MOST] or [job.stage])
+        raise UserError(f"the code of {what} changed after this job was submitted; start the workflow again")
 
 
 def _remove_half_written(outputs: list[Path]) -> None:
@@ -171,23 +177,24 @@ def _remove_half_written(outputs: list[Path]) -> None:
             file.unlink(missing_ok=True)
 
 
-def _parser(stage: str, main: Callable[..., None]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=f"{stage}.py", description=sys.modules[main.__module__].__doc__)
-    parser.add_argument("--spec", type=json.loads, required=True, help="settings that the result depends on, as JSON")
-    parser.add_argument("--code", default="", help="fingerprint that the job was submitted with")
-    parser.add_argument("--runtime", type=json.loads, default={}, help="how to run, as JSON; no result depends on it")
-    parser.add_argument("--log", type=Path, required=True, help="log file")
-    parser.add_argument(
-        "--memory", type=Path, help="folder where jobs remember their runs; none: nothing is remembered"
-    )
-    for name, parameter in list(inspect.signature(main).parameters.items())[1:]:
-        many = parameter.annotation == list[Path]
-        optional = parameter.default is not inspect.Parameter.empty
-        parser.add_argument(
-            "--" + name.replace("_", "-"),
-            type=Path if many or parameter.annotation in (Path, Output) else parameter.annotation,
-            nargs="*" if many else None,
-            required=not optional,
-            default=parameter.default if optional else None,
-        )
-    return parser
+def _work(main: Main, job: Job, given: Arguments) -> dict:
+    """Take devices, run `main`, and return what it measured with seconds and peak memory in bytes."""
+    take_devices(job.gpus)  # before main, which imports torch; after what needs no device
+    start = time.monotonic()
+    require_devices(job.gpus)
+    measured = main(job, **given.own) or {}
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    # of several processes the memory is known already
+    return {"peak_memory_bytes": peak, **measured, "seconds": round(time.monotonic() - start, 2)}
+
+
+def _fail(error: BaseException, job: Job, given: Arguments) -> int:
+    """Say and record how a job failed or was stopped. Returns its exit code."""
+    guard.ignore_further_signals()
+    ended = outcome.outcome_of(error, job.log, job.stage, given.budgets)
+    if ended.kind is Kind.UNEXPECTED:
+        logging.getLogger().debug("%s", "".join(traceback.format_exception(error)))
+    lifecycle.error("error: %s", ended.line)
+    if not isinstance(error, guard.AnotherWriter):  # whose record it is
+        outcome.write_outcome(job.log, ended)
+    return ended.exit_code or 1

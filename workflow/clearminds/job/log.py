@@ -1,23 +1,14 @@
-"""What a job says: plain lines on the terminal, everything in its log file, and each failure in one line."""
+"""Where a job's lines go: the project's own to the terminal, everything to its log file."""
 
-import errno
 import logging
 import sys
 from pathlib import Path
 
-from clearminds.errors import OUT_OF_GPU_MEMORY, UserError
+from clearminds.errors import UserError
 from clearminds.reuse import stage_code as stages
 
 log = logging.getLogger("clearminds")
-
-# the keys of `runtime` that say how much a stage has in memory at a time
-BUDGETS = {
-    "generate_responses": ["generate_tokens"],
-    "score_token_perplexity": ["batch_tokens"],
-    "train_adapter": ["batch_tokens"],
-    "evaluate_base": ["batch_rows", "batch_tokens"],
-    "evaluate_adapter": ["batch_rows", "batch_tokens"],
-}
+lifecycle = logging.getLogger("clearminds.job")  # start, end and failure of a job
 
 
 def label(path: Path, stage: str) -> str:
@@ -35,7 +26,7 @@ def open_terminal(stage: str, name: str, process: int | None = None) -> None:
     """
     handler = logging.StreamHandler(sys.stderr)
     if process is not None:
-        handler.addFilter(lambda record: record.module not in ("launch", "guard"))
+        handler.addFilter(lambda record: record.name != lifecycle.name)
     number = stages.STAGES.index(stage) + 1
     handler.setFormatter(logging.Formatter(f"[stage {number}/{len(stages.STAGES)} {stage}] {name}: %(message)s"))
     log.addHandler(handler)
@@ -43,13 +34,17 @@ def open_terminal(stage: str, name: str, process: int | None = None) -> None:
 
 
 def open_log(path: Path) -> None:
-    """Write every library's lines, and ours, to the log file."""
+    """Write every library's lines, and ours, to the log file.
+
+    Raises:
+        UserError: it cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handler = logging.FileHandler(path, mode="w", encoding="utf-8")
     except OSError as error:
         raise UserError(
-            f"cannot write the log {path} ({error.strerror}); free or mend that folder, then run again"
+            f"cannot write the log {path} ({error.strerror}); free or fix that folder, then run again"
         ) from error
     logging.raiseExceptions = False  # a log on a full disk must not bury the error in tracebacks
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
@@ -58,25 +53,3 @@ def open_log(path: Path) -> None:
     for noisy in ("urllib3", "filelock", "fsspec", "matplotlib", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.INFO)
     logging.captureWarnings(True)
-
-
-def one_line(error: BaseException, path: Path, stage: str, runtime: dict) -> str:
-    """An error in words. Args: the error; the job's log, which has the traceback; its stage; how it runs."""
-    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(str(error).split()))
-    if isinstance(error, UserError):
-        return text
-    if isinstance(error, KeyboardInterrupt):
-        return "stopped by the user or the scheduler; run again to go on"
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        place = error.filename or "the results"
-        return f"no space left on the disk of {place}: free some, then run again (nothing finished is lost)"
-    if isinstance(error, OSError) and error.errno in (errno.EROFS, errno.EACCES):
-        return (
-            f"no access to {error.filename or 'the results'} ({error.strerror}); mend its permissions, then run again"
-        )
-    if "out of memory" in text.lower() or isinstance(error, MemoryError):
-        which = OUT_OF_GPU_MEMORY if "CUDA" in text else "out of memory"
-        lower = " or ".join(f"runtime.{key} (now {runtime.get(key)})" for key in BUDGETS.get(stage, []))
-        mend = f"lower {lower}" if lower else "free some (on a cluster: raise mem_mb in the profile's set-resources)"
-        return f"{which}: {mend} and run again; nothing done is redone"
-    return f"unexpected {type(error).__name__}: {text[:300]} (traceback in {path})"

@@ -12,6 +12,7 @@ import uuid
 from pathlib import Path
 
 from clearminds.errors import UserError
+from clearminds.job.outcome import Kind, RecordedFailure, State, read_outcome, record_path
 
 # what Snakemake sets to a job's threads, and torch reads
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -38,14 +39,15 @@ def run_in_processes(count: int, log: Path) -> dict:
         what the run cost: threads, tokens and peak memory of all together, the rest as the first one has it.
 
     Raises:
-        UserError: one of them failed; its own line.
+        UserError: one of them failed; its own line, and whether a retry is pointless.
     """
     from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
     for number in range(count):
-        log_of(log, number).unlink(missing_ok=True)  # a former run's last words are not this one's
+        for file in (log_of(log, number), record_path(log_of(log, number))):
+            file.unlink(missing_ok=True)  # a former run's end is not this one's
     threads = {name: os.environ[name] for name in THREADS if os.environ.get(name, "").isdigit()}
     os.environ |= {name: str(max(1, int(number) // count)) for name, number in threads.items()}
     how = LaunchConfig(
@@ -64,27 +66,32 @@ def run_in_processes(count: int, log: Path) -> dict:
         elastic_launch(how, sys.executable)(*sys.argv)
     except ChildFailedError as error:
         codes = {number: failure.exitcode for number, failure in error.failures.items()}
-        raise UserError(_last_words(log, count, codes)) from error
+        raise failure_of(log, count, codes) from error
     costs = [json.loads(log_of(log, n).with_suffix(".run.json").read_text(encoding="utf-8")) for n in range(count)]
     # the rate stays that of one device, as in every record
     together = {name: sum(cost[name] for cost in costs) for name in ("tokens", "peak_memory_bytes")}
     return {**costs[0], **together, "threads": threads.get(THREADS[0])}
 
 
-def _last_words(log: Path, count: int, codes: dict[int, int]) -> str:
-    """What went wrong, rather than what a process says that has lost another. Args: codes: exit codes by rank."""
-    said = {number: words for number in range(count) if (words := _said(log_of(log, number)))}
-    ours, unforeseen = [], []
-    for number, words in said.items():
-        (unforeseen if words.startswith("unexpected") else ours).append(f"{words} (process {number} of {count})")
-    killed = [number for number, code in codes.items() if code == -signal.SIGKILL]
-    gone = [f"process {number} of {count} was killed, perhaps for want of memory" for number in killed]
-    wordless = f"one of {count} processes ended without a word; see {log_of(log, min(codes))}"
-    return [*ours, *gone, *unforeseen, wordless][0]
+def failure_of(log: Path, count: int, codes: dict[int, int]) -> UserError:
+    """What went wrong, rather than what a process says that has lost another.
 
-
-def _said(path: Path) -> str:
-    """The error at the end of a log; nothing where another's end was this one's."""
-    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-    said = text.rpartition(" ERROR clearminds: error: ")[2].strip() if " ERROR clearminds: error: " in text else ""
-    return "" if said.startswith("stopped by") else said
+    Args:
+        log: the job's.
+        count: how many processes there were.
+        codes: exit codes by rank, of those that failed.
+    """
+    expected, unexpected = [], []
+    for number in range(count):
+        outcome = read_outcome(log_of(log, number))
+        if outcome and outcome.state is State.FAILED:
+            # one that has lost another fails too, with an error of torch's that nobody foresaw
+            kind = unexpected if outcome.kind is Kind.UNEXPECTED else expected
+            kind.append(RecordedFailure(f"{outcome.line} (process {number} of {count})", outcome))
+    killed = [
+        UserError(f"process {number} of {count} was killed, perhaps out of memory")
+        for number, code in codes.items()
+        if code == -signal.SIGKILL
+    ]
+    silent = UserError(f"one of {count} processes ended without saying why; see {log_of(log, min(codes, default=0))}")
+    return [*expected, *killed, *unexpected, silent][0]

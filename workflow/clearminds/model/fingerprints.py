@@ -22,3 +22,8 @@ def same_tokenizer(model: Path, scorer: Path) -> None:
             f"{scorer.parent}: its tokenizer ({theirs[:12]}) is not that of {model.parent} ({ours[:12]}); "
             "a scorer must share the tokenizer of the model that is trained"
         )
+
+
+def adapter_files(adapter: Path) -> dict[str, str]:
+    """The hashes of an adapter's files. Args: its `adapter.json`."""
+    return json.loads(adapter.read_text(encoding="utf-8"))["files"]

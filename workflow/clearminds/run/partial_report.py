@@ -3,13 +3,13 @@
 Written beside the study's own report, so that Snakemake does not take it for one, and removed by the run that succeeds.
 """
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
 from clearminds.files.digests import canonical, file_sha256
 from clearminds.files.layout import evaluation_rows, mask_rows, score_rows, task_kinds
+from clearminds.job.outcome import SUFFIX, State, log_path, read_outcome
 from clearminds.reuse.job_memory import read_record
 from clearminds.reuse.stage_code import fingerprint
 from clearminds.run.specs import Specs
@@ -32,7 +32,7 @@ def write(specs: Specs) -> str:
     from clearminds.report import figures
     from clearminds.report.page import render
     from clearminds.report.result_table import terminal_table
-    from clearminds.stages.report import gather
+    from clearminds.stages.report import Settings, gather
     from clearminds.stages.summarise import summarise
 
     rows = evaluation_rows(specs.names)
@@ -53,7 +53,7 @@ def write(specs: Specs) -> str:
     }
     drawing = Path(specs.results, "figures", "ti_bwt.partial.svg")
     figures.save_svg(figures.ti_bwt(summary), drawing)
-    data = gather({**spec, **files}, summary, Path(specs.logs), drawing, missing)
+    data = gather(Settings(**spec), files, summary, Path(specs.logs), drawing, missing)
     drawing.unlink()
     path = Path(specs.results, NAME)
     write_text(path, render(data))
@@ -94,18 +94,16 @@ class _Soundness:
         return all(self._made_by(stage, path, wildcards) for stage, path, wildcards in self._chain(row))
 
     def why_not(self, row: dict) -> str:
-        """The first error in the logs of the jobs that lead to an evaluation."""
+        """The first failure that the jobs which lead to an evaluation have recorded."""
         logs = Path(self.specs.logs)
-        of_sources = [
-            log
-            for stage in ("prepare_task", "fetch_model", "generate_responses", "verify_responses")
-            for log in sorted((logs / stage).rglob("*.log"))
-        ]
+        shared = ["prepare_task", "fetch_model", "generate_responses", "verify_responses"]
+        if row["variant"] != "base":
+            shared.append("score_token_perplexity")
+        records = [record for stage in shared for record in sorted((logs / stage).rglob(f"*{SUFFIX}"))]
         own = [logs / stage / label(path, self.specs.results) for stage, path, _ in self._chain(row)]
-        scores = sorted((logs / "score_token_perplexity").rglob("*.log")) if row["variant"] != "base" else []
-        for log in [*of_sources, *scores, *own]:
-            if (said := _last_words(log)) is not None:
-                return f"{log.relative_to(logs).parts[0]}: {said} ({log})"
+        for log in [*map(log_path, records), *own]:
+            if (failure := _failure(log)) is not None:
+                return f"{log.relative_to(logs).parts[0]}: {failure} ({log})"
         return "not run: the run ended before"
 
     def _chain(self, row: dict) -> list[tuple[str, str, SimpleNamespace]]:
@@ -149,16 +147,15 @@ def label(path: str, results: str) -> str:
     """A result's log below its stage's folder."""
     inner = Path(path).relative_to(results)
     inner = inner.parent if inner.name == "adapter.json" else inner.with_suffix("")
-    return f"{Path(*inner.parts[1:])}.log"
+    kind, *parts = inner.parts
+    if kind == "evaluations" and len(parts) == 3:
+        del parts[1]  # `base`, of which there is one target and seed
+    return f"{Path(*parts)}.log"
 
 
-def _last_words(log: Path) -> str | None:
-    """The error that a log ends with; None where the job ended well or was never begun."""
-    if not log.is_file():
+def _failure(log: Path) -> str | None:
+    """Why a job failed, by the record beside its log; None where it ended well or was never begun."""
+    outcome = read_outcome(log)
+    if outcome is None or outcome.state in (State.DONE, State.TAKEN_BACK):
         return None
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    errors = [line for line in lines if re.search(r" ERROR clearminds: error: ", line)]
-    if errors:
-        return errors[-1].partition(" error: ")[2]
-    ended = any(re.search(r" INFO clearminds: (done in |taken back)", line) for line in lines[-3:])
-    return None if ended else "its log ends without a word: it was killed, perhaps for want of memory"
+    return outcome.line or "it was killed, perhaps out of memory"

@@ -7,7 +7,6 @@ it has no logits to measure by.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -203,6 +202,6 @@ def answered_tokens(rows: list[dict]) -> int:
     return sum({(row["eval_task"], row["subtask"], row["doc_hash"]): row["n_tokens"] or 0 for row in rows}.values())
 
 
-def adapter_files(adapter: Path | None) -> dict | None:
-    """The hashes of an adapter's files, from its `adapter.json`."""
-    return json.loads((adapter / "adapter.json").read_text(encoding="utf-8"))["files"] if adapter else None
+def by_task(tables: list[Path]) -> dict[str, Path]:
+    """Tables of examples or responses by their task, which their folder bears the name of."""
+    return {path.parent.name: path for path in tables}

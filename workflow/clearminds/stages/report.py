@@ -3,40 +3,58 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from clearminds.files.layout import run_records, task_kinds
+from clearminds.files.settings import settings
 from clearminds.files.tables import library_versions, read_provenance
 from clearminds.report import figures
 from clearminds.report.page import Matching, PerplexityFigure, ReportData, sample_responses
 from clearminds.report.token_counts import counts_table
 
 
-def gather(spec: dict, summary: pl.DataFrame, logs: Path, ti_bwt: Path, missing: Sequence = ()) -> ReportData:
+@settings
+class Settings:
+    """What the report depends on: the study (its config), and as of `summarise` its names and tasks."""
+
+    study: dict[str, Any]
+    names: dict[str, Any]
+    tasks: list[dict[str, Any]]
+
+
+def gather(
+    settings: Settings,
+    files: dict[str, list[dict]],
+    summary: pl.DataFrame,
+    logs: Path,
+    ti_bwt: Path,
+    missing: Sequence = (),
+) -> ReportData:
     """Read everything that the report shows.
 
     Args:
-        spec: study (the config), names and tasks (see `study_files`), evaluations, masks and scores (their paths, with
-            model, target, and variant or source).
+        settings: of the stage.
+        files: evaluations, masks and scores: their paths, with model, target, and variant or source.
         summary: the result table.
         logs: the study's log folder, whose run records say what each job cost.
         ti_bwt: the figure of TI against BWT, as SVG.
         missing: evaluations that could not be made, each with `path` and `why`.
     """
-    study = spec["study"]
+    study = settings.study
     return ReportData(
         study=study["study"],
         models={name: _origin(model) for name, model in study["models"].items()},
-        variants={name: study["variants"][name] for name, _ in spec["names"]["variants"]},  # in the study's order
+        variants={name: study["variants"][name] for name, _ in settings.names["variants"]},  # in the study's order
         training=study["training"],
         seeds=study["seeds"],
         summary=summary,
-        counts=counts_table(spec["masks"]),
-        matching=_matching(spec["masks"]),
+        counts=counts_table(files["masks"]),
+        matching=_matching(files["masks"]),
         ti_bwt_svg=ti_bwt.read_text(encoding="utf-8"),
-        perplexity=_perplexity(spec["scores"], _first_tau(study["variants"])),
-        samples=sample_responses(spec["evaluations"], task_kinds(spec["tasks"])),
+        perplexity=_perplexity(files["scores"], _first_tau(study["variants"])),
+        samples=sample_responses(files["evaluations"], task_kinds(settings.tasks)),
         runs=[json.loads(path.read_text(encoding="utf-8")) for path in run_records(logs)],
         versions=library_versions(),
         config=study,

@@ -6,17 +6,32 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import polars as pl
 
 from clearminds.errors import UserError
 from clearminds.files.scan_table import scan_table
+from clearminds.files.settings import settings
 from clearminds.files.summary import BASE, SUMMARY
 from clearminds.stages.metrics import backward_transfer, drift_score, likelihood_score, target_improvement
 
 # What counts for a task of lm-evaluation-harness whose metric or filter the config leaves open: the first one it has.
 HARNESS_METRICS = ("acc", "exact_match")
 HARNESS_FILTERS = ("strict-match", "flexible-extract", "none")
+
+
+@settings
+class Settings:
+    """What the result table depends on.
+
+    Attributes:
+        names: what implies every evaluation, see `files.layout.evaluation_rows`.
+        tasks: each evaluated task with its `name`, `evaluate`, `metric` and `filter`.
+    """
+
+    names: dict[str, Any]
+    tasks: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)

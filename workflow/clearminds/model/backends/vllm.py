@@ -68,7 +68,7 @@ class Sampler:
 
         Raises:
             UserError: a prompt with its response is longer than the model takes.
-            EngineError: vLLM cannot do it.
+            OutOfMemory, EngineError: vLLM cannot do it.
         """
         engine = self._engine(max(map(len, prompts)) + source["max_new_tokens"])
         request = {"prompts": prompts, "seeds": seeds, "ends": sorted(ends)}
@@ -125,7 +125,7 @@ class Sampler:
                 log.info("vLLM takes the adapter as a LoRA request")
                 return engine
             except EngineError as error:
-                if error.where != "adapter" and not (error.where == "model" and "lora" in str(error).lower()):
+                if error.kind != "adapter":
                     raise
                 self.why_merge = str(error)
         if not self.adapter:

@@ -18,14 +18,14 @@ from collections import deque
 from pathlib import Path
 
 from clearminds.checkout import ROOT, WORKFLOW
-from clearminds.errors import OUT_OF_GPU_MEMORY, UserError
+from clearminds.errors import OutOfMemory, UserError
 from clearminds.model.vllm import engine as vllm_engine
 
 log = logging.getLogger("clearminds")
-chatter = logging.getLogger("vllm")  # in the log file only
+vllm_log = logging.getLogger("vllm")  # in the log file only
 
-PATIENCE = 10.0  # seconds between two lines while it starts
-FAREWELL = 10.0  # seconds that it may take to end
+START_LINE_SECONDS = 10.0  # between two lines while it starts
+SHUTDOWN_SECONDS = 10.0  # that it may take to end
 SETTINGS = {  # unless the user's environment says otherwise
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # one process, which ends with us
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",  # else every job of a machine binds itself to the same cores
@@ -36,11 +36,11 @@ SETTINGS = {  # unless the user's environment says otherwise
 
 
 class EngineError(UserError):
-    """vLLM could not do it. `where`: import, device, model, adapter, generation, or None where it only ended."""
+    """vLLM could not do it. Args: one line; what it is about, as of the engine's protocol: adapter or other."""
 
-    def __init__(self, message: str, where: str | None = None):
+    def __init__(self, message: str, kind: str = "other"):
         super().__init__(message)
-        self.where = where
+        self.kind = kind
 
 
 def interpreter(vllm_python: str) -> str:
@@ -72,11 +72,12 @@ class Engine:
         version, device: of vLLM, and what it runs on.
 
     Raises:
-        EngineError: it does not start.
+        OutOfMemory, EngineError: it does not start.
     """
 
     def __init__(self, python: str, request: dict):
-        self.python, self.last, self.waiting = python, deque(maxlen=50), b""
+        self.python, self.gpus, self.waiting = python, request["gpus"], b""
+        self.last_lines: deque[str] = deque(maxlen=50)
         self.scratch = tempfile.TemporaryDirectory(prefix="clearminds-vllm-")  # vLLM leaves files in its TMPDIR
         path = os.pathsep.join([str(Path(python).parent), os.environ.get("PATH", "")])
         places = {"PATH": path, "PYTHONPATH": str(WORKFLOW), "TMPDIR": self.scratch.name}
@@ -88,7 +89,10 @@ class Engine:
             stderr=subprocess.PIPE,
             env={**SETTINGS, **os.environ, **places},
         )
-        self.reader = threading.Thread(target=self._keep_chatter, daemon=True)
+        stdin, stdout, stderr = self.process.stdin, self.process.stdout, self.process.stderr
+        assert stdin and stdout and stderr
+        self.stdin, self.stdout, self.stderr = stdin, stdout, stderr
+        self.reader = threading.Thread(target=self._log_lines, daemon=True)
         self.reader.start()
         try:
             self.start = time.monotonic()
@@ -103,16 +107,17 @@ class Engine:
         """The answer to a request. Args: as of the protocol; what an error says it was doing.
 
         Raises:
+            OutOfMemory: it has too little.
             EngineError: it died, could not do it, or said what is no answer.
         """
         try:
-            self.process.stdin.write(json.dumps(request).encode() + b"\n")
-            self.process.stdin.flush()
+            self.stdin.write(json.dumps(request).encode() + b"\n")
+            self.stdin.flush()
             line = self._line(doing)
         except BrokenPipeError:
             line = b""
         if not line:
-            raise EngineError(f"vLLM ended while {doing} ({self._last_words()}); {self._advice()}")
+            raise EngineError(f"vLLM ended while {doing} ({self._how_it_ended()}); {self._advice()}")
         try:
             answer = json.loads(line)
             error = answer.get("error")
@@ -120,14 +125,14 @@ class Engine:
             said = line.decode(errors="replace").strip()[:80]
             raise EngineError(f"vLLM said {said!r} while {doing}, which is no answer; {self._advice()}") from None
         if error:
-            raise EngineError(self._explained(error, answer["where"]), answer["where"])
+            raise self._failure(error, answer["where"], answer["kind"])
         return answer
 
     def close(self) -> None:
         """End it: it does so with its input."""
         try:
-            self.process.stdin.close()
-            self.process.wait(FAREWELL)
+            self.stdin.close()
+            self.process.wait(SHUTDOWN_SECONDS)
         except (OSError, subprocess.TimeoutExpired):
             pass
         self.kill()
@@ -136,8 +141,8 @@ class Engine:
         """End it at once."""
         self.process.kill()
         self.process.wait()
-        self.reader.join(FAREWELL)
-        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+        self.reader.join(SHUTDOWN_SECONDS)
+        for stream in (self.stdin, self.stdout, self.stderr):
             try:
                 stream.close()
             except BrokenPipeError:  # a request that it never read
@@ -147,47 +152,52 @@ class Engine:
     def _line(self, doing: str) -> bytes:
         """The next line of its answers; b"" where it has closed them."""
         while b"\n" not in self.waiting:
-            if not select.select([self.process.stdout], [], [], PATIENCE)[0]:
+            if not select.select([self.stdout], [], [], START_LINE_SECONDS)[0]:
                 if doing == "starting":
                     log.info("vLLM is starting (%.0f s so far)", time.monotonic() - self.start)
                 continue
-            if not (more := os.read(self.process.stdout.fileno(), 2**20)):
+            if not (more := os.read(self.stdout.fileno(), 2**20)):
                 return b""
             self.waiting += more
         line, _, self.waiting = self.waiting.partition(b"\n")
         return line + b"\n"
 
-    def _keep_chatter(self) -> None:
-        for line in self.process.stderr:
+    def _log_lines(self) -> None:
+        for line in self.stderr:
             text = line.decode(errors="replace").rstrip()
-            self.last.append(text)
-            chatter.debug("%s", text)
+            self.last_lines.append(text)
+            vllm_log.debug("%s", text)
 
-    def _last_words(self) -> str:
+    def _how_it_ended(self) -> str:
         try:
-            code = self.process.wait(FAREWELL)
+            code = self.process.wait(SHUTDOWN_SECONDS)
         except subprocess.TimeoutExpired:
             code = None
-        self.reader.join(FAREWELL)
+        self.reader.join(SHUTDOWN_SECONDS)
         if code is not None and code < 0:
             name = signal.Signals(-code).name
-            return f"{name}, perhaps killed for want of memory" if name == "SIGKILL" else name
-        said = [line.strip() for line in self.last if line.strip()]
-        return (said[-1][:300] if said else "without a word") + (f", exit code {code}" if code else "")
+            return f"{name}, perhaps killed for lack of memory" if name == "SIGKILL" else name
+        said = [line.strip() for line in self.last_lines if line.strip()]
+        return (said[-1][:300] if said else "without saying why") + (f", exit code {code}" if code else "")
 
-    def _explained(self, error: str, where: str) -> str:
+    def _failure(self, error: str, where: str, kind: str) -> UserError:
+        """What the engine could not do, with what to do next. Args: its answer's `error`, `where` and `kind`."""
         if where == "import":
-            return f"runtime: vllm_python: {self.python} cannot import vLLM ({error}); run `make setup-vllm` again"
+            again = "run `make setup-vllm` again"
+            return EngineError(f"runtime: vllm_python: {self.python} cannot import vLLM ({error}); {again}")
         if where == "device":
-            return f"backend: vllm: {error.partition(': ')[2]}, or let `make setup-vllm` install the other build"
-        if "memory" in error.lower():
+            other = "or let `make setup-vllm` install the other build"
+            return EngineError(f"backend: vllm: {error.partition(': ')[2]}, {other}")
+        if kind == "memory" and self.gpus:
+            message = f"out of memory on the GPU, in vLLM ({error}); lower max_new_tokens; {self._advice()}"
+            return OutOfMemory(message, on_gpu=True)
+        if kind == "memory":
             kept = os.environ.get("VLLM_CPU_KVCACHE_SPACE", SETTINGS["VLLM_CPU_KVCACHE_SPACE"])
-            if os.environ.get("CUDA_VISIBLE_DEVICES"):
-                return f"{OUT_OF_GPU_MEMORY}, in vLLM ({error}); lower max_new_tokens; {self._advice()}"
             more = f"lower max_new_tokens, or change VLLM_CPU_KVCACHE_SPACE (now {kept} GiB)"
-            return f"out of memory or too little of it, in vLLM ({error}); {more}; {self._advice()}"
+            message = f"out of memory or too little of it, in vLLM ({error}); {more}; {self._advice()}"
+            return OutOfMemory(message, on_gpu=False)
         doing = {"model": "load the model", "adapter": "load the adapter", "generation": "generate"}[where]
-        return f"vLLM cannot {doing} ({error}); {self._advice()}"
+        return EngineError(f"vLLM cannot {doing} ({error}); {self._advice()}", kind)
 
     def _advice(self) -> str:
         return "its own lines are in the job's log; backend: transformers does without it"

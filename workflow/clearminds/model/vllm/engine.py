@@ -6,8 +6,9 @@ answer each on standard output:
     {"model", "adapter", "rank", "dtype", "longest", "gpus", "trust_remote_code"}    ->  {"version", "device"}
     {"prompts", "seeds", "temperature", "top_p", "max_new_tokens", "ends"}   ->  {"tokens", "peak_memory_bytes"}
 
-or `{"error", "where"}` (where: import, device, model, adapter, generation), after which it ends. It ends too with its
-input and with the process PARENT. Imports nothing but the standard library and vLLM: its environment has no more.
+or `{"error", "where", "kind"}`, after which it ends (where: import, device, model, adapter, generation; kind: memory,
+adapter, other). It ends too with its input and with the process PARENT. Imports nothing but the standard library and
+vLLM: its environment has no more.
 """
 
 import ctypes
@@ -16,6 +17,7 @@ import os
 import resource
 import signal
 import sys
+import traceback
 
 # Version of the responses, part of the name of the store's namespace. Raise it when the same model, dtype, prompt and
 # seed are asked for with other settings, so that they give other tokens than before, beyond rounding.
@@ -30,7 +32,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of a terminal's processes; the parent decides
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever libraries print, in C too, stays out of the answers
-    engine, where = None, "import"
+    engine, adapter, where = None, None, "import"
     try:
         for line in sys.stdin:
             request = json.loads(line)
@@ -52,13 +54,41 @@ def main() -> None:
                 answer = {"tokens": tokens, "peak_memory_bytes": peak}
             print(json.dumps(answer), file=answers, flush=True)
     except Exception as error:
-        import traceback
-
         traceback.print_exc()
         reason = " ".join(f"{type(error).__name__}: {error}".split())
-        print(json.dumps({"error": reason[:500], "where": where}), file=answers, flush=True)
+        answer = {"error": reason[:500], "where": where, "kind": kind_of(error, where)}
+        print(json.dumps(answer), file=answers, flush=True)
     sys.stderr.flush()
-    os._exit(0)  # vLLM's own farewell may wait for threads for ever
+    os._exit(0)  # vLLM's own shutdown may wait for threads for ever
+
+
+def kind_of(error: Exception, where: str) -> str:
+    """What an error is about, decided here because this process has its type and its traceback.
+
+    Args:
+        error: what vLLM raised.
+        where: what it was doing.
+
+    Returns:
+        "memory": there is too little; "adapter": vLLM cannot take the adapter as a LoRA request; "other".
+    """
+    torch = sys.modules.get("torch")
+    if isinstance(error, MemoryError) or (torch and isinstance(error, torch.OutOfMemoryError)):
+        return "memory"
+    # vLLM's check of its cache and torch's CPU allocator raise plain errors, which only their text tells apart
+    plain = type(error) is ValueError or isinstance(error, RuntimeError)
+    if where in ("model", "generation") and plain and "memory" in str(error).lower():
+        return "memory"
+    if where == "adapter" or (where == "model" and _raised_in_lora(error)):
+        return "adapter"
+    return "other"
+
+
+def _raised_in_lora(error: Exception) -> bool:
+    """Whether an error comes from vLLM's modules for LoRA, or from the check of its settings for it."""
+    modules = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
+    last = next((name for name in reversed(modules) if name.startswith("vllm.")), "")
+    return "lora" in last or getattr(error, "title", "") == "LoRAConfig"  # pydantic's name of what it was checking
 
 
 def generate(engine, request: dict, adapter: str | None) -> list[list[int]]:
