@@ -25,7 +25,7 @@ def base(tmp_path_factory):
 
 DIE = "import os, signal\ndef die(*_, **__): os.kill(os.getpid(), signal.SIGKILL)\n"
 IN_A_STEP = """
-from clearminds.train_adapter import WeightedTrainer
+from clearminds.stages.train_adapter import WeightedTrainer
 compute = WeightedTrainer.training_step
 def step(self, *args):
     return die() if self.state.global_step == 2 else compute(self, *args)
@@ -42,7 +42,7 @@ def half(value, path, *args, **options):
 torch.save = half
 """
 BEFORE_THE_MARK = """
-from clearminds.checkpoints import Checkpoints
+from clearminds.stages.training.checkpoints import Checkpoints
 mark = Checkpoints.mark
 Checkpoints.mark = lambda self, step: die() if step == 5 else mark(self, step)
 """
@@ -51,7 +51,7 @@ from pathlib import Path
 Path.rename = die
 """
 BEFORE_THE_REMOVAL = """
-from clearminds.checkpoints import Checkpoints
+from clearminds.stages.training.checkpoints import Checkpoints
 Checkpoints.remove = die
 """
 # where it is killed, and the newest whole checkpoint that this leaves
@@ -151,9 +151,10 @@ import json, os, signal, sys
 from pathlib import Path
 import pyarrow.parquet as pq, torch
 from transformers import AutoModelForCausalLM
-from clearminds.checkpoints import Checkpoints
-from clearminds.save_adapter import save
-from clearminds.train_adapter import WeightedTrainer, add_adapter, seeded, train
+from clearminds.stages.training.checkpoints import Checkpoints
+from clearminds.stages.training.save_adapter import save
+from clearminds.stages.train_adapter import WeightedTrainer, seeded, train
+from clearminds.stages.training.adapter import add_adapter
 base, table, training, out, dies = sys.argv[1:]
 training, adapter, rank = json.loads(training), Path(out, "v", "seed0", "adapter.json"), int(os.environ["RANK"])
 compute = WeightedTrainer.training_step

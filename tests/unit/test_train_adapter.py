@@ -228,10 +228,11 @@ import json, os, sys
 from pathlib import Path
 import pyarrow.parquet as pq
 import torch
-from clearminds.checkpoints import Checkpoints
-from clearminds.models import load_model
-from clearminds.train_adapter import WeightedTrainer, add_adapter, history, seeded, train
-from clearminds.save_adapter import save
+from clearminds.model.load import load_model
+from clearminds.stages.train_adapter import WeightedTrainer, seeded, train
+from clearminds.stages.training.adapter import add_adapter
+from clearminds.stages.training.checkpoints import Checkpoints
+from clearminds.stages.training.save_adapter import save
 
 def stopped(step):
     def after_three(self, *given, **named):
