@@ -180,7 +180,7 @@ def content_sha256(path: Path) -> str:
     """SHA-256 of what a file says, in hexadecimal: of one of our tables, of its rows, columns and fingerprints only.
 
     Two runs may come to the same rows by other settings, or count other things on the way; who reads the rows need not
-    care. Of a table the data pages are taken as they stand in the file, and of its footer the schema and facts.
+    care. Of a table the data pages are taken as they are in the file, and of its footer the schema and facts.
     """
     if path.suffix != ".parquet" or b"clearminds" not in (pq.read_metadata(path).metadata or {}):
         return file_sha256(path)

@@ -13,7 +13,7 @@ from clearminds.files.digests import file_sha256
 from clearminds.reuse.job_memory import read_record
 from clearminds.reuse.snakemake_compat import Records
 
-UNKNOWN = ["'nobody knows what made this file'"]  # as params: equal to no job's
+UNKNOWN = ["'unknown'"]  # as params: equal to no job's
 
 
 def adopt(results: Path, snakemake: Path = Path(".snakemake")) -> int:

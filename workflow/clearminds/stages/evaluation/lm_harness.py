@@ -71,7 +71,7 @@ def evaluate_accuracy(
         loaded: dict[str, dict[str, Task]] = {}
         for task in tasks:
             loaded[task["name"]] = _load_built_in(task, manager) if _is_built_in(task) else _load_examples(task)
-        # a leaf may stand in two groups, so its key names the group too
+        # a leaf may be in two groups, so its key names the group too
         leaves = {f"{name}/{leaf}": task for name, found in loaded.items() for leaf, task in found.items()}
         # the harness asks for kinds of answers in the order of the tasks
         leaves = dict(sorted(leaves.items(), key=lambda leaf: leaf[1].OUTPUT_TYPE == "generate_until"))
@@ -230,7 +230,7 @@ def _as_list(value: object) -> list:
 
 
 def _unique(hashes: list[str]) -> list[str]:
-    """Mark what comes again with its count, so that equal items still pair one to one."""
+    """Mark duplicates with their count, so that equal items still pair one to one."""
     seen: Counter[str] = Counter()
     unique = []
     for value in hashes:
