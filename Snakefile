@@ -7,35 +7,29 @@ from snakemake.utils import min_version
 
 min_version("9.27")
 
-if not workflow.overwrite_configfiles:
+sys.path.insert(0, str(Path(workflow.basedir, "workflow")))
+
+from clearminds.config.load import load_study
+from clearminds.errors import UserError
+from clearminds.reuse.snakemake_compat import config_files, study_is_given
+from clearminds.run import one_run, partial_report
+from clearminds.run.closing import closing
+from clearminds.run.specs import Specs
+from clearminds.run.start import prepare_execution
+
+if not study_is_given(workflow):
 
     # a study given by --configfile stands alone: Snakemake would merge it into this one
     configfile: str(Path(workflow.basedir, "config.yaml"))
 
 
-sys.path.insert(0, str(Path(workflow.basedir, "workflow")))
-
-from clearminds.run import one_run, partial_report
-from clearminds.reuse.adopt import adopt
-from clearminds.run.closing import closing
-from clearminds.errors import UserError
-from clearminds.run.interpreter import put_first_in_path
-from clearminds.config.load import load_study
-from clearminds.run.placeholders import refuse_placeholders
-from clearminds.run.specs import Specs
-
-put_first_in_path()
 try:
-    SPECS = Specs(load_study([Path(file) for file in workflow.configfiles], config))
-    if workflow.exec_mode.name == "DEFAULT":  # else this is a job's own Snakemake on a cluster's node
-        if not one_run.only_looks(sys.argv[1:]):
-            refuse_placeholders(workflow.resource_settings)
-            one_run.begin(SPECS.study.model_dump())
-        adopt(Path(SPECS.results))
-    else:
-        one_run.begin_on_node(SPECS.study.model_dump())
+    SPECS = Specs(load_study(config_files(workflow), config))
 except UserError as error:
     sys.exit(f"error: {error}")
+
+# nothing is locked, written or adopted while this file is read, which --lint, --summary or --unlock do too
+prepare_execution(workflow, SPECS.study.model_dump(), Path(SPECS.results))
 
 RESULTS, LOGS = SPECS.results, SPECS.logs
 # every rule is one plain command: its launcher, what the result depends on, how to run, and its files

@@ -13,6 +13,7 @@ sys.path[:0] = [str(ROOT / "workflow"), str(ROOT / "tests")]
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["TQDM_DISABLE"] = "1"  # as every launcher does
 
 # machines are shared: no test fails because it was slow
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])

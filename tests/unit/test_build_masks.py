@@ -1,8 +1,6 @@
 """Masks as the trainer reads them: weights on response tokens alone, rows in the order of the examples whatever the
 sizes of batches and row groups, counts, and what is refused."""
 
-from collections import Counter
-
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -11,7 +9,7 @@ from clearminds.errors import UserError
 from clearminds.files import contracts
 from clearminds.files.tables import read_provenance, read_table, write_table
 from clearminds.stages import build_masks
-from clearminds.stages.build_masks import mask_rows, responses_of, source_tables, write_masks
+from clearminds.stages.build_masks import count, masked_responses, responses_of, source_tables, write_masks
 from clearminds.stages.select_examples import Choice, SourceTables
 
 FACTS = {"base": "b", "model": "m", "tokenizer": "t", "chat_template": "c", "scorer": "s"}
@@ -55,18 +53,18 @@ def spec(rule="perplexity", draw=None, **settings):
     return {"responses": "own", "weights": {"rule": rule, **settings}, "draw": draw}
 
 
-def rows_of(tables, arm, spec):
-    counts = Counter()
-    return list(mask_rows("sums", spec, tables, arm, counts)), counts
+def rows_of(tables, chosen, spec):
+    responses = list(masked_responses("sums", spec, tables, chosen))
+    return [response.row for response in responses], count(responses)
 
 
-def arm_of(found, sample=0, source="own"):
+def chosen_of(found, sample=0, source="own"):
     return {e: Choice(source, sample) for e, s in found if s == sample}
 
 
 def test_weights_stand_on_the_response_alone(tmp_path):
     found = responses(6)
-    rows, counts = rows_of({"own": write(tmp_path, found)}, arm_of(found, 1), spec(tau="2.5"))
+    rows, counts = rows_of({"own": write(tmp_path, found)}, chosen_of(found, 1), spec(tau="2.5"))
     for row in rows:
         values = found[row["example_id"], 1].astype(np.float32)
         n_prompt, expected = len(row["example_id"]), (-values <= np.log(2.5)).astype(float).tolist()
@@ -81,7 +79,7 @@ def test_weights_stand_on_the_response_alone(tmp_path):
 
 def test_an_example_all_masked_stays_and_is_counted(tmp_path):
     found = responses(8)
-    rows, counts = rows_of({"own": write(tmp_path, found)}, arm_of(found), spec(tau="2.5"))
+    rows, counts = rows_of({"own": write(tmp_path, found)}, chosen_of(found), spec(tau="2.5"))
     empty = [row for row in rows if row["n_kept"] == 0]
     assert len(rows) == 8
     assert {"e3", "e7"} <= {row["example_id"] for row in empty}
@@ -91,7 +89,7 @@ def test_an_example_all_masked_stays_and_is_counted(tmp_path):
 
 def test_every_token_counts_under_the_rule_all(tmp_path):
     found = responses(4)
-    rows, counts = rows_of({"own": write(tmp_path, found)}, arm_of(found), spec("all"))
+    rows, counts = rows_of({"own": write(tmp_path, found)}, chosen_of(found), spec("all"))
     assert all(row["n_kept"] == row["n_response"] == sum(row["weights"]) for row in rows)
     assert counts["kept"] == counts["tokens"] and counts["all_masked"] == 0
 
@@ -100,8 +98,8 @@ def test_random_masks_match_in_number_and_follow_the_draw(tmp_path):
     found = responses(30)
     tables = {"own": write(tmp_path, found)}
     like = {"rule": "perplexity", "tau": "2.5"}
-    imitated, _ = rows_of(tables, arm_of(found), spec(tau="2.5"))
-    draws = [rows_of(tables, arm_of(found), spec("random", draw=draw, like=like))[0] for draw in (0, 0, 1)]
+    imitated, _ = rows_of(tables, chosen_of(found), spec(tau="2.5"))
+    draws = [rows_of(tables, chosen_of(found), spec("random", draw=draw, like=like))[0] for draw in (0, 0, 1)]
     for drawn in draws:
         assert [row["n_kept"] for row in drawn] == [row["n_kept"] for row in imitated]
         for row in drawn:
@@ -115,7 +113,7 @@ def test_a_random_mask_does_not_depend_on_the_other_examples(tmp_path):
     found = responses(12)
     tables = {"own": write(tmp_path, found)}
     one = spec("random", draw=3, like={"rule": "perplexity", "tau": "2.5"})
-    every, _ = rows_of(tables, arm_of(found), one)
+    every, _ = rows_of(tables, chosen_of(found), one)
     few, _ = rows_of(tables, {"e5": Choice("own", 0), "e9": Choice("own", 0)}, one)
     assert few == [row for row in every if row["example_id"] in ("e5", "e9")]
 
@@ -140,8 +138,10 @@ def test_the_file_holds_the_rows_and_the_counts(tmp_path, monkeypatch, row_group
     monkeypatch.setattr(build_masks, "ROW_GROUP", row_group)
     found = responses(10)
     tables = {"own": write(tmp_path, found)}
-    rows, counts = rows_of(tables, arm_of(found), spec(tau="2.5"))
-    written = write_masks(tmp_path / "m.parquet", "sums", spec(tau="2.5"), tables, arm_of(found), {"code": "x"})
+    rows, counts = rows_of(tables, chosen_of(found), spec(tau="2.5"))
+    given = {"code": "x"}
+    written = write_masks(tmp_path / "m.parquet", "sums", spec(tau="2.5"), tables, chosen_of(found), given)
+    assert given == {"code": "x"}
     assert read_table(tmp_path / "m.parquet", "MASKS", tokenizer="t").to_pylist() == rows
     assert pq.ParquetFile(tmp_path / "m.parquet").num_row_groups == -(-10 // row_group)
     facts = read_provenance(tmp_path / "m.parquet")
@@ -157,8 +157,8 @@ def test_a_fallback_to_another_source_keeps_the_order_of_the_examples(tmp_path):
     found = responses(6)
     tables = {"own": write(tmp_path / "own", found), "reference": write(tmp_path / "reference", responses(6, seed=1))}
     sources = ["own", "reference", "reference", "own", "reference", "own"]
-    arm = {f"e{n}": Choice(source, 0) for n, source in enumerate(sources)}
-    rows, counts = rows_of(tables, arm, spec(tau="2.5"))
+    chosen = {f"e{n}": Choice(source, 0) for n, source in enumerate(sources)}
+    rows, counts = rows_of(tables, chosen, spec(tau="2.5"))
     assert [(row["example_id"], row["source"]) for row in rows] == [(f"e{n}", s) for n, s in enumerate(sources)]
     assert counts["tokens"] == sum(row["n_response"] for row in rows)
 
@@ -166,8 +166,8 @@ def test_a_fallback_to_another_source_keeps_the_order_of_the_examples(tmp_path):
 def test_tokens_within_the_scorer_s_noise_of_tau_are_counted(tmp_path):
     near = {("a", 0): -np.log([2.5, 2.6, 2.4, 9.0, 1.0])}
     noisy = {"own": write(tmp_path / "noisy", near, noise={"mean": 0.01, "max": 0.05})}
-    assert rows_of(noisy, arm_of(near), spec(tau="2.5"))[1]["near_tau"] == 3
-    assert "near_tau" not in rows_of({"own": write(tmp_path / "exact", near)}, arm_of(near), spec(tau="2.5"))[1]
+    assert rows_of(noisy, chosen_of(near), spec(tau="2.5"))[1]["near_tau"] == 3
+    assert "near_tau" not in rows_of({"own": write(tmp_path / "exact", near)}, chosen_of(near), spec(tau="2.5"))[1]
 
 
 def test_scores_that_do_not_follow_the_sequences_are_refused(tmp_path):
@@ -176,7 +176,7 @@ def test_scores_that_do_not_follow_the_sequences_are_refused(tmp_path):
     other = write(tmp_path / "y", dict(reversed(found.items())))
     mixed = {"own": SourceTables(tables.verdicts, tables.sequences, other.scores)}
     with pytest.raises(UserError, match="rows do not follow"):
-        rows_of(mixed, arm_of(found), spec(tau="2.5"))
+        rows_of(mixed, chosen_of(found), spec(tau="2.5"))
 
 
 def test_scores_that_end_before_the_sequences_are_refused(tmp_path):
@@ -184,7 +184,7 @@ def test_scores_that_end_before_the_sequences_are_refused(tmp_path):
     short = write(tmp_path / "y", dict(list(found.items())[:-1]))
     mixed = {"own": SourceTables(short.verdicts, write(tmp_path / "x", found).sequences, short.scores)}
     with pytest.raises(UserError, match="rows do not follow"):
-        rows_of(mixed, arm_of(found), spec(tau="2.5"))
+        rows_of(mixed, chosen_of(found), spec(tau="2.5"))
 
 
 def test_an_empty_file_has_no_responses(tmp_path):

@@ -13,7 +13,7 @@ import pytest
 
 from clearminds.errors import UserError
 from clearminds.job.guard import RUN, only_writer
-from clearminds.run.one_run import LOCK, only_looks, take_lock
+from clearminds.run.one_run import LOCK, alive, take_lock
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 START = f"import sys, time, os; sys.path.insert(0, {str(WORKFLOW)!r}); from clearminds.job import guard; "
@@ -42,6 +42,21 @@ def test_a_file_system_without_locks_stops_neither_a_run_nor_a_job(tmp_path, mon
     assert take_lock() is None and LOCK.read_text() == str(os.getpid())
     only_writer(tmp_path / "job", "results/a.parquet")
     assert "no guard against a second writer" in caplog.text
+
+
+def test_a_run_is_seen_while_it_lives(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert not alive() and not LOCK.exists()
+    script = (
+        f"import sys; sys.path.insert(0, {str(WORKFLOW)!r}); from clearminds.run.one_run import take_lock; "
+        "take_lock(); print('mine', flush=True); input()"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as run:
+        run.stdout.readline()
+        assert alive() and take_lock() == str(run.pid)
+        run.kill()
+        run.wait()
+        assert not alive() and LOCK.exists()
 
 
 def test_a_second_writer_refuses_and_names_the_first(tmp_path):
@@ -119,23 +134,3 @@ def test_a_job_run_by_hand_outlives_the_shell_that_started_it(tmp_path):
     while not done.exists() and time.monotonic() < end:
         time.sleep(0.1)
     assert done.exists()
-
-
-@pytest.mark.parametrize(
-    ("command", "looks"),
-    [
-        ("-n", True),
-        ("-np", True),
-        ("--dry-run --cores 2", True),
-        ("--lint", True),
-        ("--report x.zip", True),
-        ("--unlock", True),
-        ("--cores all", False),
-        ("--configfile studies/n.yaml", False),
-        ("-j 4 --nolock", False),
-        ("-c all masks", False),
-        ("--rerun-incomplete", False),
-    ],
-)
-def test_what_only_looks_may_do_so_beside_a_run(command, looks):
-    assert only_looks(command.split()) == looks

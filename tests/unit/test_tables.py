@@ -82,13 +82,19 @@ def test_a_file_tells_its_origin(verdicts):
 
 
 def test_facts_counted_while_writing_are_kept(tmp_path):
-    facts = {"counts": {}}
-    with table_writer(tmp_path / "t.parquet", "VERDICTS", facts) as writer:
+    with table_writer(tmp_path / "t.parquet", "VERDICTS") as table:
         for _ in range(3):
-            writer.write_table(pa.Table.from_pylist([VERDICT], schema=contracts.VERDICTS))
-        facts["counts"]["rows"] = 3
+            table.write([VERDICT])
+        table.finish({"counts": {"rows": 3}})
     assert read_provenance(tmp_path / "t.parquet")["counts"] == {"rows": 3}
+    assert pq.ParquetFile(tmp_path / "t.parquet").num_row_groups == 3
     assert read_table(tmp_path / "t.parquet", "VERDICTS").num_rows == 3
+
+
+def test_a_table_without_its_facts_is_not_written(tmp_path):
+    with pytest.raises(RuntimeError, match="not finished"), table_writer(tmp_path / "t.parquet", "VERDICTS") as table:
+        table.write([VERDICT])
+    assert not list(tmp_path.iterdir())
 
 
 def test_equal_rows_and_facts_give_equal_bytes(verdicts, tmp_path):
@@ -173,8 +179,8 @@ def test_rows_that_do_not_fit_leave_the_old_file_and_no_other(verdicts):
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
 def test_an_error_half_way_leaves_the_old_file_and_no_other(verdicts, error):
     before = verdicts.read_bytes()
-    with pytest.raises(error), table_writer(verdicts, "VERDICTS", {}) as writer:
-        writer.write_table(pa.Table.from_pylist([VERDICT] * 9, schema=contracts.VERDICTS))
+    with pytest.raises(error), table_writer(verdicts, "VERDICTS") as table:
+        table.write([VERDICT] * 9)
         assert len(list(verdicts.parent.iterdir())) == 2
         raise error
     assert verdicts.read_bytes() == before
@@ -195,7 +201,7 @@ def test_a_killed_writer_leaves_the_old_file(verdicts):
         f"import os, sys; sys.path.insert(0, {str(WORKFLOW)!r})\n"
         "from pathlib import Path\n"
         "from clearminds.files.tables import table_writer\n"
-        f"with table_writer(Path({str(verdicts)!r}), 'VERDICTS', {{}}):\n"
+        f"with table_writer(Path({str(verdicts)!r}), 'VERDICTS'):\n"
         "    os.kill(os.getpid(), 9)\n"
     )
     assert subprocess.run([sys.executable, "-c", script]).returncode == -9

@@ -103,6 +103,14 @@ def test_a_second_run_in_the_same_folder_says_so_in_a_line_and_disturbs_nothing(
         run.wait()
 
 
+def test_what_only_looks_locks_and_writes_nothing(study):
+    for looking in ("--list-rules", "--summary", "--dag", "--unlock", "--dry-run"):
+        looked = study.run(looking)
+        assert looked.returncode == 0 and "Traceback" not in looked.stdout, looked.stdout
+        assert not (study.folder / "results").exists()
+        assert not list((study.folder / ".snakemake").glob("clearminds*")), looking
+
+
 def test_studies_in_folders_of_their_own_run_at_once_on_one_store(tmp_path, tiny_model):
     studies = []
     for name in ("one", "two"):

@@ -1,4 +1,4 @@
-"""The loss weights of one arm: matched examples, token ids, and a weight per token by the variant's rule."""
+"""The loss weights of one variant: matched examples, token ids, and a weight per token by its rule."""
 
 from pathlib import Path
 
@@ -21,8 +21,8 @@ def main(
 ) -> None:
     tables = source_tables(verdicts, sequences, scores)
     example_ids = read_table(examples, "EXAMPLES")["example_id"].to_pylist()
-    arm, counts = plan_examples(job.spec, tables, example_ids)
-    found = write_masks(masks, task, job.spec, tables, arm, job.provenance(counts=counts))
+    chosen, counts = plan_examples(job.spec, tables, example_ids)
+    found = write_masks(masks, task, job.spec, tables, chosen, job.provenance(counts=counts))
     log.info("%(matched)d of %(examples)d examples matched, %(missing)d of them missing here", counts)
     log.info("%(kept)d of %(tokens)d response tokens kept; %(all_masked)d examples all masked", found)
 

@@ -61,13 +61,51 @@ def write_json(path: Path, value: object) -> None:
     write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
 
 
+class TableWriter:
+    """A table that is being written, row group by row group; see `table_writer`.
+
+    Args:
+        writer: of the file.
+        contract: the name of a schema in `contracts`, such as "EXAMPLES".
+    """
+
+    def __init__(self, writer: pq.ParquetWriter, contract: str):
+        self._writer, self.contract = writer, contract
+        self.schema: pa.Schema = getattr(contracts, contract)
+        self.finished = False
+
+    def write(self, rows: pa.Table | list[dict]) -> None:
+        """Write a row group. Args: a table, or a list of rows, that fits the contract."""
+        table = pa.Table.from_pylist(rows, schema=self.schema) if isinstance(rows, list) else rows.cast(self.schema)
+        self._writer.write_table(table)
+
+    def finish(self, provenance: dict) -> None:
+        """Write what is known only now that all rows are written.
+
+        Args:
+            provenance: JSON-able facts about how the rows came to be, kept in the file's metadata.
+        """
+        self._writer.add_key_value_metadata({"clearminds": _facts(self.contract, provenance)})
+        self.finished = True
+
+
 @contextmanager
-def table_writer(path: Path, contract: str, provenance: dict) -> Iterator[pq.ParquetWriter]:
-    """Write a table row group by row group; `provenance` is read when the block ends, so it may be filled meanwhile."""
+def table_writer(path: Path, contract: str) -> Iterator[TableWriter]:
+    """Write a table row group by row group, and its provenance last.
+
+    Args:
+        path: where to; written under a temporary name first.
+        contract: the name of a schema in `contracts`, such as "EXAMPLES".
+
+    Raises:
+        RuntimeError: the block ended without `finish`; the file is not written.
+    """
     schema = getattr(contracts, contract)
     with atomic_path(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
-        yield writer
-        writer.add_key_value_metadata({"clearminds": _facts(contract, provenance)})
+        table = TableWriter(writer, contract)
+        yield table
+        if not table.finished:
+            raise RuntimeError(f"{path}: the table was not finished with its provenance")
 
 
 def _facts(contract: str, provenance: dict) -> str:
@@ -84,9 +122,9 @@ def write_table(path: Path, rows: pa.Table | list[dict], contract: str, provenan
         contract: the name of a schema in `contracts`, such as "EXAMPLES".
         provenance: JSON-able facts about how the rows came to be, kept in the file's metadata.
     """
-    schema = getattr(contracts, contract)
-    with table_writer(path, contract, provenance) as writer:
-        writer.write_table(pa.Table.from_pylist(rows, schema=schema) if isinstance(rows, list) else rows.cast(schema))
+    with table_writer(path, contract) as table:
+        table.write(rows)
+        table.finish(provenance)
 
 
 def read_provenance(path: Path) -> dict:
@@ -142,7 +180,7 @@ def content_sha256(path: Path) -> str:
     """SHA-256 of what a file says, in hexadecimal: of one of our tables, of its rows, columns and fingerprints only.
 
     Two runs may come to the same rows by other settings, or count other things on the way; who reads the rows need not
-    care. Of a table the data pages are taken as they stand in the file, and of its footer the schema and facts.
+    care. Of a table the data pages are taken as they are in the file, and of its footer the schema and facts.
     """
     if path.suffix != ".parquet" or b"clearminds" not in (pq.read_metadata(path).metadata or {}):
         return file_sha256(path)

@@ -1,63 +1,45 @@
 """Telling Snakemake what made the results that it has no record of.
 
-Its memory is `.snakemake/`: where results were moved, restored or cloned without it, it takes every file that is there
-for good, whatever the config says. Here each such file gets a record from the job's own memory (`job_memory`), so that
-Snakemake compares it like any other: an unchanged step is reused, a changed one reruns. A file without a memory, or
-other than its memory says, is made again.
-
-Used by the Snakefile before Snakemake looks at files; the only place that writes Snakemake's records.
+Its records are in `.snakemake/`: where results were moved, restored or cloned without it, it takes every file that is
+there as current, whatever the config says. Here each such file gets a record from the job's own one (`job_memory`), so
+that Snakemake compares it like any other: an unchanged step is reused, a changed one reruns. A file without a job's
+record, or whose content is not the recorded one, is made again.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from snakemake.persistence import RECORD_FORMAT_VERSION, MetadataRecord
-from snakemake.persistence.file import FilePersistence
-
 from clearminds.files.digests import file_sha256
 from clearminds.reuse.job_memory import read_record
+from clearminds.reuse.snakemake_compat import Records
 
-UNKNOWN = ["'nobody knows what made this file'"]  # as params: equal to no job's
+UNKNOWN = ["'unknown'"]  # as params: equal to no job's
 
 
 def adopt(results: Path, snakemake: Path = Path(".snakemake")) -> int:
     """Write the missing records of a study's results. Returns how many were adopted."""
     if not results.is_dir():
         return 0
-    store = FilePersistence(path=snakemake.absolute())
+    records = Records(snakemake)
     known: set[str] = set()
     adopted = 0
     for file in (results / ".jobs").rglob("record.json"):
-        record = read_record(file) or {"outputs": {}}
-        for path, digest in record["outputs"].items():
+        job = read_record(file) or {"outputs": {}}
+        for path, digest in job["outputs"].items():
             known.add(path)
-            if not Path(path).is_file() or _has_record(store, path):
+            if not Path(path).is_file() or records.has(path):
                 continue
-            same = file_sha256(Path(path)) == digest
-            store._write_record(path, _metadata(record) if same else _distrust())
-            adopted += same
+            if file_sha256(Path(path)) == digest:
+                checksums = {name: f"sha256:{value}" for name, value in job["inputs"].items()}
+                params = sorted(map(repr, (job["spec"], job["code"])))
+                records.write(path, rule=job["rule"], params=params, checksums=checksums)
+                adopted += 1
+            else:
+                records.write(path, params=UNKNOWN)
     for path in _results(results):
-        if path not in known and not _has_record(store, path):
-            store._write_record(path, _distrust())
+        if path not in known and not records.has(path):
+            records.write(path, params=UNKNOWN)
     return adopted
-
-
-def _has_record(store: FilePersistence, path: str) -> bool:
-    return Path(store._record_path(store._metadata_path, path)).exists()
-
-
-def _metadata(record: dict) -> MetadataRecord:
-    return MetadataRecord(
-        rule=record["rule"],
-        params=sorted(map(repr, (record["spec"], record["code"]))),
-        input_checksums={path: f"sha256:{digest}" for path, digest in record["inputs"].items()},
-        record_format_version=RECORD_FORMAT_VERSION,
-        incomplete=False,
-    )
-
-
-def _distrust() -> MetadataRecord:
-    return MetadataRecord(params=UNKNOWN, record_format_version=RECORD_FORMAT_VERSION, incomplete=False)
 
 
 def _results(results: Path) -> Iterator[str]:

@@ -1,10 +1,8 @@
 """What the next run would do: the plan of Snakemake's own dry-run, job by job; for `make explain` and `make plan`."""
 
-import contextlib
 import json
 import logging
 import shlex
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from clearminds.errors import UserError
 from clearminds.job.log import label
 from clearminds.reuse import stage_code as stages
 from clearminds.reuse.job_memory import read_record
+from clearminds.reuse.snakemake_compat import dry_run
 
 
 @dataclass(frozen=True)
@@ -49,24 +48,6 @@ class Planned:
         return self.stage if self.name == self.stage else f"{self.stage} {self.name}"
 
 
-class _Jobs(logging.Filter):
-    """Collects the jobs that Snakemake logs, and lets nothing but warnings and errors through.
-
-    A filter, because Snakemake replaces the handlers of its logger when it starts.
-    """
-
-    def __init__(self):
-        super().__init__()
-        self.records: list[logging.LogRecord] = []
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        from snakemake_interface_logger_plugins.common import LogEvent
-
-        if getattr(record, "event", None) == LogEvent.JOB_INFO and record.shellcmd:  # targets run no command
-            self.records.append(record)
-        return record.levelno >= logging.WARNING
-
-
 def plan(arguments: list[str], directory: Path = Path()) -> list[Planned]:
     """What `snakemake` with these arguments would run, by stage and name. Once per process: Snakemake keeps state.
 
@@ -78,24 +59,13 @@ def plan(arguments: list[str], directory: Path = Path()) -> list[Planned]:
         UserError: the study is wrong.
         SystemExit: Snakemake refuses otherwise; it has said why on standard error.
     """
-    from snakemake import cli
-    from snakemake.logging import logger
-
-    arguments = ["--dry-run", "--snakefile", str(SNAKEFILE), "--directory", str(directory), *arguments]
-    sys.argv = ["snakemake", *arguments]  # where the Snakefile sees that nothing will run
-    jobs = _Jobs()
-    logger.addFilter(jobs)
     try:
-        with contextlib.redirect_stdout(sys.stderr):
-            cli.main(arguments)
+        jobs = dry_run(["--snakefile", str(SNAKEFILE), "--directory", str(directory), *arguments])
     except SystemExit as end:
         if isinstance(end.code, str):
             raise UserError(end.code.removeprefix("error: ")) from None
-        if end.code:
-            raise
-    finally:
-        logger.removeFilter(jobs)
-    found = [_planned(record, directory) for record in jobs.records]
+        raise
+    found = [_planned(record, directory) for record in jobs]
     return sorted(found, key=lambda job: (stages.STAGES.index(job.stage), job.name))
 
 

@@ -1,12 +1,10 @@
-"""A run of the workflow: the only one in its folder, seen by its jobs, and stopped for good by a signal.
+"""A run of the workflow: the only one in its folder, watched by its jobs, and stopped with them by a signal.
 
-Used by the Snakefile and by `make resume`. Snakemake's own lock outlives a kill and does not say whose it is; this one
-is freed by the kernel.
+Snakemake's own lock outlives a kill and does not say whose it is; this one is freed by the kernel.
 """
 
 import fcntl
 import os
-import re
 import signal
 import sys
 import threading
@@ -22,20 +20,9 @@ from clearminds.reuse.run_code import remember
 LOCK = Path(".snakemake/clearminds.run")
 STUDY = Path(".snakemake/clearminds.study.json")  # digest per block of the config when the run began
 
-# what only looks and may do so beside a run
-_LOOKING = re.compile(
-    r"-[a-z]*n[a-z]*|--(dry-?run|lint|unlock|report|dag|rulegraph|filegraph|d3dag|summary|detailed-summary|list.*"
-    r"|print-compilation|cleanup.*|generate-unit-tests)(=.*)?"
-)
-
-
-def only_looks(arguments: list[str]) -> bool:
-    """Whether a snakemake command runs no jobs."""
-    return any(_LOOKING.fullmatch(argument) for argument in arguments)
-
 
 def begin(study: dict) -> None:
-    """Become the only run in this folder, and leave word for its jobs.
+    """Become the only run in this folder, and record for its jobs how code and config were when it began.
 
     Args:
         study: its config.
@@ -54,7 +41,7 @@ def begin(study: dict) -> None:
 
 
 def begin_on_node(study: dict) -> None:
-    """Stand for the run on a cluster's node, where its process id means another process or none.
+    """Take the run's place on a cluster's node, where its process id means another process or none.
 
     Args:
         study: the config as this node reads it.
@@ -94,13 +81,30 @@ def take_lock() -> str | None:
     return None
 
 
+def alive() -> bool:
+    """Whether a run is going on in this folder."""
+    try:
+        handle = os.open(LOCK, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False  # a file system without locks
+    finally:
+        os.close(handle)
+    return False
+
+
 def stop_on_signals() -> None:
     """Let SIGTERM and SIGINT end the run and its jobs within seconds: call when the run starts.
 
     Snakemake answers SIGTERM by waiting for the jobs that run, which may take hours; and SIGINT reaches the jobs only
     when it comes from a terminal.
     """
-    if threading.current_thread() is threading.main_thread():  # others cannot listen; their caller does
+    if threading.current_thread() is threading.main_thread():  # others cannot handle signals; their caller does
         signal.signal(signal.SIGTERM, _stop)
         signal.signal(signal.SIGINT, _stop)
 
@@ -113,6 +117,6 @@ def _stop(number, frame) -> None:
             child.send_signal(signal.SIGTERM)
         except psutil.NoSuchProcess:
             continue
-    signal.signal(number, signal.SIG_IGN)  # one is enough: the second would interrupt the cleaning up
+    signal.signal(number, signal.SIG_IGN)  # a second one would interrupt the cleaning up
     print("stopping: the jobs were told to end; `make resume` or the same command goes on", file=sys.stderr)
     raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""The loss weights of one arm: its matched examples, their token ids, and a weight per token by the variant's rule.
+"""The loss weights of one variant: its matched examples, their token ids, and a weight per token by its rule.
 
 Responses stream through one at a time, so that memory does not grow with the number of tokens.
 """
@@ -6,16 +6,15 @@ Responses stream through one at a time, so that memory does not grow with the nu
 import math
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clearminds.errors import UserError
-from clearminds.files import contracts
 from clearminds.files.digests import digest
 from clearminds.files.tables import read_provenance, table_writer
 from clearminds.plugins.load import load
@@ -30,31 +29,66 @@ def source_tables(verdicts: list[Path], sequences: list[Path], scores: list[Path
     return {name: SourceTables(*files) for name, *files in zip(names, verdicts, sequences, scores, strict=True)}
 
 
-def write_masks(
-    path: Path, task: str, spec: dict, tables: dict[str, SourceTables], arm: dict[str, Choice], provenance: dict
-) -> Counter:
-    """Write the contract MASKS for the arm, some rows at a time; returns what `mask_rows` counted.
+@dataclass(frozen=True)
+class MaskedResponse:
+    """The loss weights of one response.
 
-    `provenance` gets the same counts and the fingerprints of the model and tokenizer that the token ids belong to.
+    Attributes:
+        row: of the contract MASKS.
+        near_tau: its tokens whose distance from tau is within the scorer's own noise; None where the rule has no tau or
+            the noise was not measured.
+    """
+
+    row: dict
+    near_tau: int | None
+
+
+def write_masks(
+    path: Path, task: str, spec: dict, tables: dict[str, SourceTables], chosen: dict[str, Choice], provenance: dict
+) -> Counter:
+    """Write the contract MASKS for the chosen responses, some rows at a time.
+
+    Args:
+        path: the file.
+        task, spec, tables, chosen: as of `masked_responses`.
+        provenance: facts about how the masks come to be. The counts, and the fingerprints of the model and tokenizer
+            that the token ids belong to, are added in the file.
+
+    Returns:
+        the counts, see `count`.
     """
     counts: Counter = Counter()
     scored = read_provenance(tables[spec["responses"]].scores)
-    provenance |= {key: scored[key] for key in ("base", "model", "tokenizer", "chat_template", "scorer")}
-    rows = mask_rows(task, spec, tables, arm, counts)
-    with table_writer(path, "MASKS", provenance) as writer:
-        while batch := list(islice(rows, ROW_GROUP)):
-            writer.write_table(pa.Table.from_pylist(batch, schema=contracts.MASKS))
-        provenance["masks"] = dict(counts)
+    responses = masked_responses(task, spec, tables, chosen)
+    with table_writer(path, "MASKS") as table:
+        while batch := list(islice(responses, ROW_GROUP)):
+            table.write([response.row for response in batch])
+            counts.update(count(batch))
+        facts = {key: scored[key] for key in ("base", "model", "tokenizer", "chat_template", "scorer")}
+        table.finish({**provenance, **facts, "masks": dict(counts)})
+    return counts
+
+
+def count(responses: list[MaskedResponse]) -> Counter:
+    """`tokens` of the responses, `kept` ones, `all_masked`: responses without any; and `near_tau` where it is known."""
+    counts = Counter(
+        tokens=sum(response.row["n_response"] for response in responses),
+        kept=sum(response.row["n_kept"] for response in responses),
+        all_masked=sum(response.row["n_kept"] == 0 for response in responses),
+    )
+    if near := [response.near_tau for response in responses if response.near_tau is not None]:
+        counts["near_tau"] = sum(near)
     return counts
 
 
 def plan_examples(
     spec: dict, tables: dict[str, SourceTables], example_ids: list[str]
 ) -> tuple[dict[str, Choice], dict]:
-    """The response that the arm trains on for each matched example.
+    """The response that a variant trains on for each matched example.
 
     Args:
-        spec: responses (the arm's source), match (source names), max_length, and sources (name to when_none_accepted).
+        spec: responses (the variant's source), match (source names), max_length, and sources (name to
+            when_none_accepted).
         tables: of every source named there.
         example_ids: the task's examples in order.
 
@@ -69,86 +103,87 @@ def plan_examples(
         choices[name], counted = choose(name, tables, policy, spec["max_length"], example_ids)
         counts[name] = dict(counted)
     matched = match(choices, spec["match"], example_ids)
-    arm = {
+    chosen = {
         example_id: choices[spec["responses"]][example_id]
         for example_id in matched
         if example_id in choices[spec["responses"]]
     }
-    if not arm:
+    if not chosen:
         raise UserError(
             f"variant of source {spec['responses']}: no example is left to train on (counted: {counts}); "
             "ask for more samples, set when_none_accepted: reference, or list fewer sources under match"
         )
-    return arm, {
+    return chosen, {
         "examples": len(example_ids),
         "matched": len(matched),
-        "missing": len(matched) - len(arm),
+        "missing": len(matched) - len(chosen),
         "sources": counts,
     }
 
 
-def mask_rows(
-    task: str, spec: dict, tables: dict[str, SourceTables], arm: dict[str, Choice], counts: Counter
-) -> Iterator[dict]:
-    """Rows of the contract MASKS, in the order of `arm`.
+def masked_responses(
+    task: str, spec: dict, tables: dict[str, SourceTables], chosen: dict[str, Choice]
+) -> Iterator[MaskedResponse]:
+    """The chosen responses with their weights, in the order of `chosen`.
 
     Args:
         task: its id.
         spec: weights (the rule and its settings) and draw (seed of rules that draw at random).
-        tables: of the arm's sources.
-        arm: the chosen responses.
-        counts: filled with `tokens`, `kept`, `all_masked` (examples without any kept token) and `near_tau` (tokens
-            whose distance from tau is within the scorer's own noise, where that was measured).
+        tables: of the sources of `chosen`.
+        chosen: the response per example.
     """
-    order = {key: n for n, key in enumerate(arm)}
-    by_source: dict[str, list[str]] = {}
-    for example_id, choice in arm.items():
-        by_source.setdefault(choice.source, []).append(example_id)
+    order = {key: n for n, key in enumerate(chosen)}
+    by_source: dict[str, dict[str, int]] = {}
+    for example_id, choice in chosen.items():
+        by_source.setdefault(choice.source, {})[example_id] = choice.sample
     if len(by_source) == 1:
-        [(source, ids)] = by_source.items()
-        yield from _source_rows(task, source, spec, tables[source], {i: arm[i].sample for i in ids}, counts)
+        [(source, samples)] = by_source.items()
+        yield from _of_source(task, source, spec, tables[source], samples)
         return
     # a fallback mixes two sources; their rows are brought into the examples' order
-    rows = [
-        row
-        for source, ids in by_source.items()
-        for row in _source_rows(task, source, spec, tables[source], {i: arm[i].sample for i in ids}, counts)
+    mixed = [
+        response
+        for source, samples in by_source.items()
+        for response in _of_source(task, source, spec, tables[source], samples)
     ]
-    yield from sorted(rows, key=lambda row: order[row["example_id"]])
+    yield from sorted(mixed, key=lambda response: order[response.row["example_id"]])
 
 
-def _source_rows(
-    task: str, source: str, spec: dict, tables: SourceTables, wanted: dict[str, int], counts: Counter
-) -> Iterator[dict]:
+def _of_source(
+    task: str, source: str, spec: dict, tables: SourceTables, samples: dict[str, int]
+) -> Iterator[MaskedResponse]:
     rule = load("weights", spec["weights"]["rule"])
     noise = _scorer_noise(tables.scores)
-    # sequences and scores stand in the same order, so the two files are read side by side
+    # sequences and scores have the same order, so the two files are read side by side
     scores = responses_of(tables.scores)
     for batch in pq.ParquetFile(tables.sequences).iter_batches(ROW_GROUP):
         for sequence in batch.to_pylist():
             key, columns = next(scores, (None, {}))
             if key != (sequence["example_id"], sequence["sample"]):
                 raise UserError(f"{tables.scores}: rows do not follow {tables.sequences}; delete both and run again")
-            if wanted.get(key[0]) != key[1]:
+            if samples.get(key[0]) != key[1]:
                 continue
             rng = np.random.default_rng(int(digest([spec["draw"], *key])[:16], 16))
             values = rule.weights(columns, spec["weights"], rng)
             n_response, n_after = len(values), len(sequence["input_ids"]) - sequence["n_prompt"] - len(values)
-            kept = int(np.count_nonzero(values))
-            counts.update(tokens=n_response, kept=kept, all_masked=int(kept == 0))
-            if noise and "tau" in spec["weights"]:
-                distance = np.abs(-columns["logprob"].astype(np.float64) - math.log(float(spec["weights"]["tau"])))
-                counts["near_tau"] += int((distance <= noise).sum())
-            yield {
+            row = {
                 "task": task,
                 "source": source,
                 "example_id": key[0],
                 "sample": key[1],
                 "input_ids": sequence["input_ids"],
                 "weights": [0.0] * sequence["n_prompt"] + values.tolist() + [0.0] * n_after,
-                "n_kept": kept,
+                "n_kept": int(np.count_nonzero(values)),
                 "n_response": n_response,
             }
+            yield MaskedResponse(row, _near_tau(columns["logprob"], spec["weights"].get("tau"), noise))
+
+
+def _near_tau(logprob: np.ndarray, tau: str | None, noise: float | None) -> int | None:
+    if not noise or tau is None:
+        return None
+    distance = np.abs(-logprob.astype(np.float64) - math.log(float(tau)))
+    return int((distance <= noise).sum())
 
 
 def responses_of(path: Path) -> Iterator[tuple[tuple[str, int], dict[str, np.ndarray]]]:

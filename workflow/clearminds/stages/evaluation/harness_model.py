@@ -5,7 +5,6 @@ from contextlib import contextmanager
 
 import jinja2
 import torch
-from lm_eval.models.huggingface import HFLM
 
 from clearminds.errors import UserError
 from clearminds.model.conversation import Chat
@@ -13,9 +12,10 @@ from clearminds.model.padding import pad
 from clearminds.model.sampling import generate_batch
 from clearminds.model.unload import unload
 from clearminds.progress import Progress
+from clearminds.stages.evaluation.harness_compat import HookedModel
 
 
-class Model(HFLM):
+class Model(HookedModel):
     """The harness' view of a loaded model: plain greedy decoding, the project's chat rendering, counted responses.
 
     Args:
@@ -89,12 +89,12 @@ class Model(HFLM):
         if self.draw:
             unload(self.model)
         with self._progress(len(requests)):
-            return super().generate_until(requests, disable_tqdm)
+            return super().generate_until(requests, disable_tqdm=True)
 
     def loglikelihood(self, requests: list, disable_tqdm: bool = False) -> list[tuple[float, bool]]:
         """Log-likelihood of continuations, and whether greedy decoding would give them."""
         with self._progress(len(requests)):
-            return super().loglikelihood(requests, disable_tqdm)
+            return super().loglikelihood(requests, disable_tqdm=True)
 
     @contextmanager
     def _progress(self, n_requests: int) -> Iterator[None]:
@@ -104,14 +104,15 @@ class Model(HFLM):
         if (left := n_requests - self.progress.items) > 0:
             self.progress.add(left)
 
-    def _model_call(self, inps: torch.Tensor, *args, **options) -> torch.Tensor:
-        logits = super()._model_call(inps, *args, **options)
-        self.progress.add(len(inps))
-        return logits
+    def scored(self, rows: int) -> None:
+        """Count the rows of a forward pass."""
+        self.progress.add(rows)
 
-    def _model_generate(self, context: torch.Tensor, max_length: int, stop: list[str], **settings) -> torch.Tensor:
-        # what a task's YAML says of sampling is left out: everything is greedy
-        prompts = [row[mask.bool()].tolist() for row, mask in zip(context, settings["attention_mask"], strict=True)]
+    def generate_batch(
+        self, context: torch.Tensor, attention_mask: torch.Tensor, max_length: int, stop: list[str]
+    ) -> torch.Tensor:
+        """Continue a batch of prompts greedily, and keep how many tokens that took. Args: as of `HookedModel`."""
+        prompts = [row[mask.bool()].tolist() for row, mask in zip(context, attention_mask, strict=True)]
         greedy = {"temperature": 0, "max_new_tokens": max_length - context.shape[1]}
         if self.draw:
             # knows no strings to stop at; the harness cuts the text behind the first one anyway
@@ -120,9 +121,9 @@ class Model(HFLM):
             new = generate_batch(self.model, self.chat.end_of_turn_ids, prompts, [0] * len(prompts), greedy)
             output = self._appended(context, new)
         else:
-            options = {"do_sample": False, "eos_token_id": sorted(self.ends)}
-            output = super()._model_generate(
-                context, max_length, stop, attention_mask=settings["attention_mask"], **options
+            ends = sorted(self.ends)
+            output = self.plain_generation(
+                context, attention_mask, max_length, stop, do_sample=False, eos_token_id=ends
             )
         counts = []
         for prompt, ids in zip(prompts, output[:, context.shape[1] :].tolist(), strict=True):

@@ -9,8 +9,7 @@ import logging
 import numbers
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from unittest import mock
+from contextlib import contextmanager
 
 import datasets
 import huggingface_hub.utils
@@ -18,8 +17,6 @@ import lm_eval
 import torch
 from lm_eval.api.task import Task
 from lm_eval.tasks import TaskManager
-from lm_eval.tasks._yaml_loader import load_yaml
-from tqdm import tqdm
 
 from clearminds.checkout import TASKS
 from clearminds.errors import UserError
@@ -27,6 +24,7 @@ from clearminds.files.digests import digest
 from clearminds.model.conversation import Chat
 from clearminds.model.decoding import own_settings_only
 from clearminds.plugins.load import load
+from clearminds.stages.evaluation.harness_compat import declared_to_run_code, read_task, runs_code
 from clearminds.stages.evaluation.harness_model import Model
 
 BUILT_IN = "lm_eval:"
@@ -73,7 +71,7 @@ def evaluate(
         loaded: dict[str, dict[str, Task]] = {}
         for task in tasks:
             loaded[task["name"]] = _load_built_in(task, manager) if _is_built_in(task) else _load_examples(task)
-        # a leaf may stand in two groups, so its key names the group too
+        # a leaf may be in two groups, so its key names the group too
         leaves = {f"{name}/{leaf}": task for name, found in loaded.items() for leaf, task in found.items()}
         # the harness asks for kinds of answers in the order of the tasks
         leaves = dict(sorted(leaves.items(), key=lambda leaf: leaf[1].OUTPUT_TYPE == "generate_until"))
@@ -123,7 +121,7 @@ def _load_examples(task: dict) -> dict[str, Task]:
         raise UserError(
             f"task {task['name']}: verifier {task['verifier']!r} gives no accuracy; choose another, or leave it out"
         )
-    config = load_yaml(TASKS / "clearminds_generate.yaml")
+    config = read_task(TASKS / "clearminds_generate.yaml")
     metadata = {**config["metadata"], "examples": str(task["examples"]), "verifier": task["verifier"]}
     # built from the file, not looked up: a project task may have any name, also one that the harness has
     return {task["name"]: config["class"](config={**config, "task": task["name"], "metadata": metadata})}
@@ -131,13 +129,13 @@ def _load_examples(task: dict) -> dict[str, Task]:
 
 def _load_built_in(task: dict, manager: TaskManager) -> dict[str, Task]:
     name = _harness_name(task)
-    if name not in manager.task_index:
+    if name not in manager.all_tasks:
         near = difflib.get_close_matches(name, manager.all_tasks, n=3)
         raise UserError(
             f"{task['name']}: lm-evaluation-harness has no task {name!r}; nearest: {', '.join(near) or 'none'}"
         )
     # before loading, which would run the task's Python and may fetch the metric that executes code
-    _refuse_code(task["name"], (manager.task_index[name].cfg or {}).get("unsafe_code", False))
+    _refuse_code(task["name"], declared_to_run_code(manager, name))
     try:
         found = manager.load([name])["tasks"]
     except Exception as error:
@@ -146,7 +144,7 @@ def _load_built_in(task: dict, manager: TaskManager) -> dict[str, Task]:
             f"{task['name']}: lm-evaluation-harness cannot load it; is its data set at hand? ({reason})"
         ) from error
     for leaf in found.values():
-        _refuse_code(task["name"], getattr(leaf, "UNSAFE_CODE", False))
+        _refuse_code(task["name"], runs_code(leaf))
         shots = task.get("num_fewshot")
         leaf.set_config("num_fewshot", leaf.get_config("num_fewshot") or 0 if shots is None else shots)
         leaf.set_fewshot_seed(FEWSHOT_SEED)
@@ -232,7 +230,7 @@ def _as_list(value: object) -> list:
 
 
 def _unique(hashes: list[str]) -> list[str]:
-    """Mark what comes again with its count, so that equal items still pair one to one."""
+    """Mark duplicates with their count, so that equal items still pair one to one."""
     seen: Counter[str] = Counter()
     unique = []
     for value in hashes:
@@ -241,22 +239,16 @@ def _unique(hashes: list[str]) -> list[str]:
     return unique
 
 
-def _no_bar(*args, **options) -> tqdm:
-    return tqdm(*args, **{**options, "disable": True})
-
-
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the harness to errors; what it draws with control characters, `Model` says in plain lines."""
+    """Keep the harness to errors. `Model` reports progress in plain lines; the harness' bars, which draw with control
+    characters, are turned off there and, while it builds requests, by TQDM_DISABLE, which every launcher sets."""
     harness = logging.getLogger("lm_eval")
     level = harness.level
     datasets.disable_progress_bars()
     huggingface_hub.utils.disable_progress_bars()
-    with ExitStack() as stack:
-        for module in ("lm_eval.api.task", "lm_eval.api.model", "lm_eval.models.huggingface"):
-            stack.enter_context(mock.patch(f"{module}.tqdm", _no_bar))
-        harness.setLevel(logging.ERROR)
-        try:
-            yield
-        finally:
-            harness.setLevel(level)
+    harness.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        harness.setLevel(level)

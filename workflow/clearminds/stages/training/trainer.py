@@ -15,10 +15,11 @@ import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast
 from torch.utils.data import Dataset
-from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments, set_seed
 
 from clearminds.errors import UserError
 from clearminds.model.batches import plan
+from clearminds.model.transformers_compat import use_one_device, weights_are_spread
 from clearminds.model.weighted_loss import WeightedBatch, weighted_token_loss
 from clearminds.progress import Progress
 from clearminds.stages.train_adapter import Runtime, Training
@@ -74,9 +75,14 @@ class WeightedTrainer(Trainer):
             self.tokens_seen += int(batch.attention_mask.sum()) if indices else 0
         return loss
 
-    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+    def save_model(self, output_dir: str | None = None, *_: object, **__: object) -> None:
         """Write the adapter, for a checkpoint; from every process, of which the first one writes."""
-        self._save(output_dir, state_dict=trained_parameters(self.accelerator.unwrap_model(self.model)))
+        adapter = self.accelerator.unwrap_model(self.model)
+        adapter.save_pretrained(
+            output_dir or self.args.output_dir,
+            state_dict=trained_parameters(adapter),
+            is_main_process=self.args.should_save,
+        )
 
     def _without_repeats(self, rows: list[dict]) -> list[dict]:
         """Take the weight from examples that are repeated to give every process its rows of an epoch's last step."""
@@ -90,7 +96,7 @@ class WeightedTrainer(Trainer):
 
     def _as_many_everywhere(self, batches: list[list[int]]) -> list[list[int]]:
         """Add empty batches where another process has more: each pass gathers the weights that are spread over all."""
-        if not self.is_distributed_loading_by_transformers:
+        if not weights_are_spread(self):
             return batches
         counts = self.accelerator.gather(torch.tensor([len(batches)], device=self.args.device))
         return batches + [[]] * (int(counts.max()) - len(batches))
@@ -189,8 +195,7 @@ def train(
         activation_checkpointing_kwargs={"use_reentrant": False} if runtime.gradient_checkpointing else None,
         ddp_find_unused_parameters=False,
     )
-    # one process, one device: the Trainer would spread a process over every GPU it sees, and multiply the batch
-    arguments._n_gpu = min(arguments.n_gpu, 1)
+    use_one_device(arguments)
     with arguments.main_process_first(local=False):
         checkpoint = checkpoints.open()
     report, saving = _Report(), _Checkpointing(checkpoints, runtime.checkpoint_seconds)
@@ -201,7 +206,7 @@ def train(
         callbacks=[report, saving],
         batch_tokens=runtime.batch_tokens,
     )
-    trainer.pop_callback(next(c for c in trainer.callback_handler.callbacks if type(c).__name__ == "PrinterCallback"))
+    trainer.remove_callback(PrinterCallback)
     report.trainer = trainer
     try:
         with disk_errors(checkpoints.folder):

@@ -1,0 +1,160 @@
+"""What this project uses of Snakemake that it does not document, in one place: read from the source of 9.27.1.
+
+- `Workflow.execute` and `Workflow.delete_output`: what the command line calls when jobs will run or outputs will be
+  deleted, after the Snakefile was read and before outputs are compared or the folder is locked. `onstart:` comes after
+  both, and not at all under `--no-hooks`; while the Snakefile is read nothing tells a run from `--summary` or
+  `--unlock`.
+- `Workflow.exec_mode`, `.overwrite_configfiles`, `.configfiles`, `.resource_settings`, `Resource.raw`: nothing
+  documented says the same.
+- `FilePersistence._read_record`, `._write_record`, `MetadataRecord`, `RECORD_FORMAT_VERSION`: records are written only
+  for jobs that Snakemake ran itself.
+- `cli.main`, the logger, and the fields of its JOB_INFO events: the documented Python interface returns no plan.
+
+tests/unit/test_compat_snakemake.py fails when one of them behaves otherwise.
+"""
+
+import contextlib
+import functools
+import logging
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from snakemake.persistence import RECORD_FORMAT_VERSION, MetadataRecord
+from snakemake.persistence.file import FilePersistence
+
+if TYPE_CHECKING:
+    from snakemake.workflow import Workflow
+
+
+def study_is_given(workflow: "Workflow") -> bool:
+    """Whether the command line or a profile names a config file."""
+    return bool(workflow.overwrite_configfiles)
+
+
+def config_files(workflow: "Workflow") -> list[Path]:
+    """The config files that were read, in the order in which later ones win."""
+    return [Path(file) for file in workflow.configfiles]
+
+
+def is_one_job(workflow: "Workflow") -> bool:
+    """Whether this Snakemake runs one job of another one, on a cluster's node or in a process of its own."""
+    return workflow.exec_mode.name != "DEFAULT"
+
+
+def default_resources(workflow: "Workflow") -> dict[str, str]:
+    """What the profile gives every rule, as it is written there."""
+    return _as_written(workflow.resource_settings.default_resources or {})
+
+
+def rule_resources(workflow: "Workflow") -> dict[str, dict[str, str]]:
+    """What the profile gives single rules, by their names, as it is written there."""
+    return {rule: _as_written(given) for rule, given in workflow.resource_settings.overwrite_resources.items()}
+
+
+def _as_written(resources: Mapping[str, Any]) -> dict[str, str]:
+    # a Resource whose value is an expression gives only its text before a job is there
+    return {name: str(getattr(value, "raw", value)) for name, value in resources.items()}
+
+
+def before_execution(workflow: "Workflow", call: Callable[[bool], None]) -> None:
+    """Have `call` called when Snakemake begins to execute, before it compares outputs and locks the folder.
+
+    Not called by what only looks: --lint, --list, --summary, --dag, --report, --unlock and the like.
+
+    Args:
+        workflow: the Snakefile's.
+        call: gets whether this is a dry-run. A SystemExit that it raises ends Snakemake with its message.
+    """
+    execute, delete_output = workflow.execute, workflow.delete_output
+
+    @functools.wraps(execute)
+    def checked_execute(*arguments: Any, executor_plugin: Any, **options: Any) -> Any:
+        call(executor_plugin.common_settings.dryrun_exec)
+        return execute(*arguments, executor_plugin=executor_plugin, **options)
+
+    @functools.wraps(delete_output)
+    def checked_delete_output(only_temp: bool = False, dryrun: bool = False) -> Any:
+        call(dryrun)
+        return delete_output(only_temp=only_temp, dryrun=dryrun)
+
+    workflow.execute, workflow.delete_output = checked_execute, checked_delete_output
+
+
+class Records:
+    """Snakemake's records of what made each file.
+
+    Args:
+        folder: its `.snakemake`.
+    """
+
+    def __init__(self, folder: Path):
+        self._store = FilePersistence(path=folder.absolute())
+
+    def has(self, path: str) -> bool:
+        """Whether there is a readable record of a file."""
+        return self._store._read_record(path) is not None
+
+    def write(
+        self, path: str, *, params: list[str], rule: str | None = None, checksums: dict[str, str] | None = None
+    ) -> None:
+        """Write the record of a file.
+
+        Args:
+            path: the file, as Snakemake names it.
+            params: the sorted reprs of the job's params; Snakemake reruns the job whose params are others.
+            rule: the job's.
+            checksums: `sha256:...` per input; an input that is newer than the file but has its checksum is no change.
+        """
+        record = MetadataRecord(
+            rule=rule,
+            params=params,
+            input_checksums=checksums or {},
+            record_format_version=RECORD_FORMAT_VERSION,
+            incomplete=False,
+        )
+        self._store._write_record(path, record)
+
+
+class _PlannedJobs(logging.Filter):
+    """Collects the jobs that Snakemake logs, and lets nothing but warnings and errors through.
+
+    A filter, because Snakemake replaces the handlers of its logger when it starts.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        from snakemake_interface_logger_plugins.common import LogEvent
+
+        if getattr(record, "event", None) == LogEvent.JOB_INFO and record.shellcmd:  # targets run no command
+            self.records.append(record)
+        return record.levelno >= logging.WARNING
+
+
+def dry_run(arguments: list[str]) -> list[logging.LogRecord]:
+    """The jobs that `snakemake --dry-run` plans with these arguments. Once per process: Snakemake keeps state.
+
+    Returns:
+        a record per job with a command: rule_name, wildcards, reason, input, output and shellcmd.
+
+    Raises:
+        SystemExit: it failed; with the Snakefile's message, or with 1 where Snakemake has said why on standard error.
+    """
+    from snakemake import cli
+    from snakemake.logging import logger
+
+    jobs = _PlannedJobs()
+    logger.addFilter(jobs)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            cli.main(["--dry-run", *arguments])
+    except SystemExit as end:
+        if end.code:
+            raise
+    finally:
+        logger.removeFilter(jobs)
+    return jobs.records

@@ -1,0 +1,48 @@
+"""What is done once Snakemake begins to execute: never while the Snakefile is only read, as by --lint or --summary."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clearminds.errors import UserError
+from clearminds.reuse.adopt import adopt
+from clearminds.reuse.snakemake_compat import before_execution, default_resources, is_one_job, rule_resources
+from clearminds.run import one_run
+from clearminds.run.interpreter import put_first_in_path
+from clearminds.run.placeholders import refuse_placeholders
+
+if TYPE_CHECKING:
+    from snakemake.workflow import Workflow
+
+
+def prepare_execution(workflow: "Workflow", study: dict, results: Path) -> None:
+    """Have a run prepared when it begins; one that cannot begin ends with a line that says why.
+
+    Args:
+        workflow: the Snakefile's.
+        study: its config.
+        results: the study's folder of results.
+    """
+
+    def begin(dry: bool) -> None:
+        try:
+            _begin(workflow, study, results, dry)
+        except UserError as error:
+            sys.exit(f"error: {error}")
+
+    before_execution(workflow, begin)
+
+
+def _begin(workflow: "Workflow", study: dict, results: Path, dry: bool) -> None:
+    put_first_in_path()
+    if is_one_job(workflow):
+        one_run.begin_on_node(study)
+        return
+    if not dry:
+        refuse_placeholders(default_resources(workflow), rule_resources(workflow))
+        # before Snakemake's own lock, whose error neither says who holds it nor that a killed run left it behind
+        one_run.begin(study)
+    elif one_run.alive():
+        return  # that run has adopted, and is writing the records of what it makes
+    # before outputs are compared; a dry-run writes them too, as Snakemake compares with what is on disk only
+    adopt(results)
