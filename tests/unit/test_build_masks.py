@@ -9,7 +9,7 @@ from clearminds.errors import UserError
 from clearminds.files import contracts
 from clearminds.files.tables import read_provenance, read_table, write_table
 from clearminds.stages import build_masks
-from clearminds.stages.build_masks import count, masked_responses, responses_of, source_tables, write_masks
+from clearminds.stages.build_masks import Settings, count, masked_responses, responses_of, source_tables, write_masks
 from clearminds.stages.select_examples import Choice, SourceTables
 
 FACTS = {"base": "b", "model": "m", "tokenizer": "t", "chat_template": "c", "scorer": "s"}
@@ -50,7 +50,8 @@ def write(folder, found, noise=None, row_group=None):
 
 
 def spec(rule="perplexity", draw=None, **settings):
-    return {"responses": "own", "weights": {"rule": rule, **settings}, "draw": draw}
+    weights = {"rule": rule, **settings}
+    return Settings("own", match=[], sources={}, max_length=512, weights=weights, draw=draw)
 
 
 def rows_of(tables, chosen, spec):

@@ -12,8 +12,8 @@ from tiny import ARCHITECTURES, tiny_model_folder
 from transformers import AutoModelForCausalLM, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from clearminds.model.transformers_compat import use_one_device, weights_are_spread
-from clearminds.stages.training.trainer import WeightedTrainer
 from clearminds.stages.training.adapter import add_adapter, trained_parameters
+from clearminds.stages.training.trainer import WeightedTrainer
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 

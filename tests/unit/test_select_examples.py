@@ -8,7 +8,7 @@ import pytest
 from clearminds.errors import UserError
 from clearminds.files import contracts
 from clearminds.files.tables import write_table
-from clearminds.stages.build_masks import plan_examples
+from clearminds.stages.build_masks import Settings, plan_examples
 from clearminds.stages.select_examples import Choice, SourceTables, choose, match
 
 IDS = ["a", "b", "c", "d"]
@@ -123,7 +123,8 @@ def test_a_response_of_just_the_longest_length_is_kept(make):
 
 
 def spec(**changed):
-    return {"responses": "own", "match": ["reference", "own"], "max_length": 20, "sources": {"own": "drop"}} | changed
+    usual = {"responses": "own", "match": ["reference", "own"], "max_length": 20, "sources": {"own": "drop"}}
+    return Settings(**usual | {"weights": {"rule": "all"}} | changed)
 
 
 def three_sources(make):

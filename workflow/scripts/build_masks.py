@@ -6,11 +6,11 @@ import _setup  # noqa: F401
 
 from clearminds.files.tables import read_table
 from clearminds.job.launch import Job, Output, launch, log
-from clearminds.stages.build_masks import plan_examples, source_tables, write_masks
+from clearminds.stages.build_masks import Settings, plan_examples, source_tables, write_masks
 
 
 def main(
-    job: Job,
+    job: Job[Settings, None],
     *,
     task: str,
     examples: Path,
@@ -21,10 +21,10 @@ def main(
 ) -> None:
     tables = source_tables(verdicts, sequences, scores)
     example_ids = read_table(examples, "EXAMPLES")["example_id"].to_pylist()
-    chosen, counts = plan_examples(job.spec, tables, example_ids)
-    found = write_masks(masks, task, job.spec, tables, chosen, job.provenance(counts=counts))
+    chosen, counts = plan_examples(job.settings, tables, example_ids)
+    found = write_masks(masks, task, job.settings, tables, chosen, job.provenance(counts=counts))
     log.info("%(matched)d of %(examples)d examples matched, %(missing)d of them missing here", counts)
     log.info("%(kept)d of %(tokens)d response tokens kept; %(all_masked)d examples all masked", found)
 
 
-launch(main)
+launch(main, Settings)

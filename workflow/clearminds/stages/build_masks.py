@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -16,11 +17,33 @@ import pyarrow.parquet as pq
 
 from clearminds.errors import UserError
 from clearminds.files.digests import digest
+from clearminds.files.settings import settings
 from clearminds.files.tables import read_provenance, table_writer
 from clearminds.plugins.load import load
 from clearminds.stages.select_examples import Choice, SourceTables, choose, match
 
 ROW_GROUP = 1024  # responses in memory at a time
+
+
+@settings
+class Settings:
+    """What masks depend on.
+
+    Attributes:
+        responses: the variant's source.
+        match: the sources that fix the matched examples.
+        sources: `when_none_accepted` of each sampled source, by name.
+        max_length: most tokens of a conversation.
+        weights: the rule, a module of `plugins/weights`, and its settings.
+        draw: seed of a rule that draws at random.
+    """
+
+    responses: str
+    match: list[str]
+    sources: dict[str, str]
+    max_length: int
+    weights: dict[str, Any]
+    draw: int | None = None
 
 
 def source_tables(verdicts: list[Path], sequences: list[Path], scores: list[Path]) -> dict[str, SourceTables]:
@@ -44,13 +67,18 @@ class MaskedResponse:
 
 
 def write_masks(
-    path: Path, task: str, spec: dict, tables: dict[str, SourceTables], chosen: dict[str, Choice], provenance: dict
+    path: Path,
+    task: str,
+    settings: Settings,
+    tables: dict[str, SourceTables],
+    chosen: dict[str, Choice],
+    provenance: dict,
 ) -> Counter:
     """Write the contract MASKS for the chosen responses, some rows at a time.
 
     Args:
         path: the file.
-        task, spec, tables, chosen: as of `masked_responses`.
+        task, settings, tables, chosen: as of `masked_responses`.
         provenance: facts about how the masks come to be. The counts, and the fingerprints of the model and tokenizer
             that the token ids belong to, are added in the file.
 
@@ -58,8 +86,8 @@ def write_masks(
         the counts, see `count`.
     """
     counts: Counter = Counter()
-    scored = read_provenance(tables[spec["responses"]].scores)
-    responses = masked_responses(task, spec, tables, chosen)
+    scored = read_provenance(tables[settings.responses].scores)
+    responses = masked_responses(task, settings, tables, chosen)
     with table_writer(path, "MASKS") as table:
         while batch := list(islice(responses, ROW_GROUP)):
             table.write([response.row for response in batch])
@@ -82,13 +110,12 @@ def count(responses: list[MaskedResponse]) -> Counter:
 
 
 def plan_examples(
-    spec: dict, tables: dict[str, SourceTables], example_ids: list[str]
+    settings: Settings, tables: dict[str, SourceTables], example_ids: list[str]
 ) -> tuple[dict[str, Choice], dict]:
     """The response that a variant trains on for each matched example.
 
     Args:
-        spec: responses (the variant's source), match (source names), max_length, and sources (name to
-            when_none_accepted).
+        settings: of the stage.
         tables: of every source named there.
         example_ids: the task's examples in order.
 
@@ -96,21 +123,21 @@ def plan_examples(
         choices in order, and the counts that the report shows: matched and missing examples, and per source what
         `select_examples.choose` counted.
     """
-    names = dict.fromkeys([*spec["match"], spec["responses"]])
+    names = dict.fromkeys([*settings.match, settings.responses])
     choices, counts = {}, {}
     for name in names:
-        policy = spec["sources"].get(name, "drop")
-        choices[name], counted = choose(name, tables, policy, spec["max_length"], example_ids)
+        policy = settings.sources.get(name, "drop")
+        choices[name], counted = choose(name, tables, policy, settings.max_length, example_ids)
         counts[name] = dict(counted)
-    matched = match(choices, spec["match"], example_ids)
+    matched = match(choices, settings.match, example_ids)
     chosen = {
-        example_id: choices[spec["responses"]][example_id]
+        example_id: choices[settings.responses][example_id]
         for example_id in matched
-        if example_id in choices[spec["responses"]]
+        if example_id in choices[settings.responses]
     }
     if not chosen:
         raise UserError(
-            f"variant of source {spec['responses']}: no example is left to train on (counted: {counts}); "
+            f"variant of source {settings.responses}: no example is left to train on (counted: {counts}); "
             "ask for more samples, set when_none_accepted: reference, or list fewer sources under match"
         )
     return chosen, {
@@ -122,13 +149,13 @@ def plan_examples(
 
 
 def masked_responses(
-    task: str, spec: dict, tables: dict[str, SourceTables], chosen: dict[str, Choice]
+    task: str, settings: Settings, tables: dict[str, SourceTables], chosen: dict[str, Choice]
 ) -> Iterator[MaskedResponse]:
     """The chosen responses with their weights, in the order of `chosen`.
 
     Args:
         task: its id.
-        spec: weights (the rule and its settings) and draw (seed of rules that draw at random).
+        settings: of the stage.
         tables: of the sources of `chosen`.
         chosen: the response per example.
     """
@@ -138,21 +165,21 @@ def masked_responses(
         by_source.setdefault(choice.source, {})[example_id] = choice.sample
     if len(by_source) == 1:
         [(source, samples)] = by_source.items()
-        yield from _of_source(task, source, spec, tables[source], samples)
+        yield from _of_source(task, source, settings, tables[source], samples)
         return
     # a fallback mixes two sources; their rows are brought into the examples' order
     mixed = [
         response
         for source, samples in by_source.items()
-        for response in _of_source(task, source, spec, tables[source], samples)
+        for response in _of_source(task, source, settings, tables[source], samples)
     ]
     yield from sorted(mixed, key=lambda response: order[response.row["example_id"]])
 
 
 def _of_source(
-    task: str, source: str, spec: dict, tables: SourceTables, samples: dict[str, int]
+    task: str, source: str, settings: Settings, tables: SourceTables, samples: dict[str, int]
 ) -> Iterator[MaskedResponse]:
-    rule = load("weights", spec["weights"]["rule"])
+    rule = load("weights", settings.weights["rule"])
     noise = _scorer_noise(tables.scores)
     # sequences and scores have the same order, so the two files are read side by side
     scores = responses_of(tables.scores)
@@ -163,8 +190,8 @@ def _of_source(
                 raise UserError(f"{tables.scores}: rows do not follow {tables.sequences}; delete both and run again")
             if samples.get(key[0]) != key[1]:
                 continue
-            rng = np.random.default_rng(int(digest([spec["draw"], *key])[:16], 16))
-            values = rule.weights(columns, spec["weights"], rng)
+            rng = np.random.default_rng(int(digest([settings.draw, *key])[:16], 16))
+            values = rule.weights(columns, settings.weights, rng)
             n_response, n_after = len(values), len(sequence["input_ids"]) - sequence["n_prompt"] - len(values)
             row = {
                 "task": task,
@@ -176,7 +203,7 @@ def _of_source(
                 "n_kept": int(np.count_nonzero(values)),
                 "n_response": n_response,
             }
-            yield MaskedResponse(row, _near_tau(columns["logprob"], spec["weights"].get("tau"), noise))
+            yield MaskedResponse(row, _near_tau(columns["logprob"], settings.weights.get("tau"), noise))
 
 
 def _near_tau(logprob: np.ndarray, tau: str | None, noise: float | None) -> int | None:
