@@ -68,4 +68,4 @@ def masks(n: int = 10, seed: int = 0, keep: float = 0.6, all_masked: int = 4) ->
                 "n_response": length - 3,
             }
         )
-    return pa.Table.from_pylist(rows, schema=contracts.MASKS)
+    return pa.Table.from_pylist(rows, schema=contracts.MASKS.schema)

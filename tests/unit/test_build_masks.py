@@ -28,7 +28,7 @@ def responses(n, seed=0):
 
 def write(folder, found, noise=None, row_group=None):
     folder.mkdir(exist_ok=True)
-    blank = dict.fromkeys(contracts.TOKEN_SCORES.names) | {"token": "x"}
+    blank = dict.fromkeys(contracts.TOKEN_SCORES.schema.names) | {"token": "x"}
     scores = [
         {**blank, "example_id": e, "sample": s, "position": n, "token_id": n, "logprob": value, "rank": n}
         for (e, s), values in found.items()
@@ -40,9 +40,9 @@ def write(folder, found, noise=None, row_group=None):
     ]
     verdicts = [{"example_id": e, "sample": s, "verdict": "correct", "detail": ""} for e, s in found]
     facts = {**FACTS, "noise": noise}
-    write_table(folder / "v.parquet", verdicts, "VERDICTS", facts)
-    write_table(folder / "q.parquet", sequences, "SEQUENCES", facts)
-    write_table(folder / "s.parquet", scores, "TOKEN_SCORES", facts)
+    write_table(folder / "v.parquet", verdicts, contracts.VERDICTS, facts)
+    write_table(folder / "q.parquet", sequences, contracts.SEQUENCES, facts)
+    write_table(folder / "s.parquet", scores, contracts.TOKEN_SCORES, facts)
     if row_group:
         table = pq.read_table(folder / "s.parquet")
         pq.write_table(table, folder / "s.parquet", row_group_size=row_group)
@@ -143,7 +143,7 @@ def test_the_file_holds_the_rows_and_the_counts(tmp_path, monkeypatch, row_group
     given = {"code": "x"}
     written = write_masks(tmp_path / "m.parquet", "sums", spec(tau="2.5"), tables, chosen_of(found), given)
     assert given == {"code": "x"}
-    assert read_table(tmp_path / "m.parquet", "MASKS", tokenizer="t").to_pylist() == rows
+    assert read_table(tmp_path / "m.parquet", contracts.MASKS, tokenizer="t").to_pylist() == rows
     assert pq.ParquetFile(tmp_path / "m.parquet").num_row_groups == -(-10 // row_group)
     facts = read_provenance(tmp_path / "m.parquet")
     assert written == counts
@@ -151,7 +151,7 @@ def test_the_file_holds_the_rows_and_the_counts(tmp_path, monkeypatch, row_group
     assert facts["code"] == "x"
     assert {key: facts[key] for key in FACTS} == FACTS
     with pytest.raises(UserError, match="tokenizer of the model that is trained"):
-        read_table(tmp_path / "m.parquet", "MASKS", tokenizer="other")
+        read_table(tmp_path / "m.parquet", contracts.MASKS, tokenizer="other")
 
 
 def test_a_fallback_to_another_source_keeps_the_order_of_the_examples(tmp_path):
@@ -189,7 +189,7 @@ def test_scores_that_end_before_the_sequences_are_refused(tmp_path):
 
 
 def test_an_empty_file_has_no_responses(tmp_path):
-    write_table(tmp_path / "s.parquet", [], "TOKEN_SCORES", FACTS)
+    write_table(tmp_path / "s.parquet", [], contracts.TOKEN_SCORES, FACTS)
     assert list(responses_of(tmp_path / "s.parquet")) == []
 
 

@@ -39,10 +39,15 @@ def summary(*runs, targets=("sums",)):
 def scores(tmp_path):
     def write(name, perplexities):
         logprobs = pa.array([-math.log(p) for p in perplexities], pa.float32())
-        columns = {field.name: pa.nulls(len(logprobs), field.type) for field in contracts.TOKEN_SCORES} | {
+        columns = {field.name: pa.nulls(len(logprobs), field.type) for field in contracts.TOKEN_SCORES.schema} | {
             "logprob": logprobs
         }
-        write_table(tmp_path / f"{name}.parquet", pa.table(columns, schema=contracts.TOKEN_SCORES), "TOKEN_SCORES", {})
+        write_table(
+            tmp_path / f"{name}.parquet",
+            pa.table(columns, schema=contracts.TOKEN_SCORES.schema),
+            contracts.TOKEN_SCORES,
+            {},
+        )
         return name, tmp_path / f"{name}.parquet"
 
     return write

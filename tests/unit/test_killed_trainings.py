@@ -12,6 +12,7 @@ import pytest
 from small_training import TRAINING, masks, runtime
 from tiny import tiny_model_folder
 
+from clearminds.files import contracts
 from clearminds.files.tables import write_table
 from clearminds.stages.training.checkpoints import MARKER
 
@@ -73,7 +74,7 @@ def launch(folder, base, seconds, first="", kill_from=None, **changed):
     """
     table = folder / "masks.parquet"
     if not table.exists():
-        write_table(table, masks(), "MASKS", {"tokenizer": "t"})
+        write_table(table, masks(), contracts.MASKS, {"tokenizer": "t"})
         facts = {"base": "owner/name", "model": "m", "tokenizer": "t", "chat_template": "c"}
         (base / "model.json").write_text(json.dumps(facts))
     loading = {"attn_implementation": None, "quantization": None, "trust_remote_code": False}

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from demo_study import demo, spec
 
+from clearminds.files import contracts
 from clearminds.files.tables import read_provenance, read_table, write_json
 from clearminds.job.outcome import Kind, Outcome, State, read_outcome, write_outcome
 from clearminds.reuse import stage_code as stages
@@ -79,7 +80,7 @@ def test_a_run_leaves_its_result_its_log_and_its_cost(tmp_path):
     run = Run(tmp_path, *GOOD)
     done = run()
     assert done.returncode == 0, done.stderr
-    assert [row["reference"] for row in read_table(run.output, "EXAMPLES").to_pylist()] == ["2", "4"]
+    assert [row["reference"] for row in read_table(run.output, contracts.EXAMPLES).to_pylist()] == ["2", "4"]
     facts = read_provenance(run.output)
     assert (facts["stage"], facts["spec"]) == ("prepare_task", run.spec)
     assert facts["code"] == stages.fingerprint("prepare_task", run.spec)
@@ -432,7 +433,7 @@ def test_a_log_on_a_full_disk_costs_no_result(tmp_path, mounted):
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     assert "what this run cost is not recorded: no space left on the disk of " in done.stderr
-    assert read_table(run.output, "EXAMPLES").num_rows == 2
+    assert read_table(run.output, contracts.EXAMPLES).num_rows == 2
 
 
 def test_a_read_only_disk_is_named(tmp_path, mounted):

@@ -43,7 +43,7 @@ def example(number, messages=None, answer="3"):
 
 def project_task(tmp_path, rows, name="sums", verifier="number"):
     path = tmp_path / f"{name}.parquet"
-    write_table(path, rows, "EXAMPLES", {})
+    write_table(path, rows, contracts.EXAMPLES, {})
     return {"name": name, "examples": str(path), "verifier": verifier}
 
 
@@ -65,8 +65,8 @@ def test_two_rows_per_example_that_fit_the_contract(model, tokenizer, tmp_path):
         (f"sums-{n}", f) for n in range(5) for f in ("lenient", "strict")
     ]
     assert {(row["eval_task"], row["subtask"], row["metric"]) for row in rows} == {("sums", "", "accuracy")}
-    assert pa.Table.from_pylist(rows, schema=contracts.EVALUATION).to_pylist() == [
-        {name: row[name] for name in contracts.EVALUATION.names} for row in rows
+    assert pa.Table.from_pylist(rows, schema=contracts.EVALUATION.schema).to_pylist() == [
+        {name: row[name] for name in contracts.EVALUATION.schema.names} for row in rows
     ]
     assert rows[0]["prompt"] == "<|im_start|>user\nWhat is 0 + 1?<|im_end|>\n<|im_start|>assistant\n"
     assert 1 <= rows[0]["n_tokens"] <= 8
@@ -233,7 +233,7 @@ def test_built_in_multiple_choice_and_tags(model, tokenizer, hub):
     assert len(json.loads(rows[0]["response"])) == 2
     assert rows[0]["prompt"].startswith("<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nQuestion: Is it 1?")
     assert [row["prompt"].count("<|im_start|>assistant") for row in (rows[0], rows[-1])] == [1, 2]
-    pa.Table.from_pylist(rows, schema=contracts.EVALUATION)
+    pa.Table.from_pylist(rows, schema=contracts.EVALUATION.schema)
 
 
 def test_built_in_generation_tells_format_from_score(model, tokenizer, hub, monkeypatch):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from clearminds.errors import UserError
+from clearminds.files import contracts
 from clearminds.files.contracts import EXAMPLES
 from clearminds.files.tables import read_table, write_table
 from clearminds.stages import prepare_task
@@ -54,8 +55,8 @@ def test_leaves_texts_untouched_when_told_to(tmp_path):
 def test_rows_fit_the_contract(tmp_path):
     spec = {"kind": "reasoning_gym", "generator": "chain_sum", "splits": {"train": 5}, "seed": 7}
     rows, counts = prepare("sums", spec, "train")
-    write_table(tmp_path / "train.parquet", rows, "EXAMPLES", {"counts": counts})
-    table = read_table(tmp_path / "train.parquet", "EXAMPLES")
+    write_table(tmp_path / "train.parquet", rows, contracts.EXAMPLES, {"counts": counts})
+    table = read_table(tmp_path / "train.parquet", contracts.EXAMPLES)
     assert table.schema.names == EXAMPLES.names
     assert table.to_pylist() == rows
 

@@ -43,7 +43,7 @@ def evaluation(path, right):
                 shown = {"target": "4 & 5", "response": f"{HOSTILE} {i}", "format_ok": i > 0}
                 for name in ("strict", "lenient"):
                     rows.append(item | shown | {"metric": "accuracy", "filter": name, "score": float(i < right)})
-    write_table(path, rows, "EVALUATION", {})
+    write_table(path, rows, contracts.EVALUATION, {})
     return path
 
 
@@ -65,10 +65,12 @@ def evaluations(tmp_path):
 @pytest.fixture
 def data(evaluations, tmp_path):
     logprobs = pa.array([-math.log(p) for p in (1, 2, 3, 4)], pa.float32())
-    columns = {field.name: pa.nulls(4, field.type) for field in contracts.TOKEN_SCORES} | {"logprob": logprobs}
-    write_table(tmp_path / "scores.parquet", pa.table(columns, schema=contracts.TOKEN_SCORES), "TOKEN_SCORES", {})
+    columns = {field.name: pa.nulls(4, field.type) for field in contracts.TOKEN_SCORES.schema} | {"logprob": logprobs}
+    write_table(
+        tmp_path / "scores.parquet", pa.table(columns, schema=contracts.TOKEN_SCORES.schema), contracts.TOKEN_SCORES, {}
+    )
     mask = [{"task": "sums", "example_id": "a", "n_kept": 30, "n_response": 40}]
-    write_table(tmp_path / "masks.parquet", mask, "MASKS", {})
+    write_table(tmp_path / "masks.parquet", mask, contracts.MASKS, {})
     scores = [("reference", tmp_path / "scores.parquet")]
     summary = summarise(evaluations, TASKS)
     return report.ReportData(

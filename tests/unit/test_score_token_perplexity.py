@@ -14,6 +14,7 @@ from tiny import ARCHITECTURES, CHAT_TEMPLATE, tiny_model_folder
 from transformers import AutoModelForCausalLM
 
 from clearminds.errors import UserError
+from clearminds.files import contracts
 from clearminds.files.contracts import STATISTICS
 from clearminds.files.tables import read_provenance, read_table, write_table
 from clearminds.model.conversation import Chat
@@ -246,10 +247,10 @@ def test_tables_round_trip_and_spans_index_the_text(llama, tmp_path):
     encoded = [s.encoded for s in sequences]
     statistics, _ = score(llama.model, encoded, 4096)
     stored, _, _ = score_through(in_store(tmp_path), lambda: llama.model, encoded, RUNTIME)
-    write_table(tmp_path / "scores.parquet", score_table(sequences, stored), "TOKEN_SCORES", {"tokenizer": "t"})
-    write_table(tmp_path / "sequences.parquet", sequence_table(sequences), "SEQUENCES", {"tokenizer": "t"})
-    scores = read_table(tmp_path / "scores.parquet", "TOKEN_SCORES", tokenizer="t").to_pylist()
-    kept = read_table(tmp_path / "sequences.parquet", "SEQUENCES", tokenizer="t").to_pylist()
+    write_table(tmp_path / "scores.parquet", score_table(sequences, stored), contracts.TOKEN_SCORES, {"tokenizer": "t"})
+    write_table(tmp_path / "sequences.parquet", sequence_table(sequences), contracts.SEQUENCES, {"tokenizer": "t"})
+    scores = read_table(tmp_path / "scores.parquet", contracts.TOKEN_SCORES, tokenizer="t").to_pylist()
+    kept = read_table(tmp_path / "sequences.parquet", contracts.SEQUENCES, tokenizer="t").to_pylist()
     assert len(scores) == sum(len(rows) for rows in statistics)
     for sequence, stored, rows in zip(sequences, kept, statistics, strict=True):
         encoded = sequence.encoded
@@ -271,23 +272,23 @@ def test_where_every_response_was_cut_nothing_is_computed(tmp_path):
 
 
 def test_no_response_gives_empty_tables(tmp_path):
-    write_table(tmp_path / "scores.parquet", score_table([], VALUES.empty_table()), "TOKEN_SCORES", {})
-    write_table(tmp_path / "sequences.parquet", sequence_table([]), "SEQUENCES", {})
-    assert read_table(tmp_path / "scores.parquet", "TOKEN_SCORES").num_rows == 0
-    assert read_table(tmp_path / "sequences.parquet", "SEQUENCES").num_rows == 0
+    write_table(tmp_path / "scores.parquet", score_table([], VALUES.empty_table()), contracts.TOKEN_SCORES, {})
+    write_table(tmp_path / "sequences.parquet", sequence_table([]), contracts.SEQUENCES, {})
+    assert read_table(tmp_path / "scores.parquet", contracts.TOKEN_SCORES).num_rows == 0
+    assert read_table(tmp_path / "sequences.parquet", contracts.SEQUENCES).num_rows == 0
 
 
 def test_token_ids_of_another_tokenizer_are_refused(tmp_path):
-    write_table(tmp_path / "sequences.parquet", sequence_table([]), "SEQUENCES", {"tokenizer": "theirs"})
+    write_table(tmp_path / "sequences.parquet", sequence_table([]), contracts.SEQUENCES, {"tokenizer": "theirs"})
     with pytest.raises(UserError, match=r"sequences\.parquet.*theirs.*ours"):
-        read_table(tmp_path / "sequences.parquet", "SEQUENCES", tokenizer="ours")
+        read_table(tmp_path / "sequences.parquet", contracts.SEQUENCES, tokenizer="ours")
     assert read_provenance(tmp_path / "sequences.parquet")["tokenizer"] == "theirs"
 
 
 def test_another_contract_is_refused(tmp_path):
-    write_table(tmp_path / "sequences.parquet", sequence_table([]), "SEQUENCES", {})
+    write_table(tmp_path / "sequences.parquet", sequence_table([]), contracts.SEQUENCES, {})
     with pytest.raises(UserError, match="holds SEQUENCES version 1, but TOKEN_SCORES"):
-        read_table(tmp_path / "sequences.parquet", "TOKEN_SCORES")
+        read_table(tmp_path / "sequences.parquet", contracts.TOKEN_SCORES)
 
 
 def test_cut_and_too_long_responses_are_left_out_and_counted(llama):

@@ -26,15 +26,15 @@ def make(tmp_path):
             {"example_id": e, "sample": s, "input_ids": [1] * (prompt + len(values)), "n_prompt": prompt}
             for e, s, _, values, prompt in rows
         ]
-        blank = dict.fromkeys(contracts.TOKEN_SCORES.names)
+        blank = dict.fromkeys(contracts.TOKEN_SCORES.schema.names)
         scores = [
             {**blank, "example_id": e, "sample": s, "position": n, "logprob": value}
             for e, s, _, values, _ in rows
             for n, value in enumerate(values)
         ]
-        write_table(folder / "verdicts.parquet", verdicts, "VERDICTS", {})
-        write_table(folder / "sequences.parquet", sequences, "SEQUENCES", {})
-        write_table(folder / "scores.parquet", scores, "TOKEN_SCORES", {})
+        write_table(folder / "verdicts.parquet", verdicts, contracts.VERDICTS, {})
+        write_table(folder / "sequences.parquet", sequences, contracts.SEQUENCES, {})
+        write_table(folder / "scores.parquet", scores, contracts.TOKEN_SCORES, {})
         return SourceTables(*(folder / f"{name}.parquet" for name in ("verdicts", "sequences", "scores")))
 
     return tables

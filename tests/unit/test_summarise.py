@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from clearminds.errors import UserError
+from clearminds.files import contracts
 from clearminds.files.summary import SUMMARY
 from clearminds.files.tables import write_table
 from clearminds.report.result_table import markdown_table, result_tables, terminal_table, undefined
@@ -68,7 +69,7 @@ def study(tmp_path):
         for variant, seed, results in runs:
             rows = results if isinstance(results, list) else list(rows_of(results))
             path = tmp_path / f"{variant}.{seed}.{len(evaluations)}.parquet"
-            write_table(path, rows, "EVALUATION", {})
+            write_table(path, rows, contracts.EVALUATION, {})
             target = None if variant == "base" else "sums"
             evaluations.append({"path": path, "model": "tiny", "target": target, "variant": variant, "seed": seed})
         return evaluations
@@ -207,7 +208,7 @@ def test_other_mistakes_are_named(study, tmp_path):
         )
     with pytest.raises(UserError, match="task mmlu has no metric f1, only acc, acc_norm"):
         summarise(study(("base", None, BASE), ("stm", 0, BASE)), {**TASKS, "mmlu": {**TASKS["mmlu"], "metric": "f1"}})
-    write_table(tmp_path / "x.parquet", [], "MASKS", {})
+    write_table(tmp_path / "x.parquet", [], contracts.MASKS, {})
     wrong = {"path": tmp_path / "x.parquet", "model": "tiny", "target": None, "variant": "base", "seed": None}
     with pytest.raises(UserError, match="holds MASKS"):
         summarise([wrong, *study(("stm", 0, BASE))], TASKS)

@@ -23,7 +23,7 @@ from clearminds.files.tables import (
     write_table,
 )
 
-CONTRACTS = ["EXAMPLES", "RESPONSES", "VERDICTS", "SEQUENCES", "TOKEN_SCORES", "MASKS", "EVALUATION"]
+CONTRACTS = [value for value in vars(contracts).values() if isinstance(value, contracts.Contract)]
 VALUES = {
     pa.string(): "text – \u0000 \U0001f600",
     pa.int16(): -(2**15),
@@ -40,16 +40,16 @@ VALUES = {
 VERDICT = {"example_id": "a", "sample": 0, "verdict": "correct", "detail": ""}
 
 
-def rows_of(contract: str) -> list[dict]:
+def rows_of(contract: contracts.Contract) -> list[dict]:
     """A row with a value in every column, and one of nulls."""
-    schema = getattr(contracts, contract)
+    schema = contract.schema
     return [{field.name: VALUES[field.type] for field in schema}, {field.name: None for field in schema}]
 
 
 @pytest.fixture
 def verdicts(tmp_path) -> Path:
     file = tmp_path / "verdicts.parquet"
-    write_table(file, [VERDICT], "VERDICTS", {"stage": "verify_responses", "spec": {}, "code": "c"})
+    write_table(file, [VERDICT], contracts.VERDICTS, {"stage": "verify_responses", "spec": {}, "code": "c"})
     return file
 
 
@@ -58,7 +58,7 @@ def test_what_is_read_is_what_was_written(tmp_path, contract):
     file = tmp_path / "folder" / "table.parquet"
     write_table(file, rows_of(contract), contract, {})
     table = read_table(file, contract)
-    assert table.schema.equals(getattr(contracts, contract))
+    assert table.schema.equals(contract.schema)
     assert table.to_pylist() == rows_of(contract)
     write_table(file, table, contract, {})
     assert read_table(file, contract).to_pylist() == rows_of(contract)
@@ -67,46 +67,54 @@ def test_what_is_read_is_what_was_written(tmp_path, contract):
 @pytest.mark.parametrize("contract", CONTRACTS)
 def test_a_table_without_rows_is_a_table(tmp_path, contract):
     write_table(tmp_path / "t.parquet", [], contract, {})
-    assert read_table(tmp_path / "t.parquet", contract).schema.equals(getattr(contracts, contract))
+    assert read_table(tmp_path / "t.parquet", contract).schema.equals(contract.schema)
 
 
 def test_every_contract_is_tested():
-    assert {name for name, value in vars(contracts).items() if isinstance(value, pa.Schema)} == set(CONTRACTS)
+    assert [value for value in vars(contracts).values() if isinstance(value, pa.Schema)] == []
+    assert all(getattr(contracts, contract.name) is contract for contract in CONTRACTS)
 
 
 def test_a_file_tells_its_origin(verdicts):
     facts = read_provenance(verdicts)
-    assert {"contract": "VERDICTS", "version": contracts.VERSION, "stage": "verify_responses"}.items() <= facts.items()
+    assert {
+        "contract": "VERDICTS",
+        "version": contracts.VERSION,
+        "stage": "verify_responses",
+    }.items() <= facts.items()
     assert (facts["spec"], facts["code"]) == ({}, "c")
     assert facts["libraries"]["pyarrow"] == pa.__version__
 
 
 def test_facts_counted_while_writing_are_kept(tmp_path):
-    with table_writer(tmp_path / "t.parquet", "VERDICTS") as table:
+    with table_writer(tmp_path / "t.parquet", contracts.VERDICTS) as table:
         for _ in range(3):
             table.write([VERDICT])
         table.finish({"counts": {"rows": 3}})
     assert read_provenance(tmp_path / "t.parquet")["counts"] == {"rows": 3}
     assert pq.ParquetFile(tmp_path / "t.parquet").num_row_groups == 3
-    assert read_table(tmp_path / "t.parquet", "VERDICTS").num_rows == 3
+    assert read_table(tmp_path / "t.parquet", contracts.VERDICTS).num_rows == 3
 
 
 def test_a_table_without_its_facts_is_not_written(tmp_path):
-    with pytest.raises(RuntimeError, match="not finished"), table_writer(tmp_path / "t.parquet", "VERDICTS") as table:
+    with (
+        pytest.raises(RuntimeError, match="not finished"),
+        table_writer(tmp_path / "t.parquet", contracts.VERDICTS) as table,
+    ):
         table.write([VERDICT])
     assert not list(tmp_path.iterdir())
 
 
 def test_equal_rows_and_facts_give_equal_bytes(verdicts, tmp_path):
     other = tmp_path / "other.parquet"
-    write_table(other, [VERDICT], "VERDICTS", {"code": "c", "spec": {}, "stage": "verify_responses"})
+    write_table(other, [VERDICT], contracts.VERDICTS, {"code": "c", "spec": {}, "stage": "verify_responses"})
     assert other.read_bytes() == verdicts.read_bytes()
 
 
 # --- refused ----------------------------------------------------------------------------------------------------------
 
 
-def refusal(file: Path, contract: str = "VERDICTS", **options: str) -> str:
+def refusal(file: Path, contract: contracts.Contract = contracts.VERDICTS, **options: str) -> str:
     with pytest.raises(UserError) as caught:
         read_table(file, contract, **options)
     message = str(caught.value)
@@ -116,7 +124,7 @@ def refusal(file: Path, contract: str = "VERDICTS", **options: str) -> str:
 
 
 def test_another_contract_is_refused(verdicts):
-    assert refusal(verdicts, "MASKS") == (
+    assert refusal(verdicts, contracts.MASKS) == (
         "holds VERDICTS version 1, but MASKS version 1 is needed; delete it and run the workflow again"
     )
 
@@ -130,9 +138,9 @@ def test_another_version_is_refused(verdicts, monkeypatch):
 
 def test_token_ids_of_another_tokenizer_are_refused(tmp_path):
     file = tmp_path / "masks.parquet"
-    write_table(file, rows_of("MASKS"), "MASKS", {"tokenizer": "a" * 64})
-    assert read_table(file, "MASKS", tokenizer="a" * 64).num_rows == 2
-    assert refusal(file, "MASKS", tokenizer="b" * 64) == (
+    write_table(file, rows_of(contracts.MASKS), contracts.MASKS, {"tokenizer": "a" * 64})
+    assert read_table(file, contracts.MASKS, tokenizer="a" * 64).num_rows == 2
+    assert refusal(file, contracts.MASKS, tokenizer="b" * 64) == (
         "token ids are those of tokenizer aaaaaaaaaaaa, but the model's is bbbbbbbbbbbb; "
         "score the responses with the tokenizer of the model that is trained"
     )
@@ -171,7 +179,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 def test_rows_that_do_not_fit_leave_the_old_file_and_no_other(verdicts):
     before = verdicts.read_bytes()
     with pytest.raises(pa.ArrowInvalid):
-        write_table(verdicts, [VERDICT | {"sample": "many"}], "VERDICTS", {})
+        write_table(verdicts, [VERDICT | {"sample": "many"}], contracts.VERDICTS, {})
     assert verdicts.read_bytes() == before
     assert list(verdicts.parent.iterdir()) == [verdicts]
 
@@ -179,7 +187,7 @@ def test_rows_that_do_not_fit_leave_the_old_file_and_no_other(verdicts):
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
 def test_an_error_half_way_leaves_the_old_file_and_no_other(verdicts, error):
     before = verdicts.read_bytes()
-    with pytest.raises(error), table_writer(verdicts, "VERDICTS") as table:
+    with pytest.raises(error), table_writer(verdicts, contracts.VERDICTS) as table:
         table.write([VERDICT] * 9)
         assert len(list(verdicts.parent.iterdir())) == 2
         raise error
@@ -190,7 +198,7 @@ def test_an_error_half_way_leaves_the_old_file_and_no_other(verdicts, error):
 def test_facts_that_are_no_json_leave_the_old_file_and_no_other(verdicts):
     before = verdicts.read_bytes()
     with pytest.raises(TypeError):
-        write_table(verdicts, [VERDICT], "VERDICTS", {"spec": {1, 2}})
+        write_table(verdicts, [VERDICT], contracts.VERDICTS, {"spec": {1, 2}})
     assert verdicts.read_bytes() == before
     assert list(verdicts.parent.iterdir()) == [verdicts]
 
@@ -208,8 +216,8 @@ def test_a_killed_writer_leaves_the_old_file(verdicts):
     assert verdicts.read_bytes() == before
     [left] = [file for file in verdicts.parent.iterdir() if file != verdicts]
     assert left.name.startswith(".")
-    write_table(verdicts, [VERDICT], "VERDICTS", {})
-    assert read_table(verdicts, "VERDICTS").num_rows == 1
+    write_table(verdicts, [VERDICT], contracts.VERDICTS, {})
+    assert read_table(verdicts, contracts.VERDICTS).num_rows == 1
 
 
 def test_json_has_one_form(tmp_path):
@@ -233,7 +241,7 @@ def test_content_is_the_rows_and_fingerprints_alone(tmp_path):
 
     def content(rows=rows, **changed):
         path = tmp_path / "table.parquet"
-        write_table(path, rows, "VERDICTS", {**facts, **changed})
+        write_table(path, rows, contracts.VERDICTS, {**facts, **changed})
         return content_sha256(path)
 
     same = content()

@@ -1,5 +1,6 @@
 """What mask files leave to train on, counted."""
 
+from clearminds.files import contracts
 from clearminds.files.tables import write_table
 from clearminds.report.token_counts import counts_table
 
@@ -10,7 +11,7 @@ def test_token_counts_per_mask_file(tmp_path):
             {"task": "sums", "example_id": str(i), "sample": 0, "n_kept": k, "n_response": 10}
             for i, k in enumerate(kept)
         ]
-        write_table(tmp_path / name, rows, "MASKS", {})
+        write_table(tmp_path / name, rows, contracts.MASKS, {})
         return {"path": tmp_path / name, "model": "tiny", "target": "sums", "variant": name, **more}
 
     counts = counts_table(

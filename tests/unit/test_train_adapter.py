@@ -155,8 +155,10 @@ def test_arms_see_the_same_examples_in_the_same_order_masked_or_not(base, tmp_pa
     table = masks()
     full = table.set_column(
         table.schema.get_field_index("weights"),
-        contracts.MASKS.field("weights"),
-        pa.array([[1.0] * len(ids) for ids in table["input_ids"].to_pylist()], contracts.MASKS.field("weights").type),
+        contracts.MASKS.schema.field("weights"),
+        pa.array(
+            [[1.0] * len(ids) for ids in table["input_ids"].to_pylist()], contracts.MASKS.schema.field("weights").type
+        ),
     )
     masked, trainer = orders(monkeypatch, base, tmp_path, table)
     plain, _ = orders(monkeypatch, base, tmp_path, full, batch_tokens=30)

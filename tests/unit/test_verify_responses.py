@@ -46,11 +46,11 @@ def test_rows_stand_in_the_responses_order():
 
 
 def test_tables_and_lists_give_the_same_rows_and_fit_the_contract():
-    responses = pa.Table.from_pylist(RESPONSES, schema=contracts.RESPONSES)
-    examples = pa.Table.from_pylist(EXAMPLES, schema=contracts.EXAMPLES)
+    responses = pa.Table.from_pylist(RESPONSES, schema=contracts.RESPONSES.schema)
+    examples = pa.Table.from_pylist(EXAMPLES, schema=contracts.EXAMPLES.schema)
     rows = verify(responses, examples, "number")
     assert rows == verify(RESPONSES, EXAMPLES, "number")
-    assert pa.Table.from_pylist(rows, schema=contracts.VERDICTS).to_pylist() == rows
+    assert pa.Table.from_pylist(rows, schema=contracts.VERDICTS.schema).to_pylist() == rows
 
 
 def test_an_exception_in_a_verifier_is_a_verdict(monkeypatch):

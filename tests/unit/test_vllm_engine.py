@@ -24,6 +24,7 @@ from transformers import AutoTokenizer
 from clearminds.checkout import ROOT
 from clearminds.config.blocks import Runtime as Given
 from clearminds.errors import UserError
+from clearminds.files import contracts
 from clearminds.files.settings import parse
 from clearminds.files.tables import write_table
 from clearminds.model.backends import transformers, vllm
@@ -173,7 +174,7 @@ def test_an_adapter_that_it_cannot_take_is_merged_and_the_harness_gets_the_same_
     monkeypatch.setattr(datasets, "load_dataset", _hub)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     adapter = adapter_of(tiny, tmp_path / "adapter", 0.3, use_dora=True)
-    write_table(tmp_path / "sums.parquet", [example(n) for n in range(6)], "EXAMPLES", {})
+    write_table(tmp_path / "sums.parquet", [example(n) for n in range(6)], contracts.EXAMPLES, {})
     tasks = [
         {"name": "sums", "examples": str(tmp_path / "sums.parquet"), "verifier": "number"},
         {"name": "lm_eval:arc_easy", "num_fewshot": None},

@@ -8,18 +8,19 @@ import sys
 import polars as pl
 import pytest
 
+from clearminds.files import contracts
 from clearminds.files.tables import read_provenance, read_table
 
 CONTRACTS = {
-    "examples/sums/train.parquet": "EXAMPLES",
-    "responses/tiny/sums/train.self_output.parquet": "RESPONSES",
-    "verdicts/tiny/sums/train.self_output.parquet": "VERDICTS",
-    "scores/tiny/tiny/sums/train.reference.parquet": "TOKEN_SCORES",
-    "scores/tiny/tiny/sums/train.reference.sequences.parquet": "SEQUENCES",
-    "masks/tiny/sums/stm-200.parquet": "MASKS",
-    "masks/tiny/sums/random-200.draw0.parquet": "MASKS",
-    "evaluations/tiny/base/all.parquet": "EVALUATION",
-    "evaluations/tiny/sums/stm-200/seed0/all.parquet": "EVALUATION",
+    "examples/sums/train.parquet": contracts.EXAMPLES,
+    "responses/tiny/sums/train.self_output.parquet": contracts.RESPONSES,
+    "verdicts/tiny/sums/train.self_output.parquet": contracts.VERDICTS,
+    "scores/tiny/tiny/sums/train.reference.parquet": contracts.TOKEN_SCORES,
+    "scores/tiny/tiny/sums/train.reference.sequences.parquet": contracts.SEQUENCES,
+    "masks/tiny/sums/stm-200.parquet": contracts.MASKS,
+    "masks/tiny/sums/random-200.draw0.parquet": contracts.MASKS,
+    "evaluations/tiny/base/all.parquet": contracts.EVALUATION,
+    "evaluations/tiny/sums/stm-200/seed0/all.parquet": contracts.EVALUATION,
 }
 
 
@@ -57,13 +58,13 @@ def test_summary_has_the_columns_and_one_row_per_variant_and_task(results):
 
 def test_arms_train_on_the_same_examples_in_the_same_order(results):
     masks = sorted((results / "masks" / "tiny" / "sums").glob("*.parquet"))
-    ids = [read_table(path, "MASKS")["example_id"].to_pylist() for path in masks]
+    ids = [read_table(path, contracts.MASKS)["example_id"].to_pylist() for path in masks]
     assert len(masks) == 3 and all(other == ids[0] for other in ids)
 
 
 def test_random_control_masks_as_many_tokens_of_each_example(results):
     kept = [
-        read_table(results / "masks" / "tiny" / "sums" / f"{name}.parquet", "MASKS")["n_kept"].to_pylist()
+        read_table(results / "masks" / "tiny" / "sums" / f"{name}.parquet", contracts.MASKS)["n_kept"].to_pylist()
         for name in ("stm-200", "random-200.draw0")
     ]
     assert kept[0] == kept[1] and sum(kept[0]) > 0

@@ -8,6 +8,7 @@ from tiny import tiny_model_folder
 
 from clearminds.checkout import ROOT
 from clearminds.config.blocks import Runtime
+from clearminds.files import contracts
 from clearminds.files.tables import read_provenance, read_table
 
 from .conftest import Workflow, tiny_study
@@ -39,7 +40,7 @@ def results(study):
 
 def test_responses_are_kept_apart_and_say_where_they_come_from(study, results):
     path = results / "responses/tiny/sums/train.self_output.parquet"
-    rows = read_table(path, "RESPONSES").to_pylist()
+    rows = read_table(path, contracts.RESPONSES).to_pylist()
     assert len(rows) == 16 and len({row["seed"] for row in rows}) == 16
     assert read_provenance(path)["spec"]["source"]["backend"] == "vllm"
     abouts = [json.loads(file.read_text()) for file in (study.folder / "results/store/responses").glob("*/about.json")]

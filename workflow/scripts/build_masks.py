@@ -4,6 +4,7 @@ from pathlib import Path
 
 import _setup  # noqa: F401
 
+from clearminds.files import contracts
 from clearminds.files.tables import read_table
 from clearminds.job.launch import Job, Output, launch, log
 from clearminds.stages.build_masks import Settings, plan_examples, source_tables, write_masks
@@ -20,7 +21,7 @@ def main(
     masks: Output,
 ) -> None:
     tables = source_tables(verdicts, sequences, scores)
-    example_ids = read_table(examples, "EXAMPLES")["example_id"].to_pylist()
+    example_ids = read_table(examples, contracts.EXAMPLES)["example_id"].to_pylist()
     chosen, counts = plan_examples(job.settings, tables, example_ids)
     found = write_masks(masks, task, job.settings, tables, chosen, job.provenance(counts=counts))
     log.info("%(matched)d of %(examples)d examples matched, %(missing)d of them missing here", counts)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import _setup  # noqa: F401
 
+from clearminds.files import contracts
 from clearminds.files.tables import write_table
 from clearminds.job.launch import Job, Output, launch
 from clearminds.model.fingerprints import adapter_files, fingerprints
@@ -22,7 +23,7 @@ def main(
     tables = by_task(examples), by_task(answers)
     rows, cost = evaluate(model.parent, adapter.parent, job.settings, job.runtime, job.gpus, *tables)
     facts = job.provenance(**fingerprints(model), adapter=adapter_files(adapter))
-    write_table(evaluation, rows, "EVALUATION", facts)
+    write_table(evaluation, rows, contracts.EVALUATION, facts)
     return cost
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import _setup  # noqa: F401
 
+from clearminds.files import contracts
 from clearminds.files.tables import read_table, write_json, write_table
 from clearminds.job.launch import Job, Output, launch
 from clearminds.stages.generate_responses import Runtime, Settings, generate, reference_rows, response_store
@@ -17,7 +18,7 @@ def main(job: Job[Settings, Runtime], *, examples: Path, model: Path, responses:
     cost = {}
     source, loading = job.settings.source, job.settings.loading
     facts, chat = fingerprints(model), Chat.from_folder(model.parent)
-    rows = read_table(examples, "EXAMPLES").to_pylist()
+    rows = read_table(examples, contracts.EXAMPLES).to_pylist()
     if source.kind == "reference" or loading is None:
         found = reference_rows(rows, lambda text: len(chat.tokenizer(text, add_special_tokens=False)["input_ids"]))
     else:
@@ -30,7 +31,7 @@ def main(job: Job[Settings, Runtime], *, examples: Path, model: Path, responses:
     if shard:
         write_json(responses, {"shard": shard, **cost})
     else:
-        write_table(responses, found, "RESPONSES", job.provenance(**facts))
+        write_table(responses, found, contracts.RESPONSES, job.provenance(**facts))
     return cost
 
 

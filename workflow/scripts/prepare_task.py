@@ -4,6 +4,7 @@ from pathlib import Path
 
 import _setup  # noqa: F401
 
+from clearminds.files import contracts
 from clearminds.files.tables import write_table
 from clearminds.job.launch import Job, Output, launch, log
 from clearminds.stages.prepare_task import Settings, prepare
@@ -12,7 +13,7 @@ from clearminds.stages.prepare_task import Settings, prepare
 def main(job: Job[Settings, None], *, task: str, examples: Output) -> None:
     rows, counts = prepare(task, job.settings)
     log.info("%d examples; changed by normalising: %s", counts["examples"], counts["normalised"] or "none")
-    write_table(examples, rows, "EXAMPLES", job.provenance(counts=counts))
+    write_table(examples, rows, contracts.EXAMPLES, job.provenance(counts=counts))
 
 
 def users_file(settings: Settings) -> list[Path]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import _setup  # noqa: F401
 
+from clearminds.files import contracts
 from clearminds.files.tables import read_table, write_json, write_table
 from clearminds.job.launch import Job, Output, launch, log
 from clearminds.stages.score_token_perplexity import (
@@ -39,8 +40,9 @@ def main(
     chat, weights = Chat.from_folder(model.parent), fingerprints(scorer)["model"]
     loading, dtype = job.settings.loading, job.settings.dtype
     network = cache(lambda: load_model(scorer.parent, dtype=dtype, loading=loading))
-    rows = [read_table(path, name).to_pylist() for path, name in ((examples, "EXAMPLES"), (responses, "RESPONSES"))]
-    found, left_out = encode_responses(chat, *rows, limit=longest_input(scorer.parent, loading))
+    prompts = read_table(examples, contracts.EXAMPLES).to_pylist()
+    answers = read_table(responses, contracts.RESPONSES).to_pylist()
+    found, left_out = encode_responses(chat, prompts, answers, limit=longest_input(scorer.parent, loading))
     log.info("%d sequences; left out: %s", len(found), left_out)
     encoded = [sequence.encoded for sequence in found]
     store = score_store(Path(job.runtime.store), weights, job.settings)
@@ -51,8 +53,8 @@ def main(
         return cost
     noise = None if dtype == "float32" else measure_noise(network(), encoded, statistics)
     facts = job.provenance(**fingerprints(model), scorer=weights, left_out=left_out, noise=noise)
-    write_table(sequences, sequence_table(found), "SEQUENCES", facts)
-    write_table(scores, score_table(found, statistics), "TOKEN_SCORES", facts)
+    write_table(sequences, sequence_table(found), contracts.SEQUENCES, facts)
+    write_table(scores, score_table(found, statistics), contracts.TOKEN_SCORES, facts)
     return cost
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import _setup  # noqa: F401
 
+from clearminds.files import contracts
 from clearminds.files.digests import file_sha256
 from clearminds.files.tables import read_table
 from clearminds.job.launch import Job, Output, launch
@@ -19,7 +20,7 @@ def main(job: Job[Settings, Runtime], *, masks: Path, model: Path, adapter: Outp
     from clearminds.stages.training.save_adapter import save
 
     facts = fingerprints(model)
-    rows = read_table(masks, "MASKS", tokenizer=facts["tokenizer"])
+    rows = read_table(masks, contracts.MASKS, tokenizer=facts["tokenizer"])
     checkpoints = Checkpoints(adapter, job.provenance(**facts, masks=file_sha256(masks)))
     trainer, cost = train_adapter(model.parent, facts["base"], rows, job.settings, job.runtime, job.gpus, checkpoints)
     save(trainer, adapter, job.provenance(**facts), job.record(cost))

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import datasets
 from lm_eval.api.task import ConfigurableTask
 
+from clearminds.files import contracts
 from clearminds.files.tables import read_table
 from clearminds.plugins.load import load
 from clearminds.stages.verify_responses import judge
@@ -38,7 +39,7 @@ class ConversationTask(ConfigurableTask):
 
 def load_examples(examples: str, verifier: str, **_: object) -> dict[str, datasets.Dataset]:
     """The rows of a Parquet file of the contract EXAMPLES, each with its verifier; kept in memory, never in a cache."""
-    table = datasets.Dataset(read_table(examples, "EXAMPLES").replace_schema_metadata())
+    table = datasets.Dataset(read_table(examples, contracts.EXAMPLES).replace_schema_metadata())
     return {"test": table.add_column("verifier", [verifier] * len(table))}
 
 

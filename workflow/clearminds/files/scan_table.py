@@ -4,10 +4,11 @@ from pathlib import Path
 
 import polars as pl
 
+from clearminds.files.contracts import Contract
 from clearminds.files.tables import provenance_of
 
 
-def scan_table(path: Path, contract: str) -> pl.LazyFrame:
+def scan_table(path: Path, contract: Contract) -> pl.LazyFrame:
     """A lazy frame over a file of a given contract.
 
     Raises:

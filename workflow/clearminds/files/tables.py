@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clearminds.errors import UserError
-from clearminds.files import contracts
+from clearminds.files.contracts import VERSION, Contract
 from clearminds.files.digests import file_sha256
 
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "datasets", "lm_eval", "polars", "pyarrow", "reasoning-gym")
@@ -66,12 +66,12 @@ class TableWriter:
 
     Args:
         writer: of the file.
-        contract: the name of a schema in `contracts`, such as "EXAMPLES".
+        contract: one of `contracts`.
     """
 
-    def __init__(self, writer: pq.ParquetWriter, contract: str):
+    def __init__(self, writer: pq.ParquetWriter, contract: Contract):
         self._writer, self.contract = writer, contract
-        self.schema: pa.Schema = getattr(contracts, contract)
+        self.schema = contract.schema
         self.finished = False
 
     def write(self, rows: pa.Table | list[dict]) -> None:
@@ -90,36 +90,35 @@ class TableWriter:
 
 
 @contextmanager
-def table_writer(path: Path, contract: str) -> Iterator[TableWriter]:
+def table_writer(path: Path, contract: Contract) -> Iterator[TableWriter]:
     """Write a table row group by row group, and its provenance last.
 
     Args:
         path: where to; written under a temporary name first.
-        contract: the name of a schema in `contracts`, such as "EXAMPLES".
+        contract: one of `contracts`.
 
     Raises:
         RuntimeError: the block ended without `finish`; the file is not written.
     """
-    schema = getattr(contracts, contract)
-    with atomic_path(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+    with atomic_path(path) as temporary, pq.ParquetWriter(temporary, contract.schema, compression="zstd") as writer:
         table = TableWriter(writer, contract)
         yield table
         if not table.finished:
             raise RuntimeError(f"{path}: the table was not finished with its provenance")
 
 
-def _facts(contract: str, provenance: dict) -> str:
-    facts = {"contract": contract, "version": contracts.VERSION, "libraries": library_versions(), **provenance}
+def _facts(contract: Contract, provenance: dict) -> str:
+    facts = {"contract": contract.name, "version": VERSION, "libraries": library_versions(), **provenance}
     return json.dumps(facts, sort_keys=True)
 
 
-def write_table(path: Path, rows: pa.Table | list[dict], contract: str, provenance: dict) -> None:
+def write_table(path: Path, rows: pa.Table | list[dict], contract: Contract, provenance: dict) -> None:
     """Write `rows` as one Parquet file.
 
     Args:
         path: where to; written under a temporary name first.
         rows: a table, or a list of rows, that fits the contract.
-        contract: the name of a schema in `contracts`, such as "EXAMPLES".
+        contract: one of `contracts`.
         provenance: JSON-able facts about how the rows came to be, kept in the file's metadata.
     """
     with table_writer(path, contract) as table:
@@ -138,27 +137,27 @@ def read_provenance(path: Path) -> dict:
     return json.loads(metadata[b"clearminds"])
 
 
-def provenance_of(path: Path, contract: str) -> dict:
+def provenance_of(path: Path, contract: Contract) -> dict:
     """The facts of a file of a given contract.
 
     Raises:
         UserError: the file has another contract or version.
     """
     facts = read_provenance(path)
-    if (facts["contract"], facts["version"]) != (contract, contracts.VERSION):
+    if (facts["contract"], facts["version"]) != (contract.name, VERSION):
         raise UserError(
-            f"{path}: holds {facts['contract']} version {facts['version']}, but {contract} version "
-            f"{contracts.VERSION} is needed; delete it and run the workflow again"
+            f"{path}: holds {facts['contract']} version {facts['version']}, but {contract.name} version "
+            f"{VERSION} is needed; delete it and run the workflow again"
         )
     return facts
 
 
-def read_table(path: Path, contract: str, *, tokenizer: str | None = None) -> pa.Table:
+def read_table(path: Path, contract: Contract, *, tokenizer: str | None = None) -> pa.Table:
     """Read a file of a given contract.
 
     Args:
         path: the file.
-        contract: the name of the schema it must have.
+        contract: the one it must have.
         tokenizer: fingerprint of the tokenizer whose ids are expected, where the file has token ids.
 
     Raises:
@@ -171,7 +170,7 @@ def read_table(path: Path, contract: str, *, tokenizer: str | None = None) -> pa
             f"{tokenizer[:12]}; score the responses with the tokenizer of the model that is trained"
         )
     try:
-        return pq.read_table(path, schema=getattr(contracts, contract))
+        return pq.read_table(path, schema=contract.schema)
     except (pa.ArrowInvalid, OSError) as error:
         raise UserError(f"{path}: damaged ({_brief(error)}); delete it and run again") from error
 

@@ -8,6 +8,7 @@ import altair as alt
 import polars as pl
 import vl_convert as vlc
 
+from clearminds.files import contracts
 from clearminds.files.scan_table import scan_table
 from clearminds.files.summary import BASE
 from clearminds.files.tables import write_text
@@ -106,7 +107,7 @@ def perplexity_bins(scores: Sequence[tuple[str, Path]]) -> pl.DataFrame:
         (-pl.col("logprob").cast(pl.Float64) / math.log(10) * BINS_PER_DECADE).floor().clip(0, LAST_BIN).cast(pl.Int32)
     )
     counts = pl.concat(
-        scan_table(path, "TOKEN_SCORES")
+        scan_table(path, contracts.TOKEN_SCORES)
         .select(source=pl.lit(source), bin=bin_of)
         .group_by("source", "bin")
         .agg(n_tokens=pl.len())
@@ -137,7 +138,9 @@ def perplexity_counts(scores: Sequence[tuple[str, Path]], tau: float | None) -> 
     limit = math.inf if tau is None else math.log(tau)
     above = (-pl.col("logprob").cast(pl.Float64) > limit).sum().cast(pl.Int64)  # the comparison that builds the masks
     per_file = [
-        scan_table(path, "TOKEN_SCORES").select(source=pl.lit(source), n_tokens=pl.len().cast(pl.Int64), n_above=above)
+        scan_table(path, contracts.TOKEN_SCORES).select(
+            source=pl.lit(source), n_tokens=pl.len().cast(pl.Int64), n_above=above
+        )
         for source, path in scores
     ]
     counts = pl.concat(per_file).collect(engine="streaming").group_by("source", maintain_order=True).sum()

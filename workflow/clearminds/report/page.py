@@ -12,6 +12,7 @@ import jinja2
 import polars as pl
 from markupsafe import Markup
 
+from clearminds.files import contracts
 from clearminds.files.scan_table import scan_table
 from clearminds.files.summary import BASE
 from clearminds.report.result_table import percent, result_tables
@@ -159,7 +160,7 @@ def _first_items(path: Path, tasks: Mapping[str, Mapping], per_task: int) -> lis
             for name, s in tasks.items()
         ),
     )
-    rows = scan_table(path, "EVALUATION").filter(chosen)
+    rows = scan_table(path, contracts.EVALUATION).filter(chosen)
     hashes = rows.select("eval_task", "doc_hash").unique().sort("doc_hash").group_by("eval_task").head(per_task)
     columns = ("eval_task", "doc_hash", "prompt", "target", "response", "score", "format_ok")
     return (

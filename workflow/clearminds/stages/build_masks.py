@@ -16,6 +16,7 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from clearminds.errors import UserError
+from clearminds.files import contracts
 from clearminds.files.digests import digest
 from clearminds.files.settings import settings
 from clearminds.files.tables import read_provenance, table_writer
@@ -88,7 +89,7 @@ def write_masks(
     counts: Counter = Counter()
     scored = read_provenance(tables[settings.responses].scores)
     responses = masked_responses(task, settings, tables, chosen)
-    with table_writer(path, "MASKS") as table:
+    with table_writer(path, contracts.MASKS) as table:
         while batch := list(islice(responses, ROW_GROUP)):
             table.write([response.row for response in batch])
             counts.update(count(batch))

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clearminds.files import contracts
 from clearminds.files.settings import as_keys, settings
 from clearminds.files.tables import read_table
 from clearminds.model.conversation import Chat
@@ -155,13 +156,13 @@ def evaluate_suite(
     rows = []
     for task in drifts:
         log.info("%s: divergence from the base over its own answers", task.name)
-        items = read_table(examples[task.name], "EXAMPLES").to_pylist()
-        answers = read_table(responses[task.name], "RESPONSES").to_pylist()
+        items = read_table(examples[task.name], contracts.EXAMPLES).to_pylist()
+        answers = read_table(responses[task.name], contracts.RESPONSES).to_pylist()
         rows += load("evaluations", "drift").evaluate(model, chat, task.name, items, answers, runtime.batch_tokens)
     model = merged(model)
     for task in texts:
         log.info("%s: likelihood of the reference text", task.name)
-        items = read_table(examples[task.name], "EXAMPLES").to_pylist()
+        items = read_table(examples[task.name], contracts.EXAMPLES).to_pylist()
         rows += load("evaluations", "likelihood").evaluate(model, chat, task.name, items, runtime.batch_tokens)
     if generated:
         import torch

@@ -28,7 +28,7 @@ from clearminds.reuse.store import Store, key_of
 if TYPE_CHECKING:  # the workflow reads `Settings` here, and needs no torch for it
     import torch
 
-VALUES = pa.schema([(name, pa.list_(contracts.TOKEN_SCORES.field(name).type)) for name in STATISTICS])
+VALUES = pa.schema([(name, pa.list_(contracts.TOKEN_SCORES.schema.field(name).type)) for name in STATISTICS])
 
 
 @settings
@@ -120,7 +120,7 @@ def score_through(
 
 
 def _row(statistics: np.ndarray) -> dict[str, np.ndarray]:
-    types = (contracts.TOKEN_SCORES.field(name).type.to_pandas_dtype() for name in STATISTICS)
+    types = (contracts.TOKEN_SCORES.schema.field(name).type.to_pandas_dtype() for name in STATISTICS)
     return {name: values.astype(t) for name, values, t in zip(STATISTICS, statistics.T, types, strict=True)}
 
 
@@ -139,7 +139,7 @@ def measure_noise(model: torch.nn.Module, encoded: list[Encoded], statistics: pa
 
 def score_table(sequences: list[Sequence], statistics: pa.Table) -> pa.Table:
     """The contract TOKEN_SCORES, one row per response token. Args: as given to and returned by `score_through`."""
-    columns: dict[str, list] = {name: [] for name in contracts.TOKEN_SCORES.names if name not in STATISTICS}
+    columns: dict[str, list] = {name: [] for name in contracts.TOKEN_SCORES.schema.names if name not in STATISTICS}
     for sequence in sequences:
         encoded = sequence.encoded
         columns["example_id"] += [sequence.example_id] * encoded.n_response
@@ -150,7 +150,7 @@ def score_table(sequences: list[Sequence], statistics: pa.Table) -> pa.Table:
         columns["char_start"] += [start for start, _ in encoded.spans]
         columns["char_end"] += [end for _, end in encoded.spans]
     flat = {name: pc.list_flatten(statistics[name]) for name in STATISTICS}
-    return pa.table({**columns, **flat}, schema=contracts.TOKEN_SCORES)
+    return pa.table({**columns, **flat}, schema=contracts.TOKEN_SCORES.schema)
 
 
 def sequence_table(sequences: list[Sequence]) -> pa.Table:
@@ -164,4 +164,4 @@ def sequence_table(sequences: list[Sequence]) -> pa.Table:
         }
         for s in sequences
     ]
-    return pa.Table.from_pylist(rows, schema=contracts.SEQUENCES)
+    return pa.Table.from_pylist(rows, schema=contracts.SEQUENCES.schema)
