@@ -44,9 +44,13 @@ HARNESS_TASKS = ("tasks.clearminds_tasks:ConversationTask", "tasks.clearminds_ta
 HARNESS_TASKS += ("tasks.clearminds_tasks:process_results", "tasks/clearminds_generate.yaml")
 
 
-@cache
-def tree(workflow: Path = WORKFLOW) -> Tree:
+def tree() -> Tree:
     """This checkout's code, parsed once per process."""
+    return _parsed(WORKFLOW)
+
+
+@cache
+def _parsed(workflow: Path) -> Tree:
     return Tree(workflow)
 
 
