@@ -279,6 +279,16 @@ def test_an_error_of_a_library_is_recorded_by_its_type(tmp_path):
     assert read_outcome(run.log) == Outcome(State.FAILED, Kind.OUT_OF_MEMORY, error, exit_code=1)
 
 
+def test_the_traceback_of_another_process_is_not_logged_again(tmp_path):
+    run = Run(tmp_path, *GOOD)
+    names = "from clearminds.job.outcome import Kind, Outcome, RecordedFailure, State"
+    recorded = "RecordedFailure('unexpected it', Outcome(State.FAILED, Kind.UNEXPECTED, 'it'))"
+    waiting(run, tmp_path, f"{names}; raise {recorded}")
+    assert only_error(run()) == "unexpected it"
+    assert read_outcome(run.log) == Outcome(State.FAILED, Kind.UNEXPECTED, "unexpected it", exit_code=1)
+    assert "Traceback" not in run.log.read_text(encoding="utf-8")
+
+
 def test_what_main_returns_is_its_cost(tmp_path):
     run = Run(tmp_path, *GOOD)
     waiting(run, tmp_path, "return {'tokens': 7, 'peak_memory_bytes': 9}")

@@ -192,7 +192,7 @@ def _fail(error: BaseException, job: Job, given: Arguments) -> int:
     """Say and record how a job failed or was stopped. Returns its exit code."""
     guard.ignore_further_signals()
     ended = outcome.outcome_of(error, job.log, job.stage, given.budgets)
-    if ended.kind is Kind.UNEXPECTED:
+    if ended.kind is Kind.UNEXPECTED and not isinstance(error, UserError):  # else the traceback is in another log
         logging.getLogger().debug("%s", "".join(traceback.format_exception(error)))
     lifecycle.error("error: %s", ended.line)
     if not isinstance(error, guard.AnotherWriter):  # whose record it is
