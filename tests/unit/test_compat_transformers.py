@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from small_training import TRAINING, masks
+from small_training import masks, training
 from tiny import ARCHITECTURES, tiny_model_folder
 from transformers import AutoModelForCausalLM, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from clearminds.model.transformers_compat import use_one_device, weights_are_spread
-from clearminds.stages.training.trainer import WeightedTrainer
 from clearminds.stages.training.adapter import add_adapter, trained_parameters
+from clearminds.stages.training.trainer import WeightedTrainer
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 
@@ -25,7 +25,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def model(folder):
-    return add_adapter(AutoModelForCausalLM.from_pretrained(folder), TRAINING, "owner/name")
+    return add_adapter(AutoModelForCausalLM.from_pretrained(folder), training(), "owner/name")
 
 
 def arguments(folder, **options):
