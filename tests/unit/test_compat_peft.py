@@ -6,7 +6,7 @@ import pytest
 import torch
 from peft import PeftModel
 from safetensors.torch import load_file
-from small_training import TRAINING
+from small_training import training
 from tiny import tiny_model_folder
 from transformers import AutoModelForCausalLM
 
@@ -26,7 +26,7 @@ def load(folder):
 @pytest.fixture(params=["lora", "dora"])
 def adapted(request, folder):
     """A model with an adapter that changes its logits."""
-    model = add_adapter(load(folder), TRAINING | {"adapter": request.param}, "owner/name").eval()
+    model = add_adapter(load(folder), training(adapter=request.param), "owner/name").eval()
     torch.manual_seed(1)
     for parameter in trained_parameters(model).values():
         parameter.data += torch.randn_like(parameter) * 0.1

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from small_training import TRAINING, masks
+from small_training import masks, training
 from tiny import ARCHITECTURES, tiny_model_folder
 from transformers import AutoModelForCausalLM, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
@@ -25,7 +25,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def model(folder):
-    return add_adapter(AutoModelForCausalLM.from_pretrained(folder), TRAINING, "owner/name")
+    return add_adapter(AutoModelForCausalLM.from_pretrained(folder), training(), "owner/name")
 
 
 def arguments(folder, **options):

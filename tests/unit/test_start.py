@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from clearminds.job.guard import RUN
+from clearminds.reuse.run_code import CODE
 from clearminds.reuse.snakemake_compat import Records
 from clearminds.run import one_run
 from clearminds.run.start import prepare_execution
@@ -53,7 +54,7 @@ def adopted() -> bool:
 
 def test_a_run_takes_the_lock_and_adopts(folder):
     execute()
-    assert adopted() and one_run.alive() and one_run.CODE.is_file() and one_run.STUDY.is_file()
+    assert adopted() and one_run.alive() and CODE.is_file() and one_run.STUDY.is_file()
     assert os.environ[RUN] == str(os.getpid())
     assert os.environ["PATH"].split(os.pathsep)[0] == str(Path(sys.executable).parent)
 
@@ -61,7 +62,7 @@ def test_a_run_takes_the_lock_and_adopts(folder):
 def test_a_dry_run_adopts_and_takes_no_lock(folder):
     execute(dry=True, default={"account": "SET_ME"})
     assert adopted()
-    assert not any(place.exists() for place in (one_run.LOCK, one_run.CODE, one_run.STUDY))
+    assert not any(place.exists() for place in (one_run.LOCK, CODE, one_run.STUDY))
 
 
 def test_beside_a_run_a_dry_run_writes_nothing_and_a_run_refuses(folder):

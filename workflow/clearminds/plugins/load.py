@@ -20,7 +20,7 @@ from clearminds.checkout import PLUGINS
 from clearminds.errors import UserError
 
 # modules that plugins of a kind have in common, no plugins themselves
-SHARED = {"task_kinds": {"rows"}, "evaluations": {"harness_model"}}
+SHARED = {"task_kinds": {"rows"}, "evaluations": {"harness_compat", "harness_model"}}
 
 
 def load(kind: str, name: str) -> ModuleType:
