@@ -19,7 +19,7 @@ def main(
     scores: list[Path],
     masks: Output,
 ) -> None:
-    tables = source_tables(verdicts, sequences, scores)
+    tables = source_tables(job.spec, verdicts, sequences, scores)
     example_ids = read_table(examples, "EXAMPLES")["example_id"].to_pylist()
     arm, counts = plan_examples(job.spec, tables, example_ids)
     found = write_masks(masks, task, job.spec, tables, arm, job.provenance(counts=counts))

@@ -20,14 +20,17 @@ from clearminds.files.digests import digest
 from clearminds.files.tables import read_provenance, table_writer
 from clearminds.plugins.load import load
 from clearminds.stages.select_examples import Choice, SourceTables, choose, match
+from clearminds.stages.source_names import source_names
 
 ROW_GROUP = 1024  # responses in memory at a time
 
 
-def source_tables(verdicts: list[Path], sequences: list[Path], scores: list[Path]) -> dict[str, SourceTables]:
-    """The tables by source name, which their file names carry: {split}.{source}.parquet."""
-    names = [path.name.removesuffix(".parquet").partition(".")[2] for path in verdicts]
-    return {name: SourceTables(*files) for name, *files in zip(names, verdicts, sequences, scores, strict=True)}
+def source_tables(
+    spec: dict, verdicts: list[Path], sequences: list[Path], scores: list[Path]
+) -> dict[str, SourceTables]:
+    """The tables by source name. Args: the stage's spec; tables of each kind, in the order of `source_names`."""
+    files = zip(source_names(spec), verdicts, sequences, scores, strict=True)
+    return {name: SourceTables(*tables) for name, *tables in files}
 
 
 def write_masks(
