@@ -27,21 +27,21 @@ from clearminds.run.specs import Specs
 put_first_in_path()
 try:
     SPECS = Specs(load_study([Path(file) for file in workflow.configfiles], config))
+    LAYOUT = SPECS.layout
     if workflow.exec_mode.name == "DEFAULT":  # else this is a job's own Snakemake on a cluster's node
         if not one_run.only_looks(sys.argv[1:]):
             refuse_placeholders(workflow.resource_settings)
             one_run.begin(SPECS.study.model_dump())
-        adopt(Path(SPECS.results))
+        adopt(LAYOUT)
     else:
         one_run.begin_on_node(SPECS.study.model_dump())
 except UserError as error:
     sys.exit(f"error: {error}")
 
-RESULTS, LOGS = SPECS.results, SPECS.logs
 # every rule is one plain command: its launcher, what the result depends on, how to run, and its files
 RUN = (
     "python {resources.launcher} --spec {params.spec:q} --code {params.code} --runtime {resources.how:q}"
-    f" --memory {RESULTS}/.jobs --log {{log}}"
+    f" --memory {LAYOUT.jobs} --log {{log}}"
 )
 
 
@@ -70,8 +70,8 @@ report: "workflow/report/workflow.rst"
 rule all:
     default_target: True
     input:
-        f"{RESULTS}/report.html",
-        f"{RESULTS}/tables/summary.parquet",
+        LAYOUT.report.pattern,
+        LAYOUT.summary.pattern,
         SPECS.adapters,  # what a study is for: one that was deleted is made again
     localrule: True
 
@@ -94,7 +94,7 @@ onstart:
 
 onsuccess:
     partial_report.remove(SPECS)
-    print(closing(RESULTS))
+    print(closing(LAYOUT))
 
 
 onerror:

@@ -151,6 +151,7 @@ import json, os, signal, sys
 from pathlib import Path
 import pyarrow.parquet as pq, torch
 from transformers import AutoModelForCausalLM
+from clearminds.files.layout import checkpoints_of
 from clearminds.stages.training.checkpoints import Checkpoints
 from clearminds.stages.training.save_adapter import save
 from clearminds.stages.train_adapter import WeightedTrainer, add_adapter, seeded, train
@@ -166,7 +167,7 @@ seeded(0)
 model = add_adapter(AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32), training, "owner/name")
 # the second process would never save by its own clock
 runtime = {"batch_tokens": 60, "checkpoint_seconds": 0 if rank == 0 else 1e9}
-kept = Checkpoints(adapter, {})
+kept = Checkpoints(checkpoints_of(adapter), {})
 trainer, _, resumed = train(model, pq.read_table(table), training, 0, runtime, kept)
 assert trainer.args.world_size == 2
 save(trainer, adapter, {"spec": {"training": training, "seed": 0}, "base": "owner/name"}, {"versions": {}})

@@ -4,8 +4,8 @@ import signal
 
 import pytest
 
-from clearminds.files.layout import run_records
-from clearminds.job.processes import _last_words, log_of
+from clearminds.files.layout import rank_log, run_records
+from clearminds.job.processes import _last_words
 
 SAID = "2026-01-01 00:00:00,000 ERROR clearminds: error: "
 
@@ -23,7 +23,7 @@ def test_the_process_that_failed_is_heard_before_those_that_lost_it(tmp_path, wo
     log = tmp_path / "seed0.log"
     for number, said in words.items():
         if said:
-            log_of(log, number).write_text(f"started\n{SAID}{said}\n")
+            rank_log(log, number).write_text(f"started\n{SAID}{said}\n")
     assert _last_words(log, 2, codes).startswith(expected)
 
 

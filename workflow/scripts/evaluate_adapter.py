@@ -11,7 +11,7 @@ from clearminds.stages.evaluate import evaluate_files
 def main(
     job: Job, *, examples: list[Path], answers: list[Path], model: Path, adapter: Path, evaluation: Output
 ) -> None:
-    evaluate_files(job, examples, answers, model, adapter.parent, evaluation)
+    evaluate_files(job, examples, answers, model, adapter, evaluation)
 
 
 launch(main)

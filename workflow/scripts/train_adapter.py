@@ -5,6 +5,7 @@ from pathlib import Path
 import _setup  # noqa: F401
 
 from clearminds.files.digests import file_sha256
+from clearminds.files.layout import checkpoints_of
 from clearminds.files.tables import read_table
 from clearminds.job.launch import Job, Output, launch
 from clearminds.job.processes import rank, run_in_processes
@@ -27,7 +28,7 @@ def main(job: Job, *, masks: Path, model: Path, adapter: Output) -> None:
     spread = count if job.runtime.get("fsdp") else 1
     network = load_model(model.parent, dtype=training["dtype"], settings=job.spec["loading"], processes=spread)
     network = add_adapter(network, training, facts["base"])
-    checkpoints = Checkpoints(adapter, job.provenance(**facts, masks=file_sha256(masks)))
+    checkpoints = Checkpoints(checkpoints_of(adapter), job.provenance(**facts, masks=file_sha256(masks)))
     trainer, progress, resumed = train(network, rows, training, job.spec["seed"], job.runtime, checkpoints)
     job.cost |= {**throughput(progress, network, passes=4), "resumed_from_step": resumed}
     save(trainer, adapter, job.provenance(**facts), job.record())

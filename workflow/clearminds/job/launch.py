@@ -23,11 +23,12 @@ from pathlib import Path
 from typing import NewType
 
 from clearminds.errors import OUT_OF_GPU_MEMORY, UserError
+from clearminds.files.layout import job_name, rank_log, run_record
 from clearminds.files.tables import library_versions, write_json, write_text
 from clearminds.job import guard
 from clearminds.job.devices import require_devices
-from clearminds.job.log import label, one_line, open_log, open_terminal
-from clearminds.job.processes import log_of, rank
+from clearminds.job.log import one_line, open_log, open_terminal
+from clearminds.job.processes import rank
 from clearminds.reuse import stage_code as stages
 from clearminds.reuse.job_memory import JobMemory, made_by
 from clearminds.reuse.run_code import changed_modules
@@ -89,12 +90,12 @@ def launch(
     job = Job(stage, spec, stages.fingerprint(stage, spec), runtime, arguments.pop("log"))
     submitted, memories = arguments.pop("code"), arguments.pop("memory")
     outputs, inputs = _files(main, arguments)
-    name = label(job.log, stage)
-    memory = JobMemory(memories / stage / name, outputs) if memories else None
+    name = job_name(job.log, stage)
+    memory = JobMemory.of(memories, outputs, stage, name) if memories else None
     start = time.monotonic()
     guard.stop_cleanly()
     if (number := rank()) is not None:  # its parent, which Snakemake called, holds the locks and remembers
-        job.log, memory = log_of(job.log, number), None
+        job.log, memory = rank_log(job.log, number), None
     if not number:
         open_terminal(stage, name, process=number)
     try:
@@ -130,7 +131,7 @@ def launch(
     # of several processes the memory is known already
     job.cost.setdefault("peak_memory_bytes", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
     try:
-        write_json(job.log.with_suffix(".run.json"), job.record())
+        write_json(run_record(job.log), job.record())
         if memory:
             memory.keep(origin)
     except OSError as error:  # the result is there and stays good

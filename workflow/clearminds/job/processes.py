@@ -1,7 +1,7 @@
 """Several processes for one training: its launcher starts itself once per GPU, by torchrun's library.
 
 The launcher that Snakemake called holds the locks of the result and of the GPUs, and waits. Each process writes a log
-of its own beside the job's, `{name}.rank{n}.log`; the first one writes the result and the terminal's lines.
+of its own beside the job's; the first one writes the result and the terminal's lines.
 """
 
 import json
@@ -12,6 +12,7 @@ import uuid
 from pathlib import Path
 
 from clearminds.errors import UserError
+from clearminds.files.layout import rank_log, run_record
 
 # what Snakemake sets to a job's threads, and torch reads
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -20,11 +21,6 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 def rank() -> int | None:
     """Which of several processes this one is; None: it is none of several."""
     return int(os.environ["LOCAL_RANK"]) if "LOCAL_RANK" in os.environ else None
-
-
-def log_of(log: Path, number: int) -> Path:
-    """The log of one process. Args: the job's log; the process's rank."""
-    return log.with_suffix(f".rank{number}.log")
 
 
 def run_in_processes(count: int, log: Path) -> dict:
@@ -45,7 +41,7 @@ def run_in_processes(count: int, log: Path) -> dict:
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
     for number in range(count):
-        log_of(log, number).unlink(missing_ok=True)  # a former run's last words are not this one's
+        rank_log(log, number).unlink(missing_ok=True)  # a former run's last words are not this one's
     threads = {name: os.environ[name] for name in THREADS if os.environ.get(name, "").isdigit()}
     os.environ |= {name: str(max(1, int(number) // count)) for name, number in threads.items()}
     how = LaunchConfig(
@@ -65,7 +61,7 @@ def run_in_processes(count: int, log: Path) -> dict:
     except ChildFailedError as error:
         codes = {number: failure.exitcode for number, failure in error.failures.items()}
         raise UserError(_last_words(log, count, codes)) from error
-    costs = [json.loads(log_of(log, n).with_suffix(".run.json").read_text(encoding="utf-8")) for n in range(count)]
+    costs = [json.loads(run_record(rank_log(log, n)).read_text(encoding="utf-8")) for n in range(count)]
     # the rate stays that of one device, as in every record
     together = {name: sum(cost[name] for cost in costs) for name in ("tokens", "peak_memory_bytes")}
     return {**costs[0], **together, "threads": threads.get(THREADS[0])}
@@ -73,13 +69,13 @@ def run_in_processes(count: int, log: Path) -> dict:
 
 def _last_words(log: Path, count: int, codes: dict[int, int]) -> str:
     """What went wrong, rather than what a process says that has lost another. Args: codes: exit codes by rank."""
-    said = {number: words for number in range(count) if (words := _said(log_of(log, number)))}
+    said = {number: words for number in range(count) if (words := _said(rank_log(log, number)))}
     ours, unforeseen = [], []
     for number, words in said.items():
         (unforeseen if words.startswith("unexpected") else ours).append(f"{words} (process {number} of {count})")
     killed = [number for number, code in codes.items() if code == -signal.SIGKILL]
     gone = [f"process {number} of {count} was killed, perhaps for want of memory" for number in killed]
-    wordless = f"one of {count} processes ended without a word; see {log_of(log, min(codes))}"
+    wordless = f"one of {count} processes ended without a word; see {rank_log(log, min(codes))}"
     return [*ours, *gone, *unforeseen, wordless][0]
 
 

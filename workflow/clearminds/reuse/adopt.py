@@ -15,28 +15,26 @@ from snakemake.persistence import RECORD_FORMAT_VERSION, MetadataRecord
 from snakemake.persistence.file import FilePersistence
 
 from clearminds.files.digests import file_sha256
-from clearminds.reuse.job_memory import read_record
+from clearminds.files.layout import Layout
+from clearminds.reuse.job_memory import records
 
 UNKNOWN = ["'nobody knows what made this file'"]  # as params: equal to no job's
 
 
-def adopt(results: Path, snakemake: Path = Path(".snakemake")) -> int:
+def adopt(layout: Layout, snakemake: Path = Path(".snakemake")) -> int:
     """Write the missing records of a study's results. Returns how many were adopted."""
-    if not results.is_dir():
+    if not Path(layout.results).is_dir():
         return 0
     store = FilePersistence(path=snakemake.absolute())
-    known: set[str] = set()
+    known = records(Path(layout.jobs))
     adopted = 0
-    for file in (results / ".jobs").rglob("record.json"):
-        record = read_record(file) or {"outputs": {}}
-        for path, digest in record["outputs"].items():
-            known.add(path)
-            if not Path(path).is_file() or _has_record(store, path):
-                continue
-            same = file_sha256(Path(path)) == digest
-            store._write_record(path, _metadata(record) if same else _distrust())
-            adopted += same
-    for path in _results(results):
+    for path, record in known.items():
+        if not Path(path).is_file() or _has_record(store, path):
+            continue
+        same = file_sha256(Path(path)) == record["outputs"][path]
+        store._write_record(path, _metadata(record) if same else _distrust())
+        adopted += same
+    for path in _results(Path(layout.results)):
         if path not in known and not _has_record(store, path):
             store._write_record(path, _distrust())
     return adopted
@@ -62,7 +60,7 @@ def _distrust() -> MetadataRecord:
 
 def _results(results: Path) -> Iterator[str]:
     """The files of a study that may be a rule's output."""
-    for pattern in ("*/**/*.parquet", "models/*/model.json", "adapters/**/adapter.json", "report.html", "figures/*"):
-        for path in results.glob(pattern):
+    for kind in Layout.outputs().values():
+        for path in results.glob(kind.glob):
             if not any(part.startswith(".") for part in path.relative_to(results).parts):
                 yield str(path)

@@ -48,8 +48,8 @@ _MODULES = {
         "clearminds.stages.training.save_adapter",
         "clearminds.model.load",
     ),
-    "summarise": ("clearminds.stages.summarise", "clearminds.report.result_table", "clearminds.files.layout"),
-    "report": ("clearminds.report.page", "clearminds.stages.report", "clearminds.files.layout"),
+    "summarise": ("clearminds.stages.summarise", "clearminds.report.result_table", "clearminds.files.study_files"),
+    "report": ("clearminds.report.page", "clearminds.stages.report", "clearminds.files.study_files"),
 }
 
 

@@ -92,10 +92,10 @@ def merged(model: torch.nn.Module) -> torch.nn.Module:
 
 
 def evaluate_files(
-    job, examples: list[Path], answers: list[Path], model: Path, adapter: Path | None, evaluation: Path
+    job, examples: list[Path], answers: list[Path], model: Path, adapter_json: Path | None, evaluation: Path
 ) -> None:
     """What both launchers do: load, evaluate, write. Args: the job, and its input and output files."""
-    spec = job.spec
+    spec, adapter = job.spec, adapter_json and adapter_json.parent
     chat = Chat.from_folder(model.parent)
     network = load_model(model.parent, dtype=spec["dtype"], settings=spec["loading"], adapter=adapter)
     by_task = {path.parent.name: path for path in examples}
@@ -110,7 +110,9 @@ def evaluate_files(
         rows = evaluate_suite(network, chat, spec, by_task, by_drift, job.runtime)
         progress.add(len(spec["tasks"]), _tokens(rows))
         job.cost |= throughput(progress, network)
-    write_table(evaluation, rows, "EVALUATION", job.provenance(**fingerprints(model), adapter=adapter_files(adapter)))
+    write_table(
+        evaluation, rows, "EVALUATION", job.provenance(**fingerprints(model), adapter=adapter_files(adapter_json))
+    )
 
 
 def _tokens(rows: list[dict]) -> int:
@@ -118,6 +120,6 @@ def _tokens(rows: list[dict]) -> int:
     return sum({(row["eval_task"], row["subtask"], row["doc_hash"]): row["n_tokens"] or 0 for row in rows}.values())
 
 
-def adapter_files(adapter: Path | None) -> dict | None:
-    """The hashes of an adapter's files, from its `adapter.json`."""
-    return json.loads((adapter / "adapter.json").read_text(encoding="utf-8"))["files"] if adapter else None
+def adapter_files(adapter_json: Path | None) -> dict | None:
+    """The hashes of an adapter's files, from what declares it."""
+    return json.loads(adapter_json.read_text(encoding="utf-8"))["files"] if adapter_json else None

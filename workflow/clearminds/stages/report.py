@@ -6,7 +6,8 @@ from pathlib import Path
 
 import polars as pl
 
-from clearminds.files.layout import run_records, task_kinds
+from clearminds.files.layout import run_records
+from clearminds.files.study_files import task_kinds
 from clearminds.files.tables import library_versions, read_provenance
 from clearminds.report import figures
 from clearminds.report.page import Matching, PerplexityFigure, ReportData, sample_responses
