@@ -25,17 +25,17 @@ if not study_is_given(workflow):
 
 try:
     SPECS = Specs(load_study(config_files(workflow), config))
+    LAYOUT = SPECS.layout
 except UserError as error:
     sys.exit(f"error: {error}")
 
 # nothing is locked, written or adopted while this file is read, which --lint, --summary or --unlock do too
-prepare_execution(workflow, SPECS.study.model_dump(), Path(SPECS.results))
+prepare_execution(workflow, SPECS.study.model_dump(), LAYOUT)
 
-RESULTS, LOGS = SPECS.results, SPECS.logs
 # every rule is one plain command: its launcher, what the result depends on, how to run, and its files
 RUN = (
     "python {resources.launcher} --spec {params.spec:q} --code {params.code} --runtime {resources.how:q}"
-    f" --memory {RESULTS}/.jobs --log {{log}}"
+    f" --memory {LAYOUT.jobs} --log {{log}}"
 )
 
 
@@ -64,8 +64,8 @@ report: "workflow/report/workflow.rst"
 rule all:
     default_target: True
     input:
-        f"{RESULTS}/report.html",
-        f"{RESULTS}/tables/summary.parquet",
+        LAYOUT.report.pattern,
+        LAYOUT.summary.pattern,
         SPECS.adapters,  # what a study is for: one that was deleted is made again
     localrule: True
 
@@ -88,7 +88,7 @@ onstart:
 
 onsuccess:
     partial_report.remove(SPECS)
-    print(closing(RESULTS))
+    print(closing(LAYOUT))
 
 
 onerror:

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from tiny import tiny_model_folder
 
+from clearminds.files.layout import Layout, memory_of
 from tests.slurm.scheduler import cluster, why_not
 from tests.workflow.conftest import ROOT, Workflow, tiny_study
 
@@ -70,8 +71,8 @@ class OnCluster(Workflow):
     def writer(self, variant: str) -> dict:
         """Who trains a variant, as its lock says; empty before."""
         try:
-            path = self.folder / f"results/tiny/.jobs/train_adapter/tiny/sums/{variant}/seed0/writer"
-            return json.loads(path.read_text())
+            memory = memory_of(self.folder / Layout.of("tiny").jobs, self.adapter(variant) / "adapter.json")
+            return json.loads((memory / "writer").read_text())
         except (OSError, ValueError):
             return {}
 

@@ -194,7 +194,12 @@ def test_an_empty_file_has_no_responses(tmp_path):
 
 
 def test_tables_are_named_by_their_source(tmp_path):
-    paths = [[tmp_path / kind / f"train.{source}.parquet" for source in ("own", "my.odd")] for kind in "vqs"]
-    found = source_tables(*paths)
-    assert list(found) == ["own", "my.odd"]
-    assert found["own"] == SourceTables(*(tmp_path / kind / "train.own.parquet" for kind in "vqs"))
+    names = {"match": ["own", "my.odd"], "responses": "own", "sources": {"own": "drop", "my.odd": "reference"}}
+    order = ("own", "my.odd", "reference")
+    paths = [[tmp_path / kind / f"train.{source}.parquet" for source in order] for kind in "vqs"]
+    found = source_tables(names, *paths)
+    assert tuple(found) == order
+    for source in order:
+        assert found[source] == SourceTables(*(tmp_path / kind / f"train.{source}.parquet" for kind in "vqs"))
+    with pytest.raises(ValueError, match="zip"):
+        source_tables({**names, "match": ["own"], "sources": {"own": "drop"}}, *paths)

@@ -14,7 +14,7 @@ IDENTITY = {"spec": {"tau": "2.5"}, "code": "c0de", "masks": "5ha", "model": "m0
 
 
 def checkpoints(tmp_path, **changed):
-    return Checkpoints(tmp_path / "m" / "t" / "v" / "seed0" / "adapter.json", IDENTITY | changed)
+    return Checkpoints(tmp_path / "checkpoints", IDENTITY | changed)
 
 
 def written(folder, step):
@@ -40,10 +40,10 @@ def two(tmp_path):
 def test_the_folder_stands_beside_the_adapters_own_and_says_what_is_trained(tmp_path):
     kept = checkpoints(tmp_path)
     assert kept.open() is None
-    assert kept.folder == tmp_path / "m" / "t" / "v" / ".seed0.checkpoints"
+    assert kept.folder == tmp_path / "checkpoints"
     text = (kept.folder / "identity.json").read_text()
     assert json.loads(text).items() >= (IDENTITY | {"processes": 1}).items()
-    other_order = Checkpoints(tmp_path / "m" / "t" / "v" / "seed0" / "adapter.json", dict(reversed(IDENTITY.items())))
+    other_order = Checkpoints(tmp_path / "checkpoints", dict(reversed(IDENTITY.items())))
     other_order.open()
     assert (kept.folder / "identity.json").read_text() == text
     kept.remove()

@@ -252,7 +252,8 @@ def test_an_empty_plan_is_nothing_to_do():
 # --- the command ------------------------------------------------------------------------------------------------------
 
 
-def test_a_logged_job_is_read(tmp_path):
+@pytest.mark.parametrize("place", ["masks/tiny/sums/.stm-2.5.parquet", "build_masks/tiny/sums/stm-2.5"])
+def test_a_logged_job_is_read(tmp_path, place):
     command = ["python", "build_masks.py", "--spec", canonical(STM), "--code", "c", "--runtime", '{"reuse":true}']
     command += [
         "--memory",
@@ -263,7 +264,7 @@ def test_a_logged_job_is_read(tmp_path):
         "a",
         "b",
     ]
-    memory = tmp_path / "results/s/.jobs/build_masks/tiny/sums/stm-2.5"
+    memory = tmp_path / "results/s/.jobs" / place
     memory.mkdir(parents=True)
     (memory / "record.json").write_text('{"rule": "build_masks"}')
     record = SimpleNamespace(
@@ -272,11 +273,11 @@ def test_a_logged_job_is_read(tmp_path):
         reason="because",
         shellcmd=shlex.join(command),
         input=["a", "b", "a"],
-        output=["masks"],
+        output=["results/s/masks/tiny/sums/stm-2.5.parquet"],
     )
     job = dry_run._planned(record, tmp_path)
     assert (job.title, job.spec, job.runtime) == ("build_masks tiny/sums/stm-2.5", STM, {"reuse": True})
-    assert (job.inputs, job.outputs, job.record) == (("a", "b"), ("masks",), {"rule": "build_masks"})
+    assert (job.inputs, job.outputs, job.record) == (("a", "b"), tuple(record.output), {"rule": "build_masks"})
     assert replace(job, stage="report", name="report").title == "report"
 
 

@@ -5,7 +5,8 @@ import os
 
 import pytest
 
-from clearminds.reuse.job_memory import JobMemory, made_by
+from clearminds.files.layout import earlier_memory_of, memory_of
+from clearminds.reuse.job_memory import JobMemory, find_record, made_by, records
 
 
 @pytest.fixture
@@ -100,3 +101,48 @@ def test_a_later_run_takes_the_place_of_an_earlier_one(job):
     assert job.memory.take_back(job.origin(code="d"))
     assert "second" in job.outputs[0].read_text()
     assert sorted(file.name for file in job.memory.folder.iterdir()) == ["kept", "record.json"]
+
+
+# --- memories that earlier versions left ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def earlier(job, tmp_path):
+    """The folder of all memories, in which the job's one is where earlier versions put it."""
+    jobs = tmp_path / ".jobs"
+    folder = earlier_memory_of(jobs, "stage", "the/job")
+    folder.parent.mkdir(parents=True)
+    job.memory.folder.rename(folder)
+    return jobs
+
+
+def test_a_record_of_an_earlier_version_is_found_and_nothing_is_moved_by_looking(job, earlier):
+    before = sorted(earlier.rglob("*"))
+    assert find_record(earlier, job.outputs[0], "stage", "the/job")["spec"] == '{"tau":"2"}'
+    assert find_record(earlier, job.outputs[0], "stage", "another") is None
+    assert records(earlier).keys() == {str(output) for output in job.outputs}
+    assert sorted(earlier.rglob("*")) == before
+
+
+def test_a_job_moves_the_memory_of_an_earlier_version_once_and_takes_its_result_back(job, earlier):
+    job.memory = JobMemory.of(earlier, job.outputs, "stage", "the/job")
+    assert job.memory.folder == memory_of(earlier, job.outputs[0])
+    assert not earlier_memory_of(earlier, "stage", "the/job").exists()
+    assert JobMemory.of(earlier, job.outputs, "stage", "the/job").record is not None
+    assert job.take_back()
+
+
+def test_the_memory_of_another_job_is_not_moved(job, earlier):
+    other = JobMemory.of(earlier, [job.outputs[0].with_name("c.json")], "stage", "the/job")
+    assert other.record is None
+    above = JobMemory.of(earlier, job.outputs, "stage", "the")  # the folder of several jobs has no record
+    assert above.record is None
+    assert earlier_memory_of(earlier, "stage", "the/job").is_dir()
+
+
+def test_a_job_s_own_record_counts_before_one_of_an_earlier_version(job, earlier):
+    own = JobMemory(memory_of(earlier, job.outputs[0]), job.outputs)
+    own.keep(job.origin(code="d"))
+    assert JobMemory.of(earlier, job.outputs, "stage", "the/job").record["code"] == "d"
+    assert find_record(earlier, job.outputs[0], "stage", "the/job")["code"] == "d"
+    assert {record["code"] for record in records(earlier).values()} == {"d"}

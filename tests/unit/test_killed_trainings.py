@@ -153,6 +153,7 @@ import json, os, signal, sys
 from pathlib import Path
 import pyarrow.parquet as pq, torch
 from transformers import AutoModelForCausalLM
+from clearminds.files.layout import checkpoints_of
 from clearminds.stages.training.checkpoints import Checkpoints
 from clearminds.stages.training.save_adapter import save
 from clearminds.stages.train_adapter import Runtime, Training
@@ -171,7 +172,7 @@ seeded(0)
 model = add_adapter(AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32), training, "owner/name")
 # the second process would never save by its own clock
 runtime = Runtime(60, 0 if rank == 0 else 1e9, fsdp=False, gradient_checkpointing=False, report_to="none")
-kept = Checkpoints(adapter, {})
+kept = Checkpoints(checkpoints_of(adapter), {})
 trainer, _, resumed = train(model, pq.read_table(table), training, 0, runtime, kept)
 assert trainer.args.world_size == 2
 save(trainer, adapter, {"spec": {"training": training, "seed": 0}, "base": "owner/name"}, {"versions": {}})

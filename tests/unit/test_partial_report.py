@@ -4,16 +4,25 @@ from types import SimpleNamespace
 
 import pytest
 
+from clearminds.files.layout import Layout
 from clearminds.job.outcome import Kind, Outcome, State, write_outcome
-from clearminds.run.partial_report import _Soundness, label
+from clearminds.run.partial_report import _Soundness
 
-BASE = {"path": "results/s/evaluations/m/base/all.parquet", "variant": "base", "model": "m", "target": "", "seed": None}
+BASE = {
+    "path": "results/s/evaluations/m/base/all.parquet",
+    "variant": "base",
+    "model": "m",
+    "target": "",
+    "seed": None,
+    "suite": "all",
+}
 TRAINED = {
     "path": "results/s/evaluations/m/sums/stm/seed0/all.parquet",
     "variant": "stm",
     "model": "m",
     "target": "sums",
     "seed": 0,
+    "suite": "all",
 }
 FAILED = Outcome(State.FAILED, Kind.USER_ERROR, "no such layer", exit_code=1)
 STOPPED = Outcome(State.STOPPED, line="stopped by the user or the scheduler; run again to go on", exit_code=143)
@@ -26,12 +35,7 @@ NOT_RUN = "not run: the run ended before"
 def why(tmp_path, monkeypatch):
     """Records the ends of jobs by their logs, then says why an evaluation is missing."""
     monkeypatch.chdir(tmp_path)
-    specs = SimpleNamespace(
-        results="results/s",
-        logs="logs/s",
-        draws=lambda variant, seed: "",
-        mask_of=lambda wildcards: "results/s/masks/m/sums/stm.parquet",
-    )
+    specs = SimpleNamespace(layout=Layout.of("s"), draws=lambda variant, seed: "")
 
     def why(row, ends):
         for place, outcome in ends.items():
@@ -74,16 +78,3 @@ SEED = "train_adapter/m/sums/stm/seed0.log"
 )
 def test_what_is_missing_is_told_with_its_cause_and_the_log(why, row, ends, expected):
     assert why(row, ends) == expected
-
-
-@pytest.mark.parametrize(
-    ("result", "log"),
-    [
-        ("masks/m/sums/random.draw1.parquet", "m/sums/random.draw1.log"),
-        ("adapters/m/sums/stm-2.5/seed0/adapter.json", "m/sums/stm-2.5/seed0.log"),
-        ("evaluations/m/sums/stm-2.5/seed0/all.parquet", "m/sums/stm-2.5/seed0/all.log"),
-        ("evaluations/m/base/all.parquet", "m/all.log"),
-    ],
-)
-def test_a_result_s_log_is_found(result, log):
-    assert label(f"results/s/{result}", "results/s") == log

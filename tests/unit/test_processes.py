@@ -5,9 +5,9 @@ import signal
 import pytest
 
 from clearminds.errors import OutOfMemory
-from clearminds.files.layout import run_records
+from clearminds.files.layout import rank_log, run_records
 from clearminds.job.outcome import Kind, Outcome, State, outcome_of, write_outcome
-from clearminds.job.processes import failure_of, log_of
+from clearminds.job.processes import failure_of
 
 STARTED = Outcome(State.STARTED)
 STOPPED = Outcome(State.STOPPED, line="stopped by the user", exit_code=143)
@@ -28,17 +28,17 @@ OURS = Outcome(State.FAILED, Kind.USER_ERROR, "no such layer", exit_code=1)
 def test_the_process_that_failed_is_told_before_those_that_lost_it(tmp_path, outcomes, codes, expected):
     log = tmp_path / "seed0.log"
     for number, outcome in enumerate(outcomes):
-        log_of(log, number).write_text("ERROR clearminds: error: a log decides nothing\n")
+        rank_log(log, number).write_text("ERROR clearminds: error: a log decides nothing\n")
         if outcome:
-            write_outcome(log_of(log, number), outcome)
+            write_outcome(rank_log(log, number), outcome)
     assert str(failure_of(log, 2, codes)).startswith(expected)
 
 
 def test_a_process_that_is_out_of_memory_on_its_gpu_makes_a_retry_of_the_job_pointless(tmp_path):
     log = tmp_path / "seed0.log"
-    write_outcome(log_of(log, 0), GONE)
+    write_outcome(rank_log(log, 0), GONE)
     error = OutOfMemory("out of memory on the GPU: lower it", on_gpu=True)
-    write_outcome(log_of(log, 1), outcome_of(error, log, "train_adapter", {}))
+    write_outcome(rank_log(log, 1), outcome_of(error, log, "train_adapter", {}))
     failure = failure_of(log, 2, {0: 1, 1: 1})
     assert outcome_of(failure, log, "train_adapter", {}) == Outcome(
         State.FAILED, Kind.OUT_OF_MEMORY, "out of memory on the GPU: lower it (process 1 of 2)", True, 1

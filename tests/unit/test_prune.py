@@ -3,7 +3,6 @@
 import copy
 import fcntl
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +12,7 @@ import yaml
 
 from clearminds.commands import prune
 from clearminds.config.load import load_study
-from clearminds.job.log import label
+from clearminds.files.layout import Layout, earlier_memory_of, job_name, memory_of
 from clearminds.run.specs import Specs
 
 ROOT = Path(__file__).parents[2]
@@ -262,38 +261,42 @@ def test_the_checkpoints_of_a_training_that_never_ended_are_its_adapter(tree):
     assert below(["adapters/m/sums/old"], tree.prune())
 
 
-def test_the_memory_of_the_jobs_goes_too_and_is_counted_once(tree):
+@pytest.mark.parametrize("earlier", [False, True], ids=["own", "earlier"])
+def test_the_memory_of_the_jobs_goes_too_and_is_counted_once(tree, earlier):
     del tree.study["variants"]["plain"]
-    for name in ("plain", "stm-2.5"):
-        mask = tree.results / f"masks/m/sums/{name}.parquet"
-        tree.write(f".jobs/build_masks/m/sums/{name}/record.json", size=100)
-        kept = tree.results / f".jobs/build_masks/m/sums/{name}/kept"
+    folders = {name: f".jobs/masks/m/sums/.{name}.parquet" for name in ("plain", "stm-2.5")}
+    adapter, scores = ".jobs/adapters/m/sums/plain/seed1/.adapter.json", ".jobs/scores/m/m/sums/plain/.x.parquet"
+    if earlier:
+        folders = {name: f".jobs/build_masks/m/sums/{name}" for name in folders}
+        adapter, scores = ".jobs/train_adapter/m/sums/plain/seed1", ".jobs/score_token_perplexity/m/m/sums/plain"
+    for name, folder in folders.items():
+        tree.write(f"{folder}/record.json", size=100)
+        kept = tree.results / folder / "kept"
         kept.mkdir()
-        os.link(mask, kept / "0.x")
-    tree.write(".jobs/train_adapter/m/sums/plain/seed1/record.json")
-    tree.write(".jobs/score_token_perplexity/m/m/sums/plain/record.json")
+        os.link(tree.results / f"masks/m/sums/{name}.parquet", kept / "0.x")
+    tree.write(f"{adapter}/record.json")
+    tree.write(f"{scores}/record.json")
     sizes = {str(one.pieces[-1].relative_to(tree.results)): one.size for one in prune.stale(tree.specs(), tree.folder)}
     assert sizes["masks/m/sums/plain.parquet"] == 1100
     assert sizes["adapters/m/sums/plain/seed0"] == 4000
     assert sizes["adapters/m/sums/plain/seed1"] == 5000
     gone = {path for path in tree.prune() if path.startswith(".jobs")}
-    assert below([".jobs/build_masks/m/sums/plain", ".jobs/train_adapter"], gone)
-    assert ".jobs/train_adapter" in gone
+    top = "/".join(adapter.split("/")[:2])
+    assert below([folders["plain"], top], gone)
+    assert {folders["plain"], top} <= gone
 
 
-@pytest.mark.parametrize("rule", ["build_masks", "train_adapter", "evaluate_base", "evaluate_adapter"])
-def test_a_job_s_memory_is_where_its_rule_puts_it(tmp_path, rule):
-    text = (ROOT / "workflow" / "rules" / f"{rule}.smk").read_text(encoding="utf-8")
-    [output] = re.findall(r'output:\s+f"\{RESULTS\}/(.*?)"', text)
-    [logged] = re.findall(r'log:\s+f"\{LOGS\}/(.*?)"', text)
-    wildcards = {"{{draw}}": ".draw1", "{{seed}}": "1", "{{variant}}": "stm-2.5"}
-    for wildcard in ("model", "target", "suite"):
-        wildcards[f"{{{{{wildcard}}}}}"] = f"{wildcard}-1.5"
-    for wildcard, value in wildcards.items():
-        output, logged = output.replace(wildcard, value), logged.replace(wildcard, value)
-    memory = tmp_path / ".jobs" / rule / label(Path("logs/mine", logged), rule)
-    memory.mkdir(parents=True)
-    assert prune._memory(tmp_path / output.removesuffix("/adapter.json"), tmp_path) == memory
+@pytest.mark.parametrize("kind", prune.KINDS, ids=lambda kind: kind.stage)
+def test_a_job_s_memory_is_found_under_both_keys(tmp_path, kind):
+    names = {name: f"{name}-1.5" for name in ("model", "target", "suite")}
+    layout, wildcards = Layout.of("mine", tmp_path), {**names, "variant": "stm-2.5", "seed": 1, "draw": ".draw1"}
+    kind = kind.__get__(layout, Layout)
+    output, log = Path(kind.path(**wildcards)), Path(kind.log_path(**wildcards))
+    own, earlier = memory_of(layout.jobs, output), earlier_memory_of(layout.jobs, kind.stage, job_name(log, kind.stage))
+    for folder in (own, earlier):
+        folder.mkdir(parents=True)
+    result = Path(str(output).removesuffix(kind.declaration))
+    assert prune._memories(result, Path(layout.results)) == [own, earlier]
 
 
 # --- links ------------------------------------------------------------------------------------------------------------
@@ -337,6 +340,7 @@ def test_folders_that_are_links_are_not_walked_into(tree):
     for kind, place in (("masks", ""), ("adapters", "m"), ("evaluations", "m/sums"), (".jobs", "")):
         folder = tree.results / kind / place
         if kind == ".jobs":
+            tree.write(".jobs/masks/m/sums/.old.parquet/record.json")
             tree.write(".jobs/build_masks/m/sums/old/record.json")
         folder.rename(elsewhere / kind)
         folder.symlink_to(elsewhere / kind)

@@ -31,7 +31,7 @@ def base(tmp_path_factory):
 
 
 def checkpoints(tmp_path):
-    return Checkpoints(tmp_path / "v" / "seed0" / "adapter.json", {"code": "c0de"})
+    return Checkpoints(tmp_path / "v" / "checkpoints", {"code": "c0de"})
 
 
 def run(base, kept, seconds=NEVER, **changed):

@@ -43,7 +43,7 @@ def run(base, tmp_path, table, *, seed=0, batch_tokens=4096, recompute=False, **
 
 
 def checkpoints(tmp_path):
-    return Checkpoints(tmp_path / "trained" / "adapter.json", {})
+    return Checkpoints(tmp_path / "checkpoints", {})
 
 
 def adapter_of(trainer):
@@ -228,6 +228,7 @@ import json, os, sys
 from pathlib import Path
 import pyarrow.parquet as pq
 import torch
+from clearminds.files.layout import checkpoints_of
 from clearminds.stages.training.checkpoints import Checkpoints
 from clearminds.model.load import load_model
 from clearminds.model.loading import Loading
@@ -257,7 +258,7 @@ if how != "ddp":
 adapter = Path(out, "adapter", "adapter.json")
 if how == "stopped":
     WeightedTrainer.training_step = stopped(WeightedTrainer.training_step)
-checkpoints = Checkpoints(adapter, {})
+checkpoints = Checkpoints(checkpoints_of(adapter), {})
 runtime = Runtime(40, 0, fsdp=how != "ddp", gradient_checkpointing=False, report_to="none")
 trainer, _, resumed = train(model, pq.read_table(masks), training, 0, runtime, checkpoints)
 assert resumed == (3 if how == "resumed" else 0), resumed

@@ -19,6 +19,7 @@ import transformers
 import yaml
 from tiny import tiny_model_folder
 
+from clearminds.files.layout import Layout, earlier_memory_of
 from clearminds.reuse import stage_code as stages
 
 from .conftest import tiny_study
@@ -500,11 +501,44 @@ def test_a_change_made_while_results_were_moved_is_seen(built, code, tmp_path, t
     assert code.plan(folder, config) == from_masks("stm-200", "random-200", "self-output")
 
 
+def as_earlier_versions(results: Path) -> None:
+    """Put the memories of all jobs of the study where earlier versions had them: under their logs' paths."""
+    layout, kinds = Layout.of("tiny"), Layout.outputs()
+    own = results / Path(layout.jobs).name
+    for file in sorted(own.rglob("record.json")):
+        [output, *_] = json.loads(file.read_text(encoding="utf-8"))["outputs"]
+        found = ((kind, getattr(layout, name).parse(output, split=["train", "test"])) for name, kind in kinds.items())
+        kind, wildcards = next((kind, wildcards) for kind, wildcards in found if wildcards is not None)
+        earlier = earlier_memory_of(results / "earlier", kind.stage, kind.name.format(**wildcards))
+        earlier.parent.mkdir(parents=True, exist_ok=True)
+        file.parent.rename(earlier)
+    shutil.rmtree(own)
+    (results / "earlier").rename(own)
+
+
+def test_results_of_an_earlier_version_are_known_and_taken_back(built, tmp_path):
+    folder = built.moved(tmp_path / "study")
+    results = folder / "results/tiny"
+    as_earlier_versions(results)
+    assert (results / ".jobs/build_masks/tiny/sums/stm-200/record.json").is_file()
+    assert built.checkout.plan(folder, built.config) == NOTHING
+    config = built.config
+    config["variants"]["stm-200"]["weights"]["tau"] = "250"
+    lines = built.checkout.explain(folder, config)
+    assert "build_masks tiny/sums/stm-200: weights: tau 200 -> 250" in lines
+    output = built.checkout.run(
+        folder, built.config, "--cores", "2", "--forcerun", "build_masks", "--until", "build_masks"
+    )
+    assert output.count("taken back: settings, code and inputs are what they were") == len(VARIANTS)
+    assert (results / ".jobs/masks/tiny/sums/.stm-200.parquet/record.json").is_file()
+    assert not (results / ".jobs/build_masks/tiny/sums/stm-200").exists()
+
+
 def test_moved_results_that_were_altered_or_have_no_memory_are_made_again(built, tmp_path):
     folder = built.moved(tmp_path / "study")
     altered = "results/tiny/masks/tiny/sums/stm-200.parquet"
     (folder / altered).write_bytes((folder / altered).read_bytes()[:-10])
-    shutil.rmtree(folder / "results/tiny/.jobs/train_adapter/tiny/sums/stm-50")
+    shutil.rmtree(folder / "results/tiny/.jobs/adapters/tiny/sums/stm-50")
     expected = from_masks("stm-200") | from_training("stm-50")
     assert built.checkout.plan(folder, built.config) == expected
     lines = built.checkout.explain(folder, built.config)

@@ -1,8 +1,12 @@
 """Studies stand alone: what is given by --configfile inherits nothing, and bad ones end in one line."""
 
+import pyarrow.parquet as pq
 import pytest
 
+from clearminds.files.tables import read_provenance
+
 from .conftest import Workflow, tiny_study
+from .plans import planned_jobs
 
 
 @pytest.fixture
@@ -41,6 +45,28 @@ def test_a_key_that_stands_twice_is_refused(study):
 
     done = Verbatim(study.folder, {}).run("--dry-run")
     assert done.returncode != 0 and "key 'seeds' stands twice" in done.stdout
+
+
+def test_names_with_dots_are_told_apart_in_paths(study):
+    config = study.config
+    config["sources"]["own.v1.5"] = config["sources"].pop("self_output") | {"kind": "self_output"}
+    config["match"]["sources"] = ["reference", "own.v1.5"]
+    config["variants"]["self-output"]["responses"] = "own.v1.5"
+    config["tasks"]["chat"]["splits"]["test.more"] = 2
+    config["runtime"] = {"shards": 2}
+    planned = {
+        dict(wildcards)["source"] for rule, wildcards in planned_jobs(study.run("--dry-run").stdout) if "score" in rule
+    }
+    assert planned == {"reference", "own.v1.5"}
+    done = study.run("--until", "build_masks")
+    assert done.returncode == 0, done.stdout[-4000:]
+    masks = study.folder / "results/tiny/masks/tiny/sums"
+    assert set(pq.read_table(masks / "self-output.parquet")["source"].to_pylist()) <= {"reference", "own.v1.5"}
+    assert read_provenance(masks / "self-output.parquet")["counts"]["sources"].keys() == {"reference", "own.v1.5"}
+    study.config["sources"]["own.v1.5.sequences"] = study.config["sources"]["own.v1.5"]
+    done = study.run("--dry-run")
+    [line] = [line for line in done.stdout.splitlines() if line.startswith("error:")]
+    assert "sources: own.v1.5.sequences: its files would have the names of others" in line
 
 
 def test_a_failing_variant_does_not_stop_the_others(study):

@@ -1,13 +1,13 @@
 rule build_masks:
     input:
-        examples=f"{RESULTS}/examples/{{target}}/train.parquet",
+        examples=LAYOUT.examples.path(task="{target}", split="train"),
         verdicts=SPECS.mask_inputs("verdicts"),
         sequences=SPECS.mask_inputs("sequences"),
         scores=SPECS.mask_inputs("scores"),
     output:
-        f"{RESULTS}/masks/{{model}}/{{target}}/{{variant}}{{draw}}.parquet",
+        LAYOUT.masks.pattern,
     log:
-        f"{LOGS}/build_masks/{{model}}/{{target}}/{{variant}}{{draw}}.log",
+        LAYOUT.masks.log,
     conda:
         "../../envs/data.yaml"
     resources:

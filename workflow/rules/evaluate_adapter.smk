@@ -2,12 +2,12 @@ rule evaluate_adapter:
     input:
         examples=SPECS.suite_examples,
         answers=SPECS.suite_answers,
-        model=f"{RESULTS}/models/{{model}}/model.json",
-        adapter=f"{RESULTS}/adapters/{{model}}/{{target}}/{{variant}}/seed{{seed}}/adapter.json",
+        model=LAYOUT.model.pattern,
+        adapter=LAYOUT.adapter.pattern,
     output:
-        f"{RESULTS}/evaluations/{{model}}/{{target}}/{{variant}}/seed{{seed}}/{{suite}}.parquet",
+        LAYOUT.evaluation.pattern,
     log:
-        f"{LOGS}/evaluate_adapter/{{model}}/{{target}}/{{variant}}/seed{{seed}}/{{suite}}.log",
+        LAYOUT.evaluation.log,
     conda:
         SPECS.environment("../../envs/model.yaml", "../../envs/vllm.yaml")
     threads: 1

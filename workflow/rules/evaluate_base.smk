@@ -2,11 +2,11 @@ rule evaluate_base:
     input:
         examples=SPECS.suite_examples,
         answers=SPECS.suite_answers,
-        model=f"{RESULTS}/models/{{model}}/model.json",
+        model=LAYOUT.model.pattern,
     output:
-        f"{RESULTS}/evaluations/{{model}}/base/{{suite}}.parquet",
+        LAYOUT.base_evaluation.pattern,
     log:
-        f"{LOGS}/evaluate_base/{{model}}/{{suite}}.log",
+        LAYOUT.base_evaluation.log,
     conda:
         SPECS.environment("../../envs/model.yaml", "../../envs/vllm.yaml")
     threads: 1

@@ -1,8 +1,8 @@
 rule fetch_model:
     output:
-        f"{RESULTS}/models/{{model}}/model.json",
+        LAYOUT.model.pattern,
     log:
-        f"{LOGS}/fetch_model/{{model}}.log",
+        LAYOUT.model.log,
     conda:
         "../../envs/model.yaml"
     resources:

@@ -1,12 +1,12 @@
 rule generate_responses:
     input:
-        examples=f"{RESULTS}/examples/{{task}}/{{split}}.parquet",
-        model=f"{RESULTS}/models/{{model}}/model.json",
+        examples=LAYOUT.examples.pattern,
+        model=LAYOUT.model.pattern,
         shards=SPECS.shards("responses"),
     output:
-        f"{RESULTS}/responses/{{model}}/{{task}}/{{split}}.{{source}}.parquet",
+        LAYOUT.responses.pattern,
     log:
-        f"{LOGS}/generate_responses/{{model}}/{{task}}/{{split}}.{{source}}.log",
+        LAYOUT.responses.log,
     conda:
         SPECS.environment("../../envs/model.yaml", "../../envs/vllm.yaml")
     threads: 1

@@ -1,11 +1,11 @@
 rule generate_shard:
     input:
-        examples=f"{RESULTS}/examples/{{task}}/{{split}}.parquet",
-        model=f"{RESULTS}/models/{{model}}/model.json",
+        examples=LAYOUT.examples.pattern,
+        model=LAYOUT.model.pattern,
     output:
-        temp(f"{RESULTS}/responses/{{model}}/{{task}}/{{split}}.{{source}}.shard{{shard}}"),
+        temp(LAYOUT.responses_shard.pattern),
     log:
-        f"{LOGS}/generate_responses/{{model}}/{{task}}/{{split}}.{{source}}.shard{{shard}}.log",
+        LAYOUT.responses_shard.log,
     conda:
         SPECS.environment("../../envs/model.yaml", "../../envs/vllm.yaml")
     threads: 1

@@ -2,9 +2,9 @@ rule prepare_task:
     input:
         SPECS.task_file,
     output:
-        f"{RESULTS}/examples/{{task}}/{{split}}.parquet",
+        LAYOUT.examples.pattern,
     log:
-        f"{LOGS}/prepare_task/{{task}}/{{split}}.log",
+        LAYOUT.examples.log,
     conda:
         "../../envs/data.yaml"
     resources:

@@ -1,23 +1,23 @@
 rule report:
     input:
-        summary=f"{RESULTS}/tables/summary.parquet",
+        summary=LAYOUT.summary.pattern,
         evaluations=SPECS.evaluations,
         masks=SPECS.masks,
         scores=SPECS.scores,
     output:
-        html=report(f"{RESULTS}/report.html", caption="../report/workflow.rst", category="Results"),
+        html=report(LAYOUT.report.pattern, caption="../report/workflow.rst", category="Results"),
         ti_bwt=report(
-            f"{RESULTS}/figures/ti_bwt.svg",
+            LAYOUT.ti_bwt.pattern,
             caption="../report/ti_bwt.rst",
             category="Figures",
         ),
         perplexity=report(
-            f"{RESULTS}/figures/perplexity.svg",
+            LAYOUT.perplexity.pattern,
             caption="../report/perplexity.rst",
             category="Figures",
         ),
     log:
-        f"{LOGS}/report/report.log",
+        LAYOUT.report.log,
     conda:
         "../../envs/report.yaml"
     resources:

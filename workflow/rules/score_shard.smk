@@ -1,13 +1,13 @@
 rule score_shard:
     input:
-        examples=f"{RESULTS}/examples/{{task}}/{{split}}.parquet",
-        responses=f"{RESULTS}/responses/{{model}}/{{task}}/{{split}}.{{source}}.parquet",
-        model=f"{RESULTS}/models/{{model}}/model.json",
-        scorer=f"{RESULTS}/models/{{scorer}}/model.json",
+        examples=LAYOUT.examples.pattern,
+        responses=LAYOUT.responses.pattern,
+        model=LAYOUT.model.pattern,
+        scorer=LAYOUT.model.path(model="{scorer}"),
     output:
-        temp(f"{RESULTS}/scores/{{scorer}}/{{model}}/{{task}}/{{split}}.{{source}}.shard{{shard}}"),
+        temp(LAYOUT.scores_shard.pattern),
     log:
-        f"{LOGS}/score_token_perplexity/{{scorer}}/{{model}}/{{task}}/{{split}}.{{source}}.shard{{shard}}.log",
+        LAYOUT.scores_shard.log,
     conda:
         "../../envs/model.yaml"
     threads: 1

@@ -1,15 +1,15 @@
 rule score_token_perplexity:
     input:
-        examples=f"{RESULTS}/examples/{{task}}/{{split}}.parquet",
-        responses=f"{RESULTS}/responses/{{model}}/{{task}}/{{split}}.{{source}}.parquet",
-        model=f"{RESULTS}/models/{{model}}/model.json",
-        scorer=f"{RESULTS}/models/{{scorer}}/model.json",
+        examples=LAYOUT.examples.pattern,
+        responses=LAYOUT.responses.pattern,
+        model=LAYOUT.model.pattern,
+        scorer=LAYOUT.model.path(model="{scorer}"),
         shards=SPECS.shards("scores"),
     output:
-        scores=f"{RESULTS}/scores/{{scorer}}/{{model}}/{{task}}/{{split}}.{{source}}.parquet",
-        sequences=f"{RESULTS}/scores/{{scorer}}/{{model}}/{{task}}/{{split}}.{{source}}.sequences.parquet",
+        scores=LAYOUT.scores.pattern,
+        sequences=LAYOUT.sequences.pattern,
     log:
-        f"{LOGS}/score_token_perplexity/{{scorer}}/{{model}}/{{task}}/{{split}}.{{source}}.log",
+        LAYOUT.scores.log,
     conda:
         "../../envs/model.yaml"
     threads: 1

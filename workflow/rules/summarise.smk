@@ -3,14 +3,14 @@ rule summarise:
         SPECS.evaluations,
     output:
         parquet=report(
-            f"{RESULTS}/tables/summary.parquet",
+            LAYOUT.summary.pattern,
             caption="../report/summary.rst",
             category="Results",
         ),
-        csv=f"{RESULTS}/tables/summary.csv",
-        md=f"{RESULTS}/tables/summary.md",
+        csv=LAYOUT.summary_csv.pattern,
+        md=LAYOUT.summary_md.pattern,
     log:
-        f"{LOGS}/summarise/summary.log",
+        LAYOUT.summary.log,
     conda:
         "../../envs/data.yaml"
     resources:

@@ -1,11 +1,11 @@
 rule train_adapter:
     input:
         masks=SPECS.mask_of,
-        model=f"{RESULTS}/models/{{model}}/model.json",
+        model=LAYOUT.model.pattern,
     output:
-        f"{RESULTS}/adapters/{{model}}/{{target}}/{{variant}}/seed{{seed}}/adapter.json",
+        LAYOUT.adapter.pattern,
     log:
-        f"{LOGS}/train_adapter/{{model}}/{{target}}/{{variant}}/seed{{seed}}.log",
+        LAYOUT.adapter.log,
     conda:
         "../../envs/model.yaml"
     threads: 1

@@ -1,11 +1,11 @@
 rule verify_responses:
     input:
-        examples=f"{RESULTS}/examples/{{task}}/{{split}}.parquet",
-        responses=f"{RESULTS}/responses/{{model}}/{{task}}/{{split}}.{{source}}.parquet",
+        examples=LAYOUT.examples.pattern,
+        responses=LAYOUT.responses.pattern,
     output:
-        f"{RESULTS}/verdicts/{{model}}/{{task}}/{{split}}.{{source}}.parquet",
+        LAYOUT.verdicts.pattern,
     log:
-        f"{LOGS}/verify_responses/{{model}}/{{task}}/{{split}}.{{source}}.log",
+        LAYOUT.verdicts.log,
     conda:
         "../../envs/data.yaml"
     resources:

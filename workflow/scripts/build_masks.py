@@ -20,7 +20,7 @@ def main(
     scores: list[Path],
     masks: Output,
 ) -> None:
-    tables = source_tables(verdicts, sequences, scores)
+    tables = source_tables(job.settings, verdicts, sequences, scores)
     example_ids = read_table(examples, contracts.EXAMPLES)["example_id"].to_pylist()
     chosen, counts = plan_examples(job.settings, tables, example_ids)
     found = write_masks(masks, task, job.settings, tables, chosen, job.provenance(counts=counts))

@@ -5,7 +5,7 @@ from pathlib import Path
 import _setup  # noqa: F401
 import polars as pl
 
-from clearminds.files.layout import evaluation_rows, mask_rows, score_rows
+from clearminds.files.study_files import evaluation_rows, mask_rows, score_rows
 from clearminds.files.tables import write_text
 from clearminds.job.launch import Job, Output, launch, log
 from clearminds.report import figures

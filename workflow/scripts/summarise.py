@@ -4,7 +4,7 @@ from pathlib import Path
 
 import _setup  # noqa: F401
 
-from clearminds.files.layout import evaluation_rows, task_kinds
+from clearminds.files.study_files import evaluation_rows, task_kinds
 from clearminds.files.tables import atomic_path, write_text
 from clearminds.job.launch import Job, Output, launch, log
 from clearminds.report.result_table import markdown_table

@@ -6,6 +6,7 @@ import _setup  # noqa: F401
 
 from clearminds.files import contracts
 from clearminds.files.digests import file_sha256
+from clearminds.files.layout import checkpoints_of
 from clearminds.files.tables import read_table
 from clearminds.job.launch import Job, Output, launch
 from clearminds.job.processes import rank, run_in_processes
@@ -21,7 +22,7 @@ def main(job: Job[Settings, Runtime], *, masks: Path, model: Path, adapter: Outp
 
     facts = fingerprints(model)
     rows = read_table(masks, contracts.MASKS, tokenizer=facts["tokenizer"])
-    checkpoints = Checkpoints(adapter, job.provenance(**facts, masks=file_sha256(masks)))
+    checkpoints = Checkpoints(checkpoints_of(adapter), job.provenance(**facts, masks=file_sha256(masks)))
     trainer, cost = train_adapter(model.parent, facts["base"], rows, job.settings, job.runtime, job.gpus, checkpoints)
     save(trainer, adapter, job.provenance(**facts), job.record(cost))
     if trainer.is_world_process_zero():

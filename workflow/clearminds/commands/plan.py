@@ -17,6 +17,7 @@ from clearminds.checkout import CONFIG
 from clearminds.commands.run_command import run_command
 from clearminds.config.load import load_study
 from clearminds.errors import UserError
+from clearminds.files.layout import Layout
 from clearminds.run.dry_run import Planned, plan
 from clearminds.run.sizing.costs import Cost, Rates, cost
 from clearminds.run.sizing.hardware import DEVICES, Device
@@ -97,8 +98,9 @@ def main(arguments: list[str] | None = None) -> None:
     if not given.directory.is_dir():
         raise UserError(f"--directory: {given.directory} is no folder; give the one where the workflow runs")
     device, directory = DEVICES[name], given.directory.resolve()
-    works = Workloads(study, directory / "results" / study.study)
-    rates = Rates.measured(directory / "logs" / study.study, study, device)
+    layout = Layout.of(study.study, directory)
+    works = Workloads(study, layout.results)
+    rates = Rates.measured(Path(layout.logs), study, device)
     jobs = plan(
         ["--configfile", str(given.configfile.resolve()), *(["--forceall"] if given.whole else []), *others], directory
     )

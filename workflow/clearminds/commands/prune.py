@@ -18,17 +18,11 @@ from pathlib import Path
 from clearminds.checkout import CONFIG
 from clearminds.config.load import load_study
 from clearminds.errors import UserError
+from clearminds.files.layout import Layout, earlier_memory_of, memory_of, trained_from
 from clearminds.run.one_run import take_lock
 from clearminds.run.specs import Specs
 
-# where results stand below their kind's folder, as a regular expression for each part of the path
-ID, SEED, TABLE = r"[^.].*", r"seed\d+", r"[^.].*\.parquet"
-PLACES = (
-    ("masks", ID, ID, TABLE),
-    ("adapters", ID, ID, ID, SEED),
-    ("evaluations", ID, "base", TABLE),
-    ("evaluations", ID, ID, ID, SEED, TABLE),
-)
+KINDS = (Layout.masks, Layout.adapter, Layout.base_evaluation, Layout.evaluation)
 
 
 @dataclass(frozen=True)
@@ -51,14 +45,16 @@ def stale(specs: Specs, directory: Path = Path()) -> list[Stale]:
         specs: of the study.
         directory: the working directory of its runs.
     """
-    results = directory / specs.results
+    results = directory / specs.layout.results
     named = _named(specs, directory)
     kept = named | {folder for path in named for folder in path.parents}
     found = []
-    for kind, *parts in PLACES:
-        if (folder := results / kind).is_symlink():
+    for kind in KINDS:
+        top, *parts = kind.parts()
+        if (folder := results / top).is_symlink():
             continue  # what it points to is not below the study's folder
-        found += [path for path in _results_at(folder, parts) if path not in kept]
+        is_folder = bool(kind.declaration)
+        found += [path for path in _results_at(folder, parts, is_folder) if path not in kept]
     return [_with_pieces(path, results, named) for path in sorted(set(found))]
 
 
@@ -91,9 +87,9 @@ def main(arguments: list[str] | None = None) -> None:
     if not given.directory.is_dir():
         raise UserError(f"--directory: {given.directory} is no folder; give the one where the workflow was run")
     os.chdir(given.directory)
-    results = Path(specs.results)
+    results = Path(specs.layout.results)
     found = stale(specs)
-    for link in sorted({results / kind for kind, *_ in PLACES if (results / kind).is_symlink()}):
+    for link in sorted({folder for kind in KINDS if (folder := results / kind.parts()[0]).is_symlink()}):
         print(f"{link} is a link and not looked into")
     if not found:
         print(f"nothing to prune: all masks, adapters and evaluations below {results}/ are named by the study")
@@ -115,31 +111,30 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _named(specs: Specs, directory: Path) -> set[Path]:
-    study = specs.study
-    adapters = (
-        f"{specs.results}/adapters/{model}/{target}/{variant}/seed{seed}"
-        for model in study.models
-        for target in study.targets
-        for variant in study.variants
-        for seed in study.seeds
-    )
+    adapters = (Path(path).parent for path in specs.adapters())
     return {directory / path for path in (*specs.masks(), *specs.evaluations(), *adapters)}
 
 
-def _results_at(folder: Path, parts: list[str]) -> Iterator[Path]:
-    """Results below a folder, whose paths have these parts; a link in a folder's place is given itself."""
+def _results_at(folder: Path, parts: list[str], is_folder: bool) -> Iterator[Path]:
+    """Results below a folder, whose paths have these parts; a link in a folder's place is given itself.
+
+    Args:
+        folder: where to look.
+        parts: regular expressions of the parts of their paths.
+        is_folder: whether a result is a folder.
+    """
     first, *rest = parts
     for entry in os.scandir(folder) if folder.is_dir() else ():
         path = Path(entry.path)
-        if not rest and first == SEED and (unfinished := re.fullmatch(rf"\.({SEED})\.checkpoints", entry.name)):
-            yield path.with_name(unfinished[1])  # a training that was killed before it had an adapter
+        if not rest and is_folder and (unfinished := trained_from(path)):
+            yield unfinished  # a training that was killed before it had an adapter
         elif not re.fullmatch(first, entry.name, flags=re.DOTALL):
             continue
         elif entry.is_symlink():
             yield path
         elif rest and entry.is_dir():
-            yield from _results_at(path, rest)
-        elif not rest and entry.is_dir() == (first == SEED):
+            yield from _results_at(path, rest, is_folder)
+        elif not rest and entry.is_dir() == is_folder:
             yield path
 
 
@@ -152,24 +147,27 @@ def _with_pieces(path: Path, results: Path, named: set[Path]) -> Stale:
         owners = [owner for owner in names if not owner.startswith(".") and f"{name}.".startswith(f".{owner}.")]
         if max(owners, key=len, default="") == path.name:
             hidden.append(path.with_name(name))
-    memory = _memory(path, results)
-    pieces = (*([memory] if memory else []), *hidden, *([path] if os.path.lexists(path) else []))
+    pieces = (*_memories(path, results), *hidden, *([path] if os.path.lexists(path) else []))
     return Stale(pieces, _size(pieces))
 
 
-def _memory(path: Path, results: Path) -> Path | None:
-    """The memory of the job that makes a result (`job_memory`), which has hard links to it; None if there is none."""
-    kind, *place = path.relative_to(results).parts
-    rules = {("masks", 3): "build_masks", ("adapters", 4): "train_adapter", ("evaluations", 5): "evaluate_adapter"}
-    rule = rules.get((kind, len(place)))
-    if (kind, len(place)) == ("evaluations", 3):
-        rule = "evaluate_base"
-        del place[1]  # `base`
-    if rule is None:
-        return None
-    folder = results.joinpath(".jobs", rule, *place[:-1], place[-1].removesuffix(".parquet"))
-    above = [parent for parent in folder.parents if results in parent.parents]
-    return folder if folder.is_dir() and not any(parent.is_symlink() for parent in above) else None
+def _memories(path: Path, results: Path) -> list[Path]:
+    """The folders in which the job that makes a result remembers its runs, with hard links to it."""
+    jobs, inner = Layout(str(results)).jobs, path.relative_to(results)
+    for kind in KINDS:
+        if (wildcards := kind.parse(f"{inner}{kind.declaration}")) is None:
+            continue
+        folders = (
+            memory_of(jobs, results / kind.path(**wildcards)),
+            earlier_memory_of(jobs, kind.stage, kind.name.format(**wildcards)),
+        )
+        return [folder for folder in folders if folder.is_dir() and not _leads_outside(folder, results)]
+    return []
+
+
+def _leads_outside(folder: Path, results: Path) -> bool:
+    """Whether a link between the study's folder and this one leads elsewhere."""
+    return any(parent.is_symlink() for parent in folder.parents if results in parent.parents)
 
 
 # --- removing and showing ---------------------------------------------------------------------------------------------
@@ -179,7 +177,7 @@ def _remove(piece: Path) -> None:
     try:
         if _is_folder(piece):
             # what says that an adapter is whole goes first, so that one removed in part never counts
-            (piece / "adapter.json").unlink(missing_ok=True)
+            Path(f"{piece}{Layout.adapter.declaration}").unlink(missing_ok=True)
             shutil.rmtree(piece)
         else:
             piece.unlink(missing_ok=True)  # of a link only itself

@@ -6,7 +6,6 @@ generated from it for editors (`python -m clearminds.commands.config_schema`).
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 
 from pydantic import Field, ValidationError, model_validator
@@ -25,6 +24,7 @@ from clearminds.config.blocks import (
     Training,
     Variant,
 )
+from clearminds.files.layout import Layout, same_file
 
 
 class Study(Strict):
@@ -58,10 +58,9 @@ class Study(Strict):
         for name, source in self.sources.items():
             if name == "reference":
                 raise ValueError("sources: reference is built in; give another name")
-            if "." in name:  # its files are {split}.{source}.parquet and .sequences.parquet
-                raise ValueError(f"sources: {name}: a source's name has no dot, which parts the names of its files")
             if source.kind is None and name not in ("self_output", "rephrase"):
                 raise ValueError(f"sources: {name}: needs kind: self_output or rephrase")
+        self._files_are_told_apart()
         for name, members in self.suites.items():
             _unique(f"suites: {name}", members)
             _among(f"suites: {name}", [m for m in members if not m.startswith("lm_eval:")], self.tasks)
@@ -84,7 +83,7 @@ class Study(Strict):
         for name, variant in self.variants.items():
             if name == "base":
                 raise ValueError("variants: base is built in (the model as it is); give another name")
-            if re.search(r"\.draw\d+$", name):
+            if Layout.masks.parse(Layout.masks.path(model="m", target="t", variant=name, draw=""))["variant"] != name:
                 raise ValueError(
                     f"variants: {name}: .draw and a number end the masks of rules that draw at random; rename it"
                 )
@@ -112,6 +111,16 @@ class Study(Strict):
                         "not draw at random"
                     )
         return self
+
+    def _files_are_told_apart(self) -> None:
+        splits = dict.fromkeys(split for task in self.tasks.values() for split in task.splits)
+        if clash := same_file(splits, ["reference", *self.sources]):
+            (split, source), (other_split, other_source), name = clash
+            named = other_source if other_source != "reference" else source
+            raise ValueError(
+                f"sources: {named}: its files would have the names of others: source {source} of split {split} and "
+                f"source {other_source} of split {other_split} both write {name}; rename one of them"
+            )
 
     def _can_be_spread(self, variant: str) -> None:
         """Refuse what several processes of a training could not do, before responses and scores are paid for."""

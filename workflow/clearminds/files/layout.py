@@ -1,97 +1,271 @@
-"""What a study's names imply: the paths of every evaluation, mask and score table, with what each is of.
+"""Where every file of a study is: the table of all paths, and the names that can be read out of one.
 
-Written out by the stages that read them all, so that the command line of a sweep of thousands stays short.
+    layout = Layout.of("demo")
+    layout.masks.pattern                                                # for a rule: {wildcards} below results/demo/
+    layout.masks.path(model="m", target="sums", variant="stm", draw="")  # results/demo/masks/m/sums/stm.parquet
+    layout.masks.parse("results/demo/masks/m/sums/stm.parquet")         # {"model": "m", ...}, or None
+
+No path is put together anywhere else. What a study's names imply together is in `study_files`.
 """
 
+import os
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
+from string import Formatter
+
+# what a wildcard may be, as a regular expression; any other is a name without a slash, as short as it can be
+WILDCARDS = {"seed": r"\d+", "shard": r"\d+of\d+", "draw": r"(\.draw\d+)?"}
+NAME = r"[^./][^/]*?"
+DECLARING = ("model.json", "adapter.json")  # files that are written last and declare the folder around them whole
 
 
-def evaluation_rows(names: dict) -> list[dict]:
-    """Every evaluation of a study.
+@dataclass(frozen=True)
+class Artefact:
+    """One kind of file.
+
+    Attributes:
+        template: its path below the study's folder of results, with {wildcards}.
+        stage: the stage whose jobs make it; empty where no rule does.
+        name: of such a job, with {wildcards}; by default `place` without its first folder and suffixes.
+        results: the study's folder of results with a slash behind it; empty outside the layout of a study.
+        logs: the study's folder of logs, likewise.
+    """
+
+    template: str
+    stage: str = ""
+    name: str = ""
+    results: str = ""
+    logs: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            own = self.place.partition("/")[2].removesuffix(".parquet").removesuffix(".sequences")
+            object.__setattr__(self, "name", own)
+
+    def __get__(self, layout: "Layout | None", owner: type) -> "Artefact":
+        """Itself, below the folders of the study whose layout is asked for it."""
+        return self if layout is None else replace(self, results=f"{layout.results}/", logs=f"{layout.logs}/")
+
+    @property
+    def place(self) -> str:
+        """The template of the folder that the file declares whole, or of the file itself."""
+        folder, _, name = self.template.rpartition("/")
+        return folder if name in DECLARING else self.template
+
+    @property
+    def declaration(self) -> str:
+        """What the template adds to `place`."""
+        return self.template.removeprefix(self.place)
+
+    @property
+    def pattern(self) -> str:
+        """The file's path for a rule of Snakemake."""
+        return self.results + self.template
+
+    @property
+    def log(self) -> str:
+        """The path of its job's log for a rule of Snakemake."""
+        return f"{self.logs}{self.stage}/{self.name}.log"
+
+    @property
+    def glob(self) -> str:
+        """A pattern, below the study's folder of results, that every file of this kind matches."""
+        return re.sub(r"(\{\w+\})+", "*", self.template)
+
+    def path(self, **wildcards: object) -> str:
+        """The path of one file. Args: the template's wildcards; others are ignored."""
+        return self.results + self.template.format(**wildcards)
+
+    def log_path(self, **wildcards: object) -> str:
+        """The path of the log of the job that makes one file. Args: as of `path`."""
+        return f"{self.logs}{self.stage}/{self.name.format(**wildcards)}.log"
+
+    def parse(self, path: str | Path, **names: Iterable[str]) -> dict[str, str] | None:
+        """The wildcards of a path.
+
+        Args:
+            path: of one file.
+            names: by wildcard, what it can be. Needed where the template has two names with only a dot between them,
+                as {split}.{source}, and these may have dots too.
+
+        Returns:
+            wildcards to what stands there; None: it is no path of this kind.
+        """
+        found = str(path)
+        if not found.startswith(self.results):
+            return None
+        pattern = "".join(_regex(part, **names) for part in self.template.split("/"))
+        read = re.fullmatch(pattern, f"/{found.removeprefix(self.results)}", flags=re.DOTALL)
+        return read.groupdict() if read else None
+
+    def parts(self) -> list[str]:
+        """Regular expressions of the parts of `place`, from the first folder below the results."""
+        return [_regex(part).removeprefix("/") for part in self.place.split("/")]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The paths of one study.
 
     Args:
-        names: results (the study's folder), models, targets, suites, seeds, and variants (each with whether its weight
-            rule draws at random).
-
-    Returns:
-        path, model, target, variant and seed of each; of the base, variant `base` without target and seed.
+        results: its folder of results.
+        logs: its folder of logs.
     """
-    top, rows = f"{names['results']}/evaluations", []
-    for model in names["models"]:
-        rows += [
-            {
-                "path": f"{top}/{model}/base/{suite}.parquet",
-                "model": model,
-                "target": None,
-                "variant": "base",
-                "seed": None,
-            }
-            for suite in names["suites"]
-        ]
-        rows += [
-            {
-                "path": f"{top}/{model}/{target}/{variant}/seed{seed}/{suite}.parquet",
-                "model": model,
-                "target": target,
-                "variant": variant,
-                "seed": seed,
-            }
-            for target, (variant, _), seed, suite in product(
-                names["targets"], names["variants"], names["seeds"], names["suites"]
-            )
-        ]
-    return rows
+
+    results: str
+    logs: str = ""
+
+    #          path below results/{study}/                                    stage; name of its job where it is another
+    model = Artefact("models/{model}/model.json", "fetch_model")
+    examples = Artefact("examples/{task}/{split}.parquet", "prepare_task")
+    responses = Artefact("responses/{model}/{task}/{split}.{source}.parquet", "generate_responses")
+    responses_shard = Artefact("responses/{model}/{task}/{split}.{source}.shard{shard}", "generate_responses")
+    verdicts = Artefact("verdicts/{model}/{task}/{split}.{source}.parquet", "verify_responses")
+    scores = Artefact("scores/{scorer}/{model}/{task}/{split}.{source}.parquet", "score_token_perplexity")
+    sequences = Artefact("scores/{scorer}/{model}/{task}/{split}.{source}.sequences.parquet", "score_token_perplexity")
+    scores_shard = Artefact("scores/{scorer}/{model}/{task}/{split}.{source}.shard{shard}", "score_token_perplexity")
+    masks = Artefact("masks/{model}/{target}/{variant}{draw}.parquet", "build_masks")
+    adapter = Artefact("adapters/{model}/{target}/{variant}/seed{seed}/adapter.json", "train_adapter")
+    base_evaluation = Artefact("evaluations/{model}/base/{suite}.parquet", "evaluate_base", "{model}/{suite}")
+    evaluation = Artefact("evaluations/{model}/{target}/{variant}/seed{seed}/{suite}.parquet", "evaluate_adapter")
+    summary = Artefact("tables/summary.parquet", "summarise")
+    summary_csv = Artefact("tables/summary.csv", "summarise", "summary")
+    summary_md = Artefact("tables/summary.md", "summarise", "summary")
+    report = Artefact("report.html", "report", "report")
+    ti_bwt = Artefact("figures/ti_bwt.svg", "report", "report")
+    perplexity = Artefact("figures/perplexity.svg", "report", "report")
+    partial_report = Artefact("report.partial.html")
+    partial_ti_bwt = Artefact("figures/ti_bwt.partial.svg")
+
+    @classmethod
+    def of(cls, study: str, directory: str | Path = "") -> "Layout":
+        """The layout of a study. Args: its id; the working directory of its runs, by default this process's."""
+        results, logs = Path(directory, "results", study), Path(directory, "logs", study)
+        return cls(str(results), str(logs))
+
+    @property
+    def jobs(self) -> str:
+        """The folder in which jobs remember their runs."""
+        return f"{self.results}/.jobs"
+
+    @classmethod
+    def outputs(cls) -> dict[str, Artefact]:
+        """Everything that rules make, by its name here."""
+        return {name: kind for name, kind in vars(cls).items() if isinstance(kind, Artefact) and kind.stage}
 
 
-def adapter_paths(names: dict) -> list[str]:
-    """What says that an adapter is whole, of every one of a study. Args: as `evaluation_rows`."""
-    return [
-        f"{names['results']}/adapters/{model}/{target}/{variant}/seed{seed}/adapter.json"
-        for model, target, (variant, _), seed in product(
-            names["models"], names["targets"], names["variants"], names["seeds"]
-        )
-    ]
+def _regex(part: str, **names: Iterable[str]) -> str:
+    """A part of a template as a regular expression, with the slash before it. Args: `names` as of `Artefact.parse`."""
+    found = "/"
+    for text, wildcard, _, _ in Formatter().parse(part):
+        found += re.escape(text)
+        if wildcard:
+            allowed = one_of(names[wildcard]) if wildcard in names else WILDCARDS.get(wildcard, NAME)
+            found += f"(?P<{wildcard}>{allowed})"
+    return found
 
 
-def mask_rows(names: dict) -> list[dict]:
-    """Every mask of a study: model, target, variant, draw (a seed, or None) and path. Args: as `evaluation_rows`."""
-    return [
-        {
-            "model": model,
-            "target": target,
-            "variant": variant,
-            "draw": seed if draws else None,
-            "path": f"{names['results']}/masks/{model}/{target}/{variant}{f'.draw{seed}' if draws else ''}.parquet",
-        }
-        for model, target, (variant, draws) in product(names["models"], names["targets"], names["variants"])
-        for seed in (names["seeds"] if draws else names["seeds"][:1])
-    ]
+def one_of(names: Iterable[str]) -> str:
+    """A regular expression of these names and no others."""
+    return "|".join(re.escape(name) for name in sorted(names))
 
 
-def score_rows(names: dict) -> list[dict]:
-    """The scores of every source that an arm or the matching uses: model, target, source and path.
+# --- names that belong to a path without being one of its own ---------------------------------------------------------
+
+
+def draw_of(seed: int | str | None) -> str:
+    """The wildcard `draw` of masks that are drawn at random by a seed; empty where there is none."""
+    return "" if seed is None else f".draw{seed}"
+
+
+def seed_of(draw: str) -> int | None:
+    """The seed of a wildcard `draw`: the inverse of `draw_of`."""
+    return int(draw.removeprefix(".draw")) if draw else None
+
+
+def shards_of(number: int) -> list[str]:
+    """The wildcards `shard` of a table that a number of jobs share."""
+    return [f"{n}of{number}" for n in range(1, number + 1)]
+
+
+def same_file(splits: Iterable[str], sources: Iterable[str]) -> tuple[tuple[str, str], tuple[str, str], str] | None:
+    """Two pairs of split and source that would write the same file, and its name without a suffix; None: no two do.
 
     Args:
-        names: as for `evaluation_rows`, and sources.
+        splits: of all tasks, since a path is read without looking up which task has which split.
+        sources: all sources.
     """
-    return [
-        {
-            "model": model,
-            "target": target,
-            "source": source,
-            "path": f"{names['results']}/scores/{model}/{model}/{target}/train.{source}.parquet",
-        }
-        for model, target, source in product(names["models"], names["targets"], names["sources"])
-    ]
+    pairs: dict[str, tuple[str, str]] = {}
+    for pair in product(splits, sources):
+        if (other := pairs.setdefault(".".join(pair), pair)) != pair:
+            return other, pair, ".".join(pair)
+    for name, pair in pairs.items():
+        # {split}.{source} with what sequences and the logs of shards have behind it
+        stem = re.sub(rf"\.(sequences|shard{WILDCARDS['shard']})$", "", name)
+        if stem != name and stem in pairs:
+            return pairs[stem], pair, name
+    return None
 
 
-def task_kinds(tasks: list[dict]) -> dict[str, dict]:
-    """Evaluated tasks by name, in their order. Args: each with its name and kind."""
-    return {task["name"]: task for task in tasks}
+# --- what a job leaves beside its results -----------------------------------------------------------------------------
+
+
+def job_name(log: Path, stage: str) -> str:
+    """What tells one job of a stage from the others: its log's path below the stage's folder."""
+    return log.with_suffix("").as_posix().partition(f"/{stage}/")[2] or log.stem
+
+
+def memory_of(jobs: str | Path, output: str | Path) -> Path:
+    """The folder in which a job remembers its runs.
+
+    It follows from the path of the job's first output below the results: `masks/m/t/v.parquet` has
+    `.jobs/masks/m/t/.v.parquet/`. The last part alone begins with a dot, so that no job's folder is in another's.
+
+    Args:
+        jobs: the folder of all jobs of the study.
+        output: the job's first declared output.
+    """
+    inner = Path(os.path.relpath(output, Path(jobs).parent))
+    # an output elsewhere, of a command run by hand, is remembered here too
+    folders = ["..." if part == ".." else part for part in inner.parts[:-1]]
+    return Path(jobs, *folders, f".{inner.name}")
+
+
+def earlier_memory_of(jobs: str | Path, stage: str, name: str) -> Path:
+    """The folder in which earlier versions let a job remember its runs. Args: as above; its stage; its `job_name`."""
+    return Path(jobs, stage, name)
+
+
+def has_own_output(memory: Path) -> bool:
+    """Whether a job's folder is where `memory_of` puts it, and not where earlier versions did."""
+    return memory.name.startswith(".")
+
+
+def checkpoints_of(adapter: Path) -> Path:
+    """The hidden folder of a training's checkpoints, beside the adapter's own. Args: the adapter's declared output."""
+    return adapter.parent.with_name(f".{adapter.parent.name}.checkpoints")
+
+
+def trained_from(checkpoints: Path) -> Path | None:
+    """The folder of the adapter that checkpoints belong to; None: the path is no folder of checkpoints."""
+    found = re.fullmatch(rf"\.(seed{WILDCARDS['seed']})\.checkpoints", checkpoints.name)
+    return checkpoints.with_name(found[1]) if found else None
+
+
+def rank_log(log: Path, rank: int) -> Path:
+    """The log of one of several processes of a job. Args: the job's log; the process's rank."""
+    return log.with_suffix(f".rank{rank}.log")
+
+
+def run_record(log: Path) -> Path:
+    """What a job cost, beside its log."""
+    return log.with_suffix(".run.json")
 
 
 def run_records(logs: Path) -> list[Path]:
     """The records of jobs below a folder of logs, without those of a job's own processes."""
-    return [path for path in sorted(logs.rglob("*.run.json")) if not re.search(r"\.rank\d+\.run\.json$", path.name)]
+    found = sorted(logs.rglob("*.run.json"))
+    return [path for path in found if not re.search(r"(^|/)seed\d+\.rank\d+\.run\.json$", path.as_posix())]

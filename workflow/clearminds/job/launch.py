@@ -21,13 +21,14 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from clearminds.errors import UserError
+from clearminds.files.layout import job_name, rank_log, run_record
 from clearminds.files.tables import library_versions, write_json
 from clearminds.job import guard, outcome
 from clearminds.job.arguments import Arguments, Output, parse_arguments
 from clearminds.job.devices import require_devices, take_devices
-from clearminds.job.log import label, lifecycle, log, open_log, open_terminal
+from clearminds.job.log import lifecycle, log, open_log, open_terminal
 from clearminds.job.outcome import Kind, Outcome, State
-from clearminds.job.processes import log_of, rank
+from clearminds.job.processes import rank
 from clearminds.reuse import stage_code as stages
 from clearminds.reuse.job_memory import JobMemory, made_by
 from clearminds.reuse.run_code import changed_since
@@ -117,7 +118,7 @@ def launch(
         sys.exit(_fail(error, job, given))
     guard.ignore_further_signals()  # the result is there: what is left takes seconds and is worth recording
     try:
-        write_json(job.log.with_suffix(".run.json"), job.record(cost))
+        write_json(run_record(job.log), job.record(cost))
         if memory:
             memory.keep(origin)
     except OSError as error:  # the result is there and stays good
@@ -129,9 +130,9 @@ def launch(
 
 def _job(stage: str, given: Arguments) -> Job:
     number = rank()
-    path = given.log if number is None else log_of(given.log, number)
+    path = given.log if number is None else rank_log(given.log, number)
     if not number:
-        open_terminal(stage, label(given.log, stage), process=number)
+        open_terminal(stage, job_name(given.log, stage), process=number)
     code = stages.fingerprint(stage, given.spec)
     return Job(stage, given.settings, given.runtime, given.running.gpus, given.spec, code, path)
 
@@ -140,7 +141,7 @@ def _memory(stage: str, given: Arguments) -> JobMemory | None:
     """The job's memory; None for one of several processes, whose parent holds the lock and remembers."""
     if given.memory is None or rank() is not None:
         return None
-    return JobMemory(given.memory / stage / label(given.log, stage), given.outputs)
+    return JobMemory.of(given.memory, given.outputs, stage, job_name(given.log, stage))
 
 
 def _begin(job: Job, given: Arguments, memory: JobMemory | None) -> None:

@@ -11,11 +11,6 @@ log = logging.getLogger("clearminds")
 lifecycle = logging.getLogger("clearminds.job")  # start, end and failure of a job
 
 
-def label(path: Path, stage: str) -> str:
-    """What tells one job of a stage from the others: its log's path below the stage's folder."""
-    return path.with_suffix("").as_posix().partition(f"/{stage}/")[2] or path.stem
-
-
 def open_terminal(stage: str, name: str, process: int | None = None) -> None:
     """Show the project's own lines on standard error, each with stage and job before it.
 

@@ -1,7 +1,7 @@
 """Several processes for one training: its launcher starts itself once per GPU, by torchrun's library.
 
 The launcher that Snakemake called holds the locks of the result and of the GPUs, and waits. Each process writes a log
-of its own beside the job's, `{name}.rank{n}.log`; the first one writes the result and the terminal's lines.
+of its own beside the job's; the first one writes the result and the terminal's lines.
 """
 
 import json
@@ -12,6 +12,7 @@ import uuid
 from pathlib import Path
 
 from clearminds.errors import UserError
+from clearminds.files.layout import rank_log, run_record
 from clearminds.job.outcome import Kind, RecordedFailure, State, read_outcome, record_path
 
 # what Snakemake sets to a job's threads, and torch reads
@@ -21,11 +22,6 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 def rank() -> int | None:
     """Which of several processes this one is; None: it is none of several."""
     return int(os.environ["LOCAL_RANK"]) if "LOCAL_RANK" in os.environ else None
-
-
-def log_of(log: Path, number: int) -> Path:
-    """The log of one process. Args: the job's log; the process's rank."""
-    return log.with_suffix(f".rank{number}.log")
 
 
 def run_in_processes(count: int, log: Path) -> dict:
@@ -46,7 +42,7 @@ def run_in_processes(count: int, log: Path) -> dict:
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
     for number in range(count):
-        for file in (log_of(log, number), record_path(log_of(log, number))):
+        for file in (rank_log(log, number), record_path(rank_log(log, number))):
             file.unlink(missing_ok=True)  # a former run's end is not this one's
     threads = {name: os.environ[name] for name in THREADS if os.environ.get(name, "").isdigit()}
     os.environ |= {name: str(max(1, int(number) // count)) for name, number in threads.items()}
@@ -67,7 +63,7 @@ def run_in_processes(count: int, log: Path) -> dict:
     except ChildFailedError as error:
         codes = {number: failure.exitcode for number, failure in error.failures.items()}
         raise failure_of(log, count, codes) from error
-    costs = [json.loads(log_of(log, n).with_suffix(".run.json").read_text(encoding="utf-8")) for n in range(count)]
+    costs = [json.loads(run_record(rank_log(log, n)).read_text(encoding="utf-8")) for n in range(count)]
     # the rate stays that of one device, as in every record
     together = {name: sum(cost[name] for cost in costs) for name in ("tokens", "peak_memory_bytes")}
     return {**costs[0], **together, "threads": threads.get(THREADS[0])}
@@ -83,7 +79,7 @@ def failure_of(log: Path, count: int, codes: dict[int, int]) -> UserError:
     """
     expected, unexpected = [], []
     for number in range(count):
-        outcome = read_outcome(log_of(log, number))
+        outcome = read_outcome(rank_log(log, number))
         if outcome and outcome.state is State.FAILED:
             # one that has lost another fails too, with an error of torch's that nobody foresaw
             kind = unexpected if outcome.kind is Kind.UNEXPECTED else expected
@@ -93,5 +89,5 @@ def failure_of(log: Path, count: int, codes: dict[int, int]) -> UserError:
         for number, code in codes.items()
         if code == -signal.SIGKILL
     ]
-    silent = UserError(f"one of {count} processes ended without saying why; see {log_of(log, min(codes, default=0))}")
+    silent = UserError(f"one of {count} processes ended without saying why; see {rank_log(log, min(codes, default=0))}")
     return [*expected, *killed, *unexpected, silent][0]

@@ -10,41 +10,37 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from clearminds.files.digests import file_sha256
-from clearminds.reuse.job_memory import read_record
+from clearminds.files.layout import Layout
+from clearminds.reuse.job_memory import records
 from clearminds.reuse.snakemake_compat import Records
 
 UNKNOWN = ["'unknown'"]  # as params: equal to no job's
 
 
-def adopt(results: Path, snakemake: Path = Path(".snakemake")) -> int:
+def adopt(layout: Layout, snakemake: Path = Path(".snakemake")) -> int:
     """Write the missing records of a study's results. Returns how many were adopted."""
-    if not results.is_dir():
+    if not Path(layout.results).is_dir():
         return 0
-    records = Records(snakemake)
-    known: set[str] = set()
-    adopted = 0
-    for file in (results / ".jobs").rglob("record.json"):
-        job = read_record(file) or {"outputs": {}}
-        for path, digest in job["outputs"].items():
-            known.add(path)
-            if not Path(path).is_file() or records.has(path):
-                continue
-            if file_sha256(Path(path)) == digest:
-                checksums = {name: f"sha256:{value}" for name, value in job["inputs"].items()}
-                params = sorted(map(repr, (job["spec"], job["code"])))
-                records.write(path, rule=job["rule"], params=params, checksums=checksums)
-                adopted += 1
-            else:
-                records.write(path, params=UNKNOWN)
-    for path in _results(results):
-        if path not in known and not records.has(path):
-            records.write(path, params=UNKNOWN)
+    ledger, known, adopted = Records(snakemake), records(Path(layout.jobs)), 0
+    for path, job in known.items():
+        if not Path(path).is_file() or ledger.has(path):
+            continue
+        if file_sha256(Path(path)) == job["outputs"][path]:
+            checksums = {name: f"sha256:{value}" for name, value in job["inputs"].items()}
+            params = sorted(map(repr, (job["spec"], job["code"])))
+            ledger.write(path, rule=job["rule"], params=params, checksums=checksums)
+            adopted += 1
+        else:
+            ledger.write(path, params=UNKNOWN)
+    for path in _results(Path(layout.results)):
+        if path not in known and not ledger.has(path):
+            ledger.write(path, params=UNKNOWN)
     return adopted
 
 
 def _results(results: Path) -> Iterator[str]:
     """The files of a study that may be a rule's output."""
-    for pattern in ("*/**/*.parquet", "models/*/model.json", "adapters/**/adapter.json", "report.html", "figures/*"):
-        for path in results.glob(pattern):
+    for kind in Layout.outputs().values():
+        for path in results.glob(kind.glob):
             if not any(part.startswith(".") for part in path.relative_to(results).parts):
                 yield str(path)

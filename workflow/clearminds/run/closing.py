@@ -4,12 +4,13 @@ from pathlib import Path
 
 import polars as pl
 
+from clearminds.files.layout import Layout
 from clearminds.report.result_table import terminal_table
 
 
-def closing(results: str) -> str:
+def closing(layout: Layout) -> str:
     """Paths and table of a study's results; empty where a run was asked for something else."""
-    summary, report = Path(results, "tables", "summary.parquet"), Path(results, "report.html")
+    summary, report = Path(layout.summary.path()), Path(layout.report.path())
     if not (summary.is_file() and report.is_file()):
         return ""
     return f"\n{terminal_table(pl.read_parquet(summary))}\n\n{report}\n{summary} (+ .csv, .md)\n"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from clearminds.checkout import SNAKEFILE
 from clearminds.errors import UserError
-from clearminds.job.log import label
+from clearminds.files.layout import job_name
 from clearminds.reuse import stage_code as stages
-from clearminds.reuse.job_memory import read_record
+from clearminds.reuse.job_memory import find_record
 from clearminds.reuse.snakemake_compat import dry_run
 
 
@@ -73,7 +73,7 @@ def _planned(record: logging.LogRecord, directory: Path) -> Planned:
     command = shlex.split(record.shellcmd)
     given = {option: command[command.index(option) + 1] for option in ("--spec", "--runtime", "--memory", "--log")}
     stage = Path(command[1]).stem  # python workflow/scripts/STAGE.py ...
-    name = label(Path(given["--log"]), stage)
+    name = job_name(Path(given["--log"]), stage)
     return Planned(
         rule=record.rule_name,
         stage=stage,
@@ -84,5 +84,5 @@ def _planned(record: logging.LogRecord, directory: Path) -> Planned:
         runtime=json.loads(given["--runtime"]),
         inputs=tuple(dict.fromkeys(record.input)),
         outputs=tuple(record.output),
-        record=read_record(directory / given["--memory"] / stage / name / "record.json"),
+        record=find_record(directory / given["--memory"], directory / record.output[0], stage, name),
     )

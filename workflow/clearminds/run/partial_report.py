@@ -8,13 +8,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from clearminds.files.digests import canonical, file_sha256
-from clearminds.files.layout import evaluation_rows, mask_rows, score_rows, task_kinds
+from clearminds.files.layout import Artefact
+from clearminds.files.study_files import evaluation_rows, mask_rows, score_rows, task_kinds
 from clearminds.job.outcome import SUFFIX, State, log_path, read_outcome
-from clearminds.reuse.job_memory import read_record
+from clearminds.reuse.job_memory import records
 from clearminds.reuse.stage_code import fingerprint
 from clearminds.run.specs import Specs
-
-NAME = "report.partial.html"
 
 
 @dataclass(frozen=True)
@@ -51,18 +50,18 @@ def write(specs: Specs) -> str:
         "masks": [row for row in mask_rows(specs.names) if Path(row["path"]).is_file()],
         "scores": [row for row in score_rows(specs.names) if Path(row["path"]).is_file()],
     }
-    drawing = Path(specs.results, "figures", "ti_bwt.partial.svg")
+    drawing = Path(specs.layout.partial_ti_bwt.path())
     figures.save_svg(figures.ti_bwt(summary), drawing)
-    data = gather(Settings(**spec), files, summary, Path(specs.logs), drawing, missing)
+    data = gather(Settings(**spec), files, summary, Path(specs.layout.logs), drawing, missing)
     drawing.unlink()
-    path = Path(specs.results, NAME)
+    path = Path(specs.layout.partial_report.path())
     write_text(path, render(data))
     return "\n".join([terminal_table(summary), "", *lines, f"report of what is there: {path}"])
 
 
 def remove(specs: Specs) -> None:
     """Remove the partial report of an earlier run."""
-    Path(specs.results, NAME).unlink(missing_ok=True)
+    Path(specs.layout.partial_report.path()).unlink(missing_ok=True)
 
 
 def _with_their_base(rows: list[dict], missing: set[str]) -> list[dict]:
@@ -85,46 +84,40 @@ class _Soundness:
 
     def __init__(self, specs: Specs):
         self.specs = specs
-        records = filter(None, map(read_record, Path(specs.results, ".jobs").rglob("record.json")))
-        self.records = {path: record for record in records for path in record["outputs"]}
+        self.records = records(Path(specs.layout.jobs))
         self.known: dict[str, bool] = {}
 
     def evaluation(self, row: dict) -> bool:
         """Whether an evaluation, its adapter and its masks are of the settings and code of now."""
-        return all(self._made_by(stage, path, wildcards) for stage, path, wildcards in self._chain(row))
+        return all(self._made_by(kind, wildcards) for kind, wildcards in self._chain(row))
 
     def why_not(self, row: dict) -> str:
         """The first failure that the jobs which lead to an evaluation have recorded."""
-        logs = Path(self.specs.logs)
+        logs = Path(self.specs.layout.logs)
         shared = ["prepare_task", "fetch_model", "generate_responses", "verify_responses"]
         if row["variant"] != "base":
             shared.append("score_token_perplexity")
-        records = [record for stage in shared for record in sorted((logs / stage).rglob(f"*{SUFFIX}"))]
-        own = [logs / stage / label(path, self.specs.results) for stage, path, _ in self._chain(row)]
-        for log in [*map(log_path, records), *own]:
+        ended = [record for stage in shared for record in sorted((logs / stage).rglob(f"*{SUFFIX}"))]
+        own = [Path(kind.log_path(**vars(wildcards))) for kind, wildcards in self._chain(row)]
+        for log in [*map(log_path, ended), *own]:
             if (failure := _failure(log)) is not None:
                 return f"{log.relative_to(logs).parts[0]}: {failure} ({log})"
         return "not run: the run ended before"
 
-    def _chain(self, row: dict) -> list[tuple[str, str, SimpleNamespace]]:
-        suite = Path(row["path"]).stem
-        wc = SimpleNamespace(**row, suite=suite)
+    def _chain(self, row: dict) -> list[tuple[Artefact, SimpleNamespace]]:
+        layout = self.specs.layout
         if row["variant"] == "base":
-            return [("evaluate_base", row["path"], wc)]
-        draw = self.specs.draws(row["variant"], row["seed"])
-        top = f"{self.specs.results}/adapters/{row['model']}/{row['target']}/{row['variant']}/seed{row['seed']}"
-        return [
-            ("build_masks", self.specs.mask_of(wc), SimpleNamespace(**row, draw=draw)),
-            ("train_adapter", f"{top}/adapter.json", wc),
-            ("evaluate_adapter", row["path"], wc),
-        ]
+            return [(layout.base_evaluation, SimpleNamespace(**row))]
+        wildcards = SimpleNamespace(**row, draw=self.specs.draws(row["variant"], row["seed"]))
+        return [(kind, wildcards) for kind in (layout.masks, layout.adapter, layout.evaluation)]
 
-    def _made_by(self, stage: str, path: str, wildcards: SimpleNamespace) -> bool:
+    def _made_by(self, kind: Artefact, wildcards: SimpleNamespace) -> bool:
+        path = kind.path(**vars(wildcards))
         if not self._sound(path):
             return False
-        spec = getattr(self.specs, stage)(wildcards)
+        spec = getattr(self.specs, kind.stage)(wildcards)
         record = self.records.get(path, {})
-        return record["spec"] == canonical(spec) and record["code"] == fingerprint(stage, spec)
+        return record["spec"] == canonical(spec) and record["code"] == fingerprint(kind.stage, spec)
 
     def _sound(self, path: str) -> bool:
         """Whether a result is there and its inputs, and theirs, are what it was made of."""
@@ -141,16 +134,6 @@ class _Soundness:
                 )
             )
         return self.known[path]
-
-
-def label(path: str, results: str) -> str:
-    """A result's log below its stage's folder."""
-    inner = Path(path).relative_to(results)
-    inner = inner.parent if inner.name == "adapter.json" else inner.with_suffix("")
-    kind, *parts = inner.parts
-    if kind == "evaluations" and len(parts) == 3:
-        del parts[1]  # `base`, of which there is one target and seed
-    return f"{Path(*parts)}.log"
 
 
 def _failure(log: Path) -> str | None:

@@ -5,20 +5,21 @@ Keys that are null stand in no spec: a key added to the config, null unless a st
 Used by the Snakefile; no stage imports it.
 """
 
-import re
 from collections.abc import Callable
 
 from clearminds.checkout import LAUNCHERS
 from clearminds.config.blocks import RandomRule
 from clearminds.config.study import Study
 from clearminds.files.digests import canonical
-from clearminds.files.layout import adapter_paths, evaluation_rows, mask_rows, score_rows
+from clearminds.files.layout import WILDCARDS, Layout, draw_of, one_of, seed_of, shards_of
 from clearminds.files.settings import chosen
+from clearminds.files.study_files import adapter_paths, evaluation_rows, mask_rows, score_rows
 from clearminds.model.loading import Loading
 from clearminds.reuse import stage_code as stages
 from clearminds.run.sizing import resources
 from clearminds.run.sizing.workload import Workloads
 from clearminds.stages import evaluate, fetch_model, generate_responses, score_token_perplexity, train_adapter
+from clearminds.stages.source_names import source_names
 
 # the keys of `runtime` that a stage obeys, beside those of every job
 RUNTIME = {
@@ -35,9 +36,8 @@ class Specs:
 
     def __init__(self, study: Study):
         self.study = study
-        self.results = f"results/{study.study}"
-        self.logs = f"logs/{study.study}"
-        self.workloads = Workloads(study, self.results)
+        self.layout = Layout.of(study.study)
+        self.workloads = Workloads(study, self.layout.results)
 
     def launch(self, stage: str) -> dict[str, object]:
         """A rule's `launcher` and `how` to run: resources, because no change of either may rerun anything.
@@ -132,7 +132,7 @@ class Specs:
             "sources": {name: study.sources[name].when_none_accepted for name in names},
             "max_length": study.training.max_length,
             "weights": weights,
-            "draw": int(wc.draw.removeprefix(".draw")) if wc.draw else None,
+            "draw": seed_of(wc.draw),
         }
 
     def train_adapter(self, wc) -> dict:
@@ -180,7 +180,7 @@ class Specs:
         study = self.study
         used = dict.fromkeys([*study.match.sources, *(v.responses for v in study.variants.values())])
         return {
-            "results": self.results,
+            "results": self.layout.results,
             "models": list(study.models),
             "targets": study.targets,
             "suites": list(study.suites),
@@ -210,30 +210,25 @@ class Specs:
     # --- the files that the study implies ---------------------------------------------------------------------------
 
     def draws(self, variant: str, seed: int) -> str:
-        """What a mask's file name says of the draw: `.draw{seed}` where its rule draws at random, else nothing."""
-        return f".draw{seed}" if isinstance(self.study.variants[variant].weights, RandomRule) else ""
+        """The wildcard `draw` of a variant's masks: of the seed where its rule draws at random, else of none."""
+        return draw_of(seed if isinstance(self.study.variants[variant].weights, RandomRule) else None)
 
     def mask_of(self, wc) -> str:
         """The masks that an adapter is trained on."""
-        return f"{self.results}/masks/{wc.model}/{wc.target}/{wc.variant}{self.draws(wc.variant, wc.seed)}.parquet"
-
-    def sources_of(self, wc) -> list[str]:
-        """The sources whose tables an arm's masks are built from: the matched ones, its own, and fallbacks."""
-        names = dict.fromkeys([*self.study.match.sources, self.study.variants[wc.variant].responses])
-        falls_back = any(n != "reference" and self.study.sources[n].when_none_accepted == "reference" for n in names)
-        return list(dict.fromkeys([*names, "reference"])) if falls_back else list(names)
+        draw = self.draws(wc.variant, wc.seed)
+        return self.layout.masks.path(model=wc.model, target=wc.target, variant=wc.variant, draw=draw)
 
     def mask_inputs(self, kind: str) -> Callable[[object], list[str]]:
-        """Wildcards to the tables of one kind (verdicts, sequences, scores), one per source of `sources_of`."""
-        pattern = {
-            "verdicts": "verdicts/{model}/{target}/train.{source}.parquet",
-            "scores": "scores/{model}/{model}/{target}/train.{source}.parquet",
-            "sequences": "scores/{model}/{model}/{target}/train.{source}.sequences.parquet",
-        }[kind]
-        return lambda wc: [
-            f"{self.results}/" + pattern.format(model=wc.model, target=wc.target, source=source)
-            for source in self.sources_of(wc)
-        ]
+        """Wildcards to the tables of one kind (verdicts, sequences, scores), one per source of `source_names`."""
+        table = getattr(self.layout, kind)
+
+        def paths(wc) -> list[str]:
+            spec = self.build_masks(wc)
+            names = source_names(spec["match"], spec["responses"], spec["sources"])
+            given = {"scorer": wc.model, "model": wc.model, "task": wc.target, "split": "train"}
+            return [table.path(**given, source=source) for source in names]
+
+        return paths
 
     def shards(self, kind: str) -> Callable[[object], list[str]]:
         """Wildcards to the marks of the jobs that share a table's work: none where one job does it alone.
@@ -242,16 +237,12 @@ class Specs:
             kind: responses or scores.
         """
         number = self.study.runtime.shards
-        pattern = {
-            "responses": "responses/{model}/{task}/{split}.{source}.shard",
-            "scores": "scores/{scorer}/{model}/{task}/{split}.{source}.shard",
-        }[kind]
+        mark = {"responses": self.layout.responses_shard, "scores": self.layout.scores_shard}[kind]
 
         def marks(wc) -> list[str]:
             if number == 1 or (kind == "responses" and wc.source == "reference"):
                 return []
-            mark = f"{self.results}/{pattern.format_map(dict(wc.items()))}"
-            return [f"{mark}{n}of{number}" for n in range(1, number + 1)]
+            return [mark.path(**dict(wc.items()), shard=shard) for shard in shards_of(number)]
 
         return marks
 
@@ -266,18 +257,17 @@ class Specs:
     def suite_examples(self, wc) -> list[str]:
         """The examples of a suite's own tasks."""
         split = self.study.evaluation.split
-        return [
-            f"{self.results}/examples/{n}/{split}.parquet" for n in self.study.suites[wc.suite] if n in self.study.tasks
-        ]
+        names = [name for name in self.study.suites[wc.suite] if name in self.study.tasks]
+        return [self.layout.examples.path(task=name, split=split) for name in names]
 
     def suite_answers(self, wc) -> list[str]:
         """The base's own answers for a suite's drift tasks."""
         split = self.study.evaluation.split
-        drifts = [
-            n for n in self.study.suites[wc.suite] if n in self.study.tasks and self.study.tasks[n].evaluate == "drift"
-        ]
+        tasks = {name: self.study.tasks[name] for name in self.study.suites[wc.suite] if name in self.study.tasks}
         return [
-            f"{self.results}/responses/{wc.model}/{n}/{split}.{self.study.tasks[n].answers}.parquet" for n in drifts
+            self.layout.responses.path(model=wc.model, task=name, split=split, source=task.answers)
+            for name, task in tasks.items()
+            if task.evaluate == "drift"
         ]
 
     def evaluations(self, wc=None) -> list[str]:
@@ -289,11 +279,11 @@ class Specs:
         return adapter_paths(self.names)
 
     def masks(self, wc=None) -> list[str]:
-        """The masks of every arm."""
+        """The masks of every variant."""
         return [row["path"] for row in mask_rows(self.names)]
 
     def scores(self, wc=None) -> list[str]:
-        """The score tables of every source that an arm or the matching uses."""
+        """The score tables of every source that a variant or the matching uses."""
         return [row["path"] for row in score_rows(self.names)]
 
     def constraints(self) -> dict[str, str]:
@@ -310,5 +300,4 @@ class Specs:
             "variant": study.variants,
             "suite": study.suites,
         }
-        patterns = {key: "|".join(re.escape(value) for value in sorted(values)) for key, values in names.items()}
-        return {**patterns, "shard": r"\d+of\d+", "seed": r"\d+", "draw": r"(\.draw\d+)?"}
+        return {**{key: one_of(values) for key, values in names.items()}, **WILDCARDS}

@@ -1,10 +1,10 @@
 """What is done once Snakemake begins to execute: never while the Snakefile is only read, as by --lint or --summary."""
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clearminds.errors import UserError
+from clearminds.files.layout import Layout
 from clearminds.reuse.adopt import adopt
 from clearminds.reuse.snakemake_compat import before_execution, default_resources, is_one_job, rule_resources
 from clearminds.run import one_run
@@ -15,25 +15,25 @@ if TYPE_CHECKING:
     from snakemake.workflow import Workflow
 
 
-def prepare_execution(workflow: "Workflow", study: dict, results: Path) -> None:
+def prepare_execution(workflow: "Workflow", study: dict, layout: Layout) -> None:
     """Have a run prepared when it begins; one that cannot begin ends with a line that says why.
 
     Args:
         workflow: the Snakefile's.
         study: its config.
-        results: the study's folder of results.
+        layout: of its files.
     """
 
     def begin(dry: bool) -> None:
         try:
-            _begin(workflow, study, results, dry)
+            _begin(workflow, study, layout, dry)
         except UserError as error:
             sys.exit(f"error: {error}")
 
     before_execution(workflow, begin)
 
 
-def _begin(workflow: "Workflow", study: dict, results: Path, dry: bool) -> None:
+def _begin(workflow: "Workflow", study: dict, layout: Layout, dry: bool) -> None:
     put_first_in_path()
     if is_one_job(workflow):
         one_run.begin_on_node(study)
@@ -45,4 +45,4 @@ def _begin(workflow: "Workflow", study: dict, results: Path, dry: bool) -> None:
     elif one_run.alive():
         return  # that run has adopted, and is writing the records of what it makes
     # before outputs are compared; a dry-run writes them too, as Snakemake compares with what is on disk only
-    adopt(results)
+    adopt(layout)

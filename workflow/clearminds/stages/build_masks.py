@@ -22,6 +22,7 @@ from clearminds.files.settings import settings
 from clearminds.files.tables import read_provenance, table_writer
 from clearminds.plugins.load import load
 from clearminds.stages.select_examples import Choice, SourceTables, choose, match
+from clearminds.stages.source_names import source_names
 
 ROW_GROUP = 1024  # responses in memory at a time
 
@@ -47,10 +48,13 @@ class Settings:
     draw: int | None = None
 
 
-def source_tables(verdicts: list[Path], sequences: list[Path], scores: list[Path]) -> dict[str, SourceTables]:
-    """The tables by source name, which their file names carry: {split}.{source}.parquet."""
-    names = [path.name.removesuffix(".parquet").partition(".")[2] for path in verdicts]
-    return {name: SourceTables(*files) for name, *files in zip(names, verdicts, sequences, scores, strict=True)}
+def source_tables(
+    settings: Settings, verdicts: list[Path], sequences: list[Path], scores: list[Path]
+) -> dict[str, SourceTables]:
+    """The tables by source name. Args: of the stage; tables of each kind, in the order of `source_names`."""
+    names = source_names(settings.match, settings.responses, settings.sources)
+    files = zip(names, verdicts, sequences, scores, strict=True)
+    return {name: SourceTables(*tables) for name, *tables in files}
 
 
 @dataclass(frozen=True)

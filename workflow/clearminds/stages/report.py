@@ -7,8 +7,9 @@ from typing import Any
 
 import polars as pl
 
-from clearminds.files.layout import run_records, task_kinds
+from clearminds.files.layout import run_records
 from clearminds.files.settings import settings
+from clearminds.files.study_files import task_kinds
 from clearminds.files.tables import library_versions, read_provenance
 from clearminds.report import figures
 from clearminds.report.page import Matching, PerplexityFigure, ReportData, sample_responses

@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from clearminds.config.study import Study
+from clearminds.files.layout import Layout, draw_of
 
 UNKNOWN_PARAMETERS = 8 * 10**9  # of a model whose name says nothing, until it is fetched
 UNKNOWN_ITEMS = 10_000  # of a data set whose config says nothing, until it is prepared; and of an lm_eval: task
@@ -27,33 +28,31 @@ class Sizes:
     """
 
     def __init__(self, study: Study, results: Path):
-        self.study, self.results = study, results
+        self.study, self.layout = study, Layout(str(results))
 
     def size_guessed(self, model: str) -> bool:
         """Whether the parameters of a model are taken from its name, or worse."""
-        return not (self.results / "models" / model / "model.json").is_file()
+        return not self._model(model).is_file()
 
     def items_guessed(self, task: str, split: str) -> bool:
         """Whether nobody knows yet how many items a split has."""
-        prepared = self.results / "examples" / task / f"{split}.parquet"
-        return not prepared.is_file() and self._said(task, split) is None
+        return not self._examples(task, split).is_file() and self._said(task, split) is None
 
     def parameters(self, model: str) -> int:
         """Parameters of a model: from its `model.json`, else from its name, such as 135M or 8B."""
         try:
-            found = json.loads((self.results / "models" / model / "model.json").read_text(encoding="utf-8"))
+            found = json.loads(self._model(model).read_text(encoding="utf-8"))
             return int(found["parameters"])
         except (OSError, ValueError, KeyError):
             settings = self.study.models[model]
             return named_parameters(settings.hub, settings.file, settings.path, settings.pypi, model)
 
     def mask_tokens(self, wc) -> float:
-        """Tokens of an arm's conversations."""
+        """Tokens of a variant's conversations."""
         variant = self.study.variants[wc.variant]
-        draws = variant.weights.rule == "random"
-        draw = getattr(wc, "draw", "") or (f".draw{wc.seed}" if draws else "")
-        masks = self.results / "masks" / wc.model / wc.target / f"{wc.variant}{draw}.parquet"
-        if (counted := _tokens(masks)) is not None:
+        draw = getattr(wc, "draw", "") or draw_of(wc.seed if variant.weights.rule == "random" else None)
+        masks = self.layout.masks.path(model=wc.model, target=wc.target, variant=wc.variant, draw=draw)
+        if (counted := _tokens(Path(masks))) is not None:
             return counted
         items, longest = self.items(wc.target, "train"), self.study.training_of(wc.variant).max_length
         responses = self.response_tokens(wc.model, wc.target, "train", variant.responses)
@@ -61,7 +60,7 @@ class Sizes:
 
     def items(self, task: str, split: str) -> int:
         """Items of a split: of its table, else as the config says."""
-        prepared = _rows(self.results / "examples" / task / f"{split}.parquet")
+        prepared = _rows(self._examples(task, split))
         if prepared is not None:
             return prepared
         said = self._said(task, split)
@@ -79,7 +78,8 @@ class Sizes:
 
     def response_tokens(self, model: str, task: str, split: str, source: str) -> float:
         """Tokens of a split's responses: counted once they are there, before that as many as they may have."""
-        counted = _sum(self.results / "responses" / model / task / f"{split}.{source}.parquet", "n_tokens")
+        table = self.layout.responses.path(model=model, task=task, split=split, source=source)
+        counted = _sum(Path(table), "n_tokens")
         return self.items(task, split) * self.samples(source) * self.length(source) if counted is None else counted
 
     def samples(self, source: str) -> int:
@@ -89,6 +89,12 @@ class Sizes:
     def length(self, source: str) -> int:
         """Most tokens of a response, or a guess of a reference's."""
         return REFERENCE if source == "reference" else self.study.sources[source].max_new_tokens
+
+    def _model(self, model: str) -> Path:
+        return Path(self.layout.model.path(model=model))
+
+    def _examples(self, task: str, split: str) -> Path:
+        return Path(self.layout.examples.path(task=task, split=split))
 
 
 def named_parameters(*names: str | None) -> int:

@@ -1,8 +1,8 @@
 """The checkpoints of one training: an undeclared folder beside the adapter's own, which is there only until it is made.
 
-    adapters/m/t/v/.seed0.checkpoints/identity.json             what is trained: spec, code, model, masks, processes
-                                      checkpoint-40/            the Trainer's files after step 40
-                                      checkpoint-40/whole.json  SHA-256 of each of them, written last
+    identity.json             what is trained: spec, code, model, masks, processes
+    checkpoint-40/            the Trainer's files after step 40
+    checkpoint-40/whole.json  SHA-256 of each of them, written last
 
 A checkpoint counts when its marker is there and agrees with its files; what was being written when the process was
 killed has none.
@@ -33,13 +33,13 @@ class Checkpoints:
     """The folder of checkpoints of the training that makes one adapter.
 
     Args:
-        adapter_json: the adapter's declared output; the folder stands beside its folder.
+        folder: its own (`layout.checkpoints_of`).
         identity: what the adapter depends on (spec, code, fingerprints, SHA-256 of the masks), JSON-able. The number
             of processes and the versions of the libraries are added: either changes numbers, and nothing else says so.
     """
 
-    def __init__(self, adapter_json: Path, identity: dict):
-        self.folder = adapter_json.parent.with_name(f".{adapter_json.parent.name}.checkpoints")
+    def __init__(self, folder: Path, identity: dict):
+        self.folder = folder
         self.identity = {
             **identity,
             "processes": int(os.environ.get("WORLD_SIZE", 1)),

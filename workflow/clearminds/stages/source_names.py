@@ -1,0 +1,16 @@
+"""Which sources a variant's masks are built from, in the order in which their tables are given to the stage."""
+
+from collections.abc import Mapping, Sequence
+
+
+def source_names(match: Sequence[str], responses: str, policies: Mapping[str, str]) -> list[str]:
+    """The matched sources, the variant's own, and the references where a source falls back to them.
+
+    Args:
+        match: the matched sources.
+        responses: the variant's own.
+        policies: by source, its `when_none_accepted`.
+    """
+    names = [*match, responses]
+    falls_back = any(policies.get(name) == "reference" for name in names)
+    return list(dict.fromkeys([*names, "reference"] if falls_back else names))
