@@ -264,10 +264,12 @@ def test_a_job_refuses_code_that_was_edited_while_it_waited(finished, quick, tmp
     module = root / "workflow/clearminds/plugins/weights/perplexity.py"
 
     def edit():
-        module.write_text(module.read_text() + "\nEDITED = True\n")
+        module.write_text(module.read_text().replace("<= math.log", "< math.log"))
 
     said = held(study, MASKS, edit)
-    assert "error: the code of clearminds.plugins.weights.perplexity changed after this job was submitted" in said
+    assert (
+        "error: the code of clearminds.plugins.weights.perplexity.weights changed after this job was submitted" in said
+    )
 
 
 def test_a_job_refuses_a_config_that_was_edited_while_it_waited(study):

@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import subprocess
-from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -152,14 +151,6 @@ class Built:
         )
         return to
 
-    def modules(self) -> dict[str, set[str]]:
-        """The modules that the jobs of each stage remember."""
-        found = defaultdict(set)
-        for file in self.folder.glob("results/tiny/.jobs/**/record.json"):
-            record = json.loads(file.read_text(encoding="utf-8"))
-            found[record["rule"]] |= record["modules"].keys()
-        return found
-
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory) -> Built:
@@ -180,6 +171,14 @@ def code(built, tmp_path) -> Checkout:
 def append(code: Checkout, module: str, text: str = CHANGED) -> None:
     with open(code.folder / "workflow" / "clearminds" / module, "a", encoding="utf-8") as handle:
         handle.write(text)
+
+
+def edit(code: Checkout, module: str, old: str, new: str) -> None:
+    """Edit a module or another file of the package."""
+    file = code.folder / "workflow" / "clearminds" / module
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
 # --- a setting changed ------------------------------------------------------------------------------------------------
@@ -362,45 +361,73 @@ def test_another_place_of_the_code_reruns_nothing(built, code):
     assert code.explain(built.folder, built.config) == ["nothing to do"]
 
 
-def test_a_function_of_the_mask_module_reruns_the_masks(built, code):
-    append(code, "stages/build_masks.py")
+def test_a_definition_of_the_mask_module_reruns_the_masks(built, code):
+    edit(code, "stages/build_masks.py", "ROW_GROUP = 1024", "ROW_GROUP = 512")
     assert built.plan(code=code) == from_masks(*VARIANTS)
-    assert "build_masks tiny/sums/stm-50: code of clearminds.stages.build_masks changed" in code.explain(
+    assert "build_masks tiny/sums/stm-50: code of clearminds.stages.build_masks.ROW_GROUP changed" in code.explain(
         built.folder, built.config
     )
 
 
 def test_a_weight_rule_reruns_the_masks_of_its_variants(built, code):
-    append(code, "plugins/weights/perplexity.py")
+    edit(code, "plugins/weights/perplexity.py", "<= math.log", "< math.log")
     assert built.plan(code=code) == from_masks("stm-200", "stm-50", "random-200")
 
 
-def test_a_module_of_the_scorer_alone_reruns_the_scores(built, code):
-    modules = built.modules()
-    others = set().union(*(found for stage, found in modules.items() if stage != "score_token_perplexity"))
-    alone = {name for name in modules["score_token_perplexity"] - others if name.startswith("clearminds.")}
-    helpers = sorted(alone - {"clearminds.stages.score_token_perplexity"}) or sorted(alone)
-    append(code, f"{helpers[0].removeprefix('clearminds.').replace('.', '/')}.py")
+def test_a_definition_of_the_scorer_alone_reruns_the_scores(built, code):
+    edit(code, "stages/score_token_perplexity.py", "n: int = 16", "n: int = 8")
     assert built.plan(code=code) == scores("reference", "self_output") | from_masks(*VARIANTS)
 
 
 def test_a_verifier_s_code_generates_and_scores_nothing(built, code):
-    append(code, "plugins/verifiers/reasoning_gym.py")
+    edit(code, "plugins/verifiers/reasoning_gym.py", "1.0 - 1e-9", "1.0 - 1e-8")
     expected = verdicts("reference", "self_output") | from_masks(*VARIANTS) | bases("own")
     assert built.plan(code=code) == expected
 
 
 @pytest.mark.parametrize(
-    ("file", "text"),
+    ("file", "old", "new"),
     [
-        ("report/figures.py", CHANGED),
-        ("report/page.py", CHANGED),
-        ("report/page.html.jinja", "<p>another text</p>\n"),
+        ("report/figures.py", "BINS_PER_DECADE = 10", "BINS_PER_DECADE = 5"),
+        ("report/page.py", "{minutes} min {rest:02d} s", "{minutes}:{rest:02d}"),
+        ("report/page.html.jinja", "</body>", "<p>another text</p></body>"),
     ],
 )
-def test_the_looks_of_the_report_rerun_the_report_alone(built, code, file, text):
-    append(code, file, text)
+def test_the_looks_of_the_report_rerun_the_report_alone(built, code, file, old, new):
+    edit(code, file, old, new)
     assert built.plan(code=code) == REPORT
+
+
+@pytest.mark.parametrize(
+    "file", ["stages/build_masks.py", "model/token_statistics.py", "stages/training/trainer.py", "errors.py"]
+)
+def test_an_added_function_reruns_nothing(built, code, file):
+    append(code, file)
+    assert built.plan(code=code) == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("stages/build_masks.py", "no example is left to train on", "nothing is left to train on"),
+        ("stages/evaluate.py", "likelihood of the reference text", "likelihood of references"),
+        ("model/fingerprints.py", "(model: Path)", "(model)"),
+        ("progress.py", "every: float = 10.0", "every: float = 1.0"),
+        ("errors.py", "retry_is_pointless = False", "retry_is_pointless = bool(0)"),
+    ],
+)
+def test_a_message_a_log_line_and_an_annotation_rerun_nothing(built, code, file, old, new):
+    edit(code, file, old, new)
+    assert built.plan(code=code) == NOTHING
+
+
+def test_a_moved_module_reruns_nothing(built, code):
+    package = code.folder / "workflow" / "clearminds"
+    (package / "stages" / "select_examples.py").rename(package / "model" / "chosen_examples.py")
+    for file in (package / "stages" / "build_masks.py",):
+        text = file.read_text(encoding="utf-8")
+        file.write_text(text.replace("clearminds.stages.select_examples", "clearminds.model.chosen_examples"))
+    assert built.plan(code=code) == NOTHING
 
 
 def test_new_plugins_and_new_keys_rerun_nothing(built, code):
@@ -456,19 +483,6 @@ def test_a_git_clone_reruns_nothing(built, code, tmp_path):
 
 
 # of which no result depends on
-MACHINERY = {"job.launch", "model.fingerprints", "job.processes", "files.tables", "files.digests", "model.throughput"}
-
-
-def test_what_a_launcher_calls_is_in_the_code_of_its_jobs(built):
-    modules, outside = built.modules(), set()
-    for stage in stages.STAGES:
-        launcher = (built.checkout.folder / "workflow" / "scripts" / f"{stage}.py").read_text(encoding="utf-8")
-        imported = set(re.findall(r"^ *from clearminds\.([\w.]+) import", launcher, re.MULTILINE))
-        assert imported
-        outside |= {(stage, name) for name in imported - MACHINERY if f"clearminds.{name}" not in modules[stage]}
-    assert outside == set()
-
-
 # --- files touched, moved, altered ------------------------------------------------------------------------------------
 
 
@@ -497,7 +511,7 @@ def test_a_change_made_while_results_were_moved_is_seen(built, code, tmp_path, t
     folder = built.moved(tmp_path / "study", times=times)
     config = built.config
     config["variants"]["stm-200"]["weights"]["tau"] = "250"
-    append(code, "plugins/weights/all.py")
+    edit(code, "plugins/weights/all.py", "np.ones(", "1 * np.ones(")
     assert code.plan(folder, config) == from_masks("stm-200", "random-200", "self-output")
 
 
