@@ -5,8 +5,6 @@ import re
 import pytest
 from demo_study import DEMO, study_with
 
-from clearminds.config.study import Study
-
 TASKS = ", ".join(DEMO["tasks"])
 SOURCES = ", ".join(["reference", *DEMO["sources"]])
 
@@ -49,31 +47,11 @@ SOURCES = ", ".join(["reference", *DEMO["sources"]])
         ),
         ({"sources/reference": {}}, "sources: reference is built in; give another name"),
         ({"sources/mine": {}}, "sources: mine: needs kind: self_output or rephrase"),
-        (
-            {"sources/rephrase.sequences": {"kind": "rephrase"}},
-            "sources: rephrase.sequences: its files would have the names of others: source rephrase of split train and "
-            "source rephrase.sequences of split train both write train.rephrase.sequences; rename one of them",
-        ),
-        (
-            {"sources/rephrase.shard1of2": {"kind": "rephrase"}},
-            "sources: rephrase.shard1of2: its files would have the names of others: ",
-        ),
-        (
-            {"sources/own": {"kind": "rephrase"}, "sources/b.own": {"kind": "rephrase"}, "tasks/gcd/splits/test.b": 4},
-            "sources: own: its files would have the names of others: source b.own of split test and source own of "
-            "split test.b both write test.b.own; rename one of them",
-        ),
-        ({"variants/x.draw0": {"responses": "reference"}}, "variants: x.draw0: .draw and a number end the masks"),
         ({"variants/base": {"responses": "reference"}}, "variants: base is built in (the model as it is); "),
     ],
 )
 def test_a_name_must_be_declared_where_it_belongs(refusal, changes, message):
     assert refusal(study_with(changes)).startswith(message)
-
-
-@pytest.mark.parametrize("name", ["my.own", "sequences", "x.sequences", "x.shard1of2", "train.parquet"])
-def test_a_source_may_have_dots_where_its_files_are_told_apart(name):
-    assert name in Study.model_validate(study_with({f"sources/{name}": {"kind": "rephrase"}})).sources
 
 
 @pytest.mark.parametrize(

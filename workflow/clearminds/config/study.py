@@ -24,7 +24,6 @@ from clearminds.config.blocks import (
     Training,
     Variant,
 )
-from clearminds.files.layout import Layout, same_file
 
 
 class Study(Strict):
@@ -60,7 +59,6 @@ class Study(Strict):
                 raise ValueError("sources: reference is built in; give another name")
             if source.kind is None and name not in ("self_output", "rephrase"):
                 raise ValueError(f"sources: {name}: needs kind: self_output or rephrase")
-        self._files_are_told_apart()
         for name, members in self.suites.items():
             _unique(f"suites: {name}", members)
             _among(f"suites: {name}", [m for m in members if not m.startswith("lm_eval:")], self.tasks)
@@ -83,10 +81,6 @@ class Study(Strict):
         for name, variant in self.variants.items():
             if name == "base":
                 raise ValueError("variants: base is built in (the model as it is); give another name")
-            if Layout.masks.parse(Layout.masks.path(model="m", target="t", variant=name, draw=""))["variant"] != name:
-                raise ValueError(
-                    f"variants: {name}: .draw and a number end the masks of rules that draw at random; rename it"
-                )
             _among(f"variants: {name}: responses", [variant.responses], known)
             _among(f"variants: {name}: training", list(variant.training), list(Training.model_fields))
             if "max_length" in variant.training:
@@ -111,16 +105,6 @@ class Study(Strict):
                         "not draw at random"
                     )
         return self
-
-    def _files_are_told_apart(self) -> None:
-        splits = dict.fromkeys(split for task in self.tasks.values() for split in task.splits)
-        if clash := same_file(splits, ["reference", *self.sources]):
-            (split, source), (other_split, other_source), name = clash
-            named = other_source if other_source != "reference" else source
-            raise ValueError(
-                f"sources: {named}: its files would have the names of others: source {source} of split {split} and "
-                f"source {other_source} of split {other_split} both write {name}; rename one of them"
-            )
 
     def _can_be_spread(self, variant: str) -> None:
         """Refuse what several processes of a training could not do, before responses and scores are paid for."""

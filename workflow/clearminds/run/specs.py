@@ -16,6 +16,7 @@ from clearminds.files.settings import chosen
 from clearminds.files.study_files import adapter_paths, evaluation_rows, mask_rows, score_rows
 from clearminds.model.loading import Loading
 from clearminds.reuse import stage_code as stages
+from clearminds.run.file_names import refuse_equal_files
 from clearminds.run.sizing import resources
 from clearminds.run.sizing.workload import Workloads
 from clearminds.stages import evaluate, fetch_model, generate_responses, score_token_perplexity, train_adapter
@@ -35,6 +36,7 @@ class Specs:
     """The specs of a study's jobs, as functions of a rule's wildcards."""
 
     def __init__(self, study: Study):
+        refuse_equal_files(study)
         self.study = study
         self.layout = Layout.of(study.study)
         self.workloads = Workloads(study, self.layout.results)
