@@ -115,7 +115,7 @@ def test_a_copy_of_what_stays_is_an_addition():
     assert changed(old, {**old, "clearminds.b:f": "1"}) == Changes([], ["clearminds.b.f"], [])
 
 
-# --- files that are no Python -----------------------------------------------------------------------------------------
+# --- files that are not Python ----------------------------------------------------------------------------------------
 
 
 def test_yaml_counts_by_what_it_says(tmp_path):

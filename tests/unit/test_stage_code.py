@@ -48,7 +48,7 @@ def changed_by(file: Path, old: str, new: str) -> set[tuple]:
 
 
 def test_every_root_of_the_demo_exists():
-    """A name that finds nothing would leave its code out of the fingerprint without a word."""
+    """A name that finds nothing would silently leave its code out of the fingerprint."""
     specs = Specs(demo())
     found = set()
     for stage in stage_code.STAGES:
@@ -147,7 +147,7 @@ def test_the_code_of_vllm_counts_where_it_runs_and_nowhere_else(stage, changes):
     served, plain = modules(spec(demo(changes), stage)), modules(spec(demo(), stage))
     assert own <= served and not own & plain
     reference = modules(spec(demo(), "generate_responses", source="reference"), "generate_responses")
-    assert not [name for name in reference if ".backends" in name], "copied references are drawn by none"
+    assert not [name for name in reference if ".backends" in name], "copied references are sampled by none"
 
 
 @pytest.mark.parametrize(

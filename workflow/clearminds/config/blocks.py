@@ -21,7 +21,7 @@ from pydantic import (
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Dtype = Literal["float32", "bfloat16", "float16"]
 Positive = Annotated[int, Field(gt=0)]
-# the default is null, which stands in no spec
+# the default is null, which is in no spec
 Backend = Annotated[
     Literal["transformers", "vllm"] | None, AfterValidator(lambda name: None if name == "transformers" else name)
 ]
@@ -174,7 +174,7 @@ class Scoring(Strict):
 
 
 class Match(Strict):
-    """Which examples every arm trains on: those that each of these sources can offer."""
+    """Which examples every variant trains on: those that each of these sources can offer."""
 
     sources: list[Id] = Field(min_length=1)
 
@@ -227,7 +227,7 @@ class Training(Strict):
     max_grad_norm: float = Field(1.0, ge=0)
     epochs: float = Field(2, gt=0)
     batch_examples: Positive = Field(8, description="examples per optimiser step, over all processes")
-    max_length: Positive = Field(1024, description="longer conversations are dropped from every arm and counted")
+    max_length: Positive = Field(1024, description="longer conversations are dropped from every variant and counted")
     dtype: Dtype = "bfloat16"
 
 

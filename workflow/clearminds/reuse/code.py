@@ -1,4 +1,4 @@
-"""Fingerprints of code: over a definition and all that it reaches, whatever their names and wherever they stand."""
+"""Fingerprints of code: over a definition and all that it reaches, whatever their names and wherever they are."""
 
 import hashlib
 import json
@@ -119,7 +119,7 @@ def text_digest(path: Path) -> str:
 
     Raises:
         OSError: it cannot be read.
-        yaml.YAMLError: it is no YAML.
+        yaml.YAMLError: it is not YAML.
     """
     if path.suffix not in (".yaml", ".yml"):
         return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -191,7 +191,7 @@ def _connection_errors() -> tuple[type[Exception], ...]:
 def _from_folder(origin: Path, folder: Path) -> str:
     if not (origin / "config.json").is_file():
         raise UserError(
-            f"models: path: {origin} is no model folder (config.json is missing); give one saved by save_pretrained"
+            f"models: path: {origin} is not a model folder (config.json is missing); give one saved by save_pretrained"
         )
     for file in sorted(origin.iterdir()):
         # linked, not copied: weights are large and never written to
@@ -215,7 +215,7 @@ def _chat_template(chosen: ChatTemplate, folder: Path) -> dict:
             write_text(target, Path(chosen.file).read_text(encoding="utf-8"))
         except (FileNotFoundError, IsADirectoryError, UnicodeDecodeError) as error:
             raise UserError(
-                f"models: chat_template: file: {chosen.file} is no text file ({error}); name a Jinja file"
+                f"models: chat_template: file: {chosen.file} is not a text file ({error}); name a Jinja file"
             ) from error
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder)

@@ -153,7 +153,7 @@ def _word_reference(item: dict, spec: dict) -> str:
         written = ", ".join(names("wordings"))
         raise UserError(f"reference: there are no wordings for {spec['generator']}, only for {written}; use answer")
     tokens = item["metadata"]["expression"].split(" ")
-    # Keyed by the question, so that an example keeps its wording wherever it stands.
+    # Keyed by the question, so that an example keeps its wording wherever it is.
     rng = random.Random(digest([spec.get("seed", 0), item["question"]]))
     terms, operators = [int(token) for token in tokens[::2]], tokens[1::2]
     return load_plugin("wordings", spec["generator"]).word_reference(terms, operators, int(item["answer"]), rng)
