@@ -226,7 +226,7 @@ def test_a_build_for_another_kind_of_device_is_named(tiny):
         sampler([], [[5, 6]], [0], GREEDY)
 
 
-def test_more_memory_than_there_is_is_asked_for_in_vain(tiny, monkeypatch):
+def test_more_memory_than_there_is_is_refused(tiny, monkeypatch):
     monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "99999")
     with (
         vllm.Sampler(tiny, **SETTINGS) as sampler,
