@@ -15,7 +15,7 @@ def tree_of(folder: Path, **modules: str) -> Tree:
 
 
 KEY = "clearminds.work:main"
-SPOKEN = {"clearminds.talk", "clearminds.near:report"}
+REPORTING_ONLY = {"clearminds.talk", "clearminds.near:report"}
 FILES = {
     "work": '''
 """The root."""

@@ -21,7 +21,7 @@ CORPUS = [
 
 ARCHITECTURES = {
     "llama": ("LlamaConfig", "LlamaForCausalLM", {}),
-    # soft-capping bites only where it is small against the logits
+    # soft-capping has an effect only where it is small against the logits
     "gemma2": (
         "Gemma2Config",
         "Gemma2ForCausalLM",

@@ -91,7 +91,7 @@ def slurm() -> Iterator[None]:
     if (reason := why_not()) is not None:
         pytest.skip(reason)
     cluster("start")
-    # the pretended GPUs are no devices that torch could see
+    # the pretended GPUs are not devices that torch can see
     before = os.environ.get("CLEARMINDS_DEVICES")
     os.environ["CLEARMINDS_DEVICES"] = "0,1"
     yield

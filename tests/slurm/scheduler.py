@@ -23,7 +23,7 @@ def why_not() -> str | None:
     if shutil.which("slurmctld") and shutil.which("munged"):
         return None
     if not shutil.which("apt-get"):
-        return "SLURM is not installed, and this is no Debian to install it from"
+        return "SLURM is not installed, and this is not a Debian to install it from"
     done = subprocess.run([SCRIPT, "install"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     return f"SLURM could not be installed: {done.stdout[-300:]}" if done.returncode else None
 

@@ -89,7 +89,7 @@ def trains(study, *names: str, besides: tuple[str, ...] = ()) -> tuple[str, str]
 
 
 def cancel(study, variant: str, job: str) -> None:
-    """Cancel a frozen training, and let it hear that."""
+    """Cancel a frozen training, and let it receive the signal."""
     subprocess.run(["scancel", job], check=True)
     os.kill(study.writer(variant)["process"], signal.SIGCONT)
 
@@ -132,7 +132,7 @@ def trouble(finished, settings, tmp_path_factory) -> Trouble:
         variant(study, name, EPOCHS)
     with study.started() as (run, output):
         seen.run, seen.output = run_id(output), output
-        # two GPUs, three trainings: which two come first is SLURM's affair
+        # two GPUs, three trainings: SLURM decides which two come first
         frozen = dict([trains(study, *study.config["variants"])])
         name, job = trains(study, *(name for name in study.config["variants"] if name not in frozen))
         frozen[name] = job
@@ -216,7 +216,7 @@ def test_failures_without_retries_end_in_a_message_with_job_cause_and_log(study)
     assert re.search(rf"logs/slurm/rule_train_adapter/tiny_sums_stm-200_0/{job}\.log", said)
 
 
-def test_jobs_of_a_killed_snakemake_run_on_and_nobody_writes_beside_them(study):
+def test_jobs_of_a_killed_snakemake_run_on_and_no_other_job_writes_beside_them(study):
     variant(study, "stm-200", EPOCHS)
     target = str(study.adapter("stm-200").relative_to(study.folder) / "adapter.json")
     with study.started(target) as (run, output):

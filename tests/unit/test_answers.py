@@ -65,7 +65,7 @@ def test_a_decimal_keeps_its_value(number):
 
 
 @given(st.integers(0, 10**6), st.integers(0, 10**6), st.sampled_from(["-", " - ", " -", "- ", "−"]))
-def test_a_minus_between_numbers_is_no_sign(a, b, minus):
+def test_a_minus_between_numbers_is_not_a_sign(a, b, minus):
     assert last_number(f"{a}{minus}{b}") == str(b)
 
 

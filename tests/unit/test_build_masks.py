@@ -65,7 +65,7 @@ def chosen_of(found, sample=0, source="own"):
     return {e: Choice(source, sample) for e, s in found if s == sample}
 
 
-def test_weights_stand_on_the_response_alone(tmp_path):
+def test_only_tokens_of_the_response_have_weights(tmp_path):
     found = responses(6)
     rows, counts = rows_of({"own": write(tmp_path, found)}, chosen_of(found, 1), spec(tau="2.5"))
     for row in rows:

@@ -37,7 +37,7 @@ def two(tmp_path):
     return kept
 
 
-def test_the_folder_stands_beside_the_adapters_own_and_says_what_is_trained(tmp_path):
+def test_the_folder_is_beside_the_adapters_own_and_says_what_is_trained(tmp_path):
     kept = checkpoints(tmp_path)
     assert kept.open() is None
     assert kept.folder == tmp_path / "checkpoints"

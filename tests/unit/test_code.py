@@ -5,7 +5,7 @@ import itertools
 from pathlib import Path
 
 import pytest
-from code_trees import KEY, SPOKEN, checkout
+from code_trees import KEY, REPORTING_ONLY, checkout
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_a_closure_is_all_that_is_reached_and_nothing_else(tmp_path):
-    found = closure(checkout(tmp_path), [KEY], SPOKEN)
+    found = closure(checkout(tmp_path), [KEY], REPORTING_ONLY)
     assert next(iter(found)) == KEY
     assert {key.removeprefix("clearminds.") for key in found} == {
         *("work:main", "work:_tail", "work:Worker", "work:SCALE", "near:LIMIT", "near:Base", "near:shift"),
@@ -25,7 +25,7 @@ def test_a_closure_is_all_that_is_reached_and_nothing_else(tmp_path):
     }
 
 
-def test_what_speaks_is_a_package_a_module_or_a_definition(tmp_path):
+def test_what_only_reports_is_a_package_a_module_or_a_definition(tmp_path):
     old = checkout(tmp_path)
     assert "clearminds.deep.sums:twice" not in closure(old, [KEY], {"clearminds.deep"})
     assert not any("clearminds.end:" in key for key in closure(old, [KEY], {"clearminds.end"}) if key != KEY)
@@ -115,7 +115,7 @@ def test_a_copy_of_what_stays_is_an_addition():
     assert changed(old, {**old, "clearminds.b:f": "1"}) == Changes([], ["clearminds.b.f"], [])
 
 
-# --- files that are no Python -----------------------------------------------------------------------------------------
+# --- files that are not Python ----------------------------------------------------------------------------------------
 
 
 def test_yaml_counts_by_what_it_says(tmp_path):

@@ -108,7 +108,7 @@ def test_a_block_without_keys_is_refused(refusal, key):
         ({"sources/self_output/samples": 0}, "sources: self_output: samples: input should be greater than 0, not 0"),
         ({"tasks/sums/splits/train": 0}, "tasks: sums: splits: train: input should be greater than 0, not 0"),
         ({"seeds": []}, "seeds: at least one entry is needed, not []"),
-        ({"seeds": [0, 0]}, "seeds: 0 stands twice; take one out"),
+        ({"seeds": [0, 0]}, "seeds: 0 appears twice; take one out"),
         ({"seeds": [0, -1]}, "seeds: 1: input should be greater than or equal to 0, not -1"),
         ({"variants/ground-truth/training": {"rank": -3}}, "variants: ground-truth: training: rank: input should be "),
         ({"runtime": {"fsdp": True, "gpus": 1}}, "runtime: fsdp: true spreads the weights over GPUs and needs gpus: 2"),
@@ -124,7 +124,7 @@ def test_a_learning_rate_is_a_number_however_yaml_reads_it(load, text):
     assert load(written).training.learning_rate == 1e-4
 
 
-def test_a_word_is_no_learning_rate(refusal):
+def test_a_word_is_not_a_learning_rate(refusal):
     message = refusal(study_with({"training/learning_rate": "fast"}))
     assert message.startswith("training: learning_rate: input should be a valid number")
     assert message.endswith("not 'fast'")
@@ -183,11 +183,11 @@ ID = "use letters, digits, '.', '_' and '-', a letter or digit first (a number i
 def test_an_id_is_a_plain_file_name(refusal, block, name):
     study = copy.deepcopy(DEMO)
     study[block] = {name: next(iter(study[block].values())), **study[block]}
-    assert refusal(study).endswith(f"{name!r} is no id; {ID}")
+    assert refusal(study).endswith(f"{name!r} is not an id; {ID}")
 
 
 @pytest.mark.parametrize("name", ["a/b", "../a", "a b"])
 def test_the_study_and_the_splits_have_ids_too(refusal, name):
-    assert refusal(study_with({"study": name})) == f"study: {name!r} is no id; {ID}"
+    assert refusal(study_with({"study": name})) == f"study: {name!r} is not an id; {ID}"
     splits = {"train": 1, "test": 1, name: 1}
-    assert refusal(study_with({"tasks/sums/splits": splits})).endswith(f"{name!r} is no id; {ID}")
+    assert refusal(study_with({"tasks/sums/splits": splits})).endswith(f"{name!r} is not an id; {ID}")

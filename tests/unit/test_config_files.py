@@ -35,8 +35,8 @@ def test_a_later_file_replaces_the_keys_of_an_earlier_one(tmp_path):
         ("suites:\n  - {a: 1,\n     a: 2}\n", "a", "2 and 3"),
     ],
 )
-def test_a_key_that_stands_twice_is_refused_with_both_lines(refusal, text, key, lines):
-    message = f"key {key!r} stands twice, in lines {lines}; YAML would keep the last: rename one"
+def test_a_duplicate_key_is_refused_with_both_lines(refusal, text, key, lines):
+    message = f"key {key!r} appears twice, in lines {lines}; YAML would keep the last: rename one"
     assert refusal(text) == message
 
 
@@ -98,7 +98,7 @@ def test_prompts_alone_are_asked_for_explicitly(load):
 
 
 def test_every_key_of_the_demo_is_commented():
-    """A block's key may lean on the comment that it has in an earlier block beside it."""
+    """A block's key may rely on the comment that it has in an earlier block beside it."""
     commented: set[tuple[int, str, str]] = set()
     bare = []
     block = ""

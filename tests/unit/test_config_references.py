@@ -13,14 +13,14 @@ SOURCES = ", ".join(["reference", *DEMO["sources"]])
     ("changes", "message"),
     [
         ({"targets": ["sum"]}, f"targets: 'sum' is not one of {TASKS}; did you mean sums?"),
-        ({"targets": ["sums", "sums"]}, "targets: 'sums' stands twice; take one out"),
+        ({"targets": ["sums", "sums"]}, "targets: 'sums' appears twice; take one out"),
         ({"targets": ["gcd"]}, "tasks: gcd: splits, of a target,: 'train' is not one of test"),
         (
             {"suites/small": ["sums", "product"]},
             f"suites: small: 'product' is not one of {TASKS}; did you mean products?",
         ),
-        ({"suites/small": ["sums", "sums"]}, "suites: small: 'sums' stands twice; take one out"),
-        ({"suites/large": ["sums"]}, "suites (a task in two of them): 'sums' stands twice; take one out"),
+        ({"suites/small": ["sums", "sums"]}, "suites: small: 'sums' appears twice; take one out"),
+        ({"suites/large": ["sums"]}, "suites (a task in two of them): 'sums' appears twice; take one out"),
         (
             {"suites/large": ["lm_eval:"]},
             "suites: large: lm_eval: names no task; write one behind it, as in lm_eval:arc_easy",
@@ -34,7 +34,7 @@ SOURCES = ", ".join(["reference", *DEMO["sources"]])
             {"match/sources": ["reference", "self-output"]},
             f"match: sources: 'self-output' is not one of {SOURCES}; did you mean self_output?",
         ),
-        ({"match/sources": ["reference"] * 2}, "match: sources: 'reference' stands twice; take one out"),
+        ({"match/sources": ["reference"] * 2}, "match: sources: 'reference' appears twice; take one out"),
         ({"match/sources": []}, "match: sources: at least one entry is needed, not []"),
         (
             {"variants/ground-truth/responses": "referense"},

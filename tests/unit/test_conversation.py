@@ -38,7 +38,7 @@ def test_prompt_and_response_are_the_conversation(asked, said):
     assert encoded.text[start : encoded.spans[-1][1]] == said + "<|im_end|>"
 
 
-def test_a_prompt_that_is_no_textual_prefix_is_refused():
+def test_a_prompt_that_is_not_a_textual_prefix_is_refused():
     # as templates do that open a thought for generation and drop it from past turns
     thinking = chat(TURNS + "{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n{% endif %}")
     with pytest.raises(UserError, match=r"^example e1: .*part at character (\d+).*chat_template") as caught:

@@ -163,8 +163,8 @@ def test_hours_are_readable(seconds, shown):
     ("arguments", "words"),
     [
         (["--gpu", "abacus"], "--gpu: abacus is not known; known: v100, .*, cpu$"),
-        (["--utilisation", "0"], "--utilisation: 0.0 is no share; give one above 0"),
-        (["--directory", "/no/such/folder"], "--directory: /no/such/folder is no folder"),
+        (["--utilisation", "0"], "--utilisation: 0.0 is not a share; give one above 0"),
+        (["--directory", "/no/such/folder"], "--directory: /no/such/folder is not a folder"),
     ],
 )
 def test_what_cannot_be_planned_is_refused_in_one_line(arguments, words):

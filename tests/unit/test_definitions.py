@@ -140,7 +140,7 @@ def test_a_logger_may_come_from_another_module(tmp_path):
     assert not references(tree, "a:f")
 
 
-def test_what_only_bears_a_loggers_name_is_no_logger(tmp_path):
+def test_what_only_has_a_loggers_name_is_not_a_logger(tmp_path):
     tree = tree_of(tmp_path, a="from clearminds.b import log\ndef f():\n    log.info('words')", b="log = object()")
     assert references(tree, "a:f") == {"clearminds.b:log"}
 

@@ -185,7 +185,7 @@ def test_another_user_s_job_waits_too_and_can_use_the_same_locks():
 # --- one job ----------------------------------------------------------------------------------------------------------
 
 
-def test_locks_stand_where_every_user_can_share_them(alone, tmp_path):
+def test_locks_are_where_every_user_can_share_them(alone, tmp_path):
     alone.setenv("CLEARMINDS_DEVICES", "GPU-1/../x")
     before = os.umask(0o077)
     try:

@@ -56,7 +56,7 @@ def folder(tmp_path):
 
 
 def made(folder, **changes: object) -> Planned:
-    """A job whose result stands in a folder, whole."""
+    """A job whose result is in a folder, whole."""
     job = masks(**changes)
     outputs = {path: file_sha256(folder / path) for path in job.outputs if (folder / path).exists()}
     return replace(job, record={**job.record, "outputs": outputs})
@@ -311,7 +311,7 @@ def test_a_shard_is_a_job_of_the_stage_that_it_shares_in(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--directory", "/no/such/folder"], "--directory: /no/such/folder is no folder"),
+        (["--directory", "/no/such/folder"], "--directory: /no/such/folder is not a folder"),
         (["--snakefile", "/other/Snakefile"], "/other/Snakefile is of another checkout"),
     ],
 )

@@ -14,11 +14,11 @@ from clearminds.files.settings import parse
 from clearminds.model.conversation import Chat
 from clearminds.model.fingerprints import fingerprints, same_tokenizer
 from clearminds.stages import fetch_model
-from clearminds.stages.fetch_model import Source
+from clearminds.stages.fetch_model import Origin
 
 
 def fetch(keys: dict, folder: Path) -> dict:
-    return fetch_model.fetch(parse(Source, keys, "source"), folder)
+    return fetch_model.fetch(parse(Origin, keys, "source"), folder)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def tiny(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def origin(tiny, tmp_path) -> Path:
-    """A copy of the model folder, to be spoilt."""
+    """A copy of the model folder, to be damaged."""
     copy = tmp_path / "origin"
     copy.mkdir()
     for file in tiny.iterdir():
@@ -123,7 +123,7 @@ def test_settings_left_beside_the_origin_are_not_taken_over(origin, tmp_path):
 def test_a_template_that_is_not_there_is_named(tiny, tmp_path):
     settings = {"file": str(tmp_path / "none.jinja")}
     message = refusal({"path": str(tiny), "chat_template": settings}, tmp_path / "m")
-    assert message.startswith(f"models: chat_template: file: {tmp_path / 'none.jinja'} is no text file")
+    assert message.startswith(f"models: chat_template: file: {tmp_path / 'none.jinja'} is not a text file")
     assert message.endswith("name a Jinja file")
 
 
@@ -146,8 +146,8 @@ def test_a_folder_without_a_tokenizer_is_refused(origin, tmp_path):
     assert message.endswith("save one beside the weights")
 
 
-def test_a_folder_that_is_no_model_is_refused(tmp_path):
-    message = "is no model folder (config.json is missing); give one saved by save_pretrained"
+def test_a_folder_that_is_not_a_model_is_refused(tmp_path):
+    message = "is not a model folder (config.json is missing); give one saved by save_pretrained"
     assert refusal({"path": str(tmp_path / "none")}, tmp_path / "m") == f"models: path: {tmp_path / 'none'} {message}"
     (tmp_path / "empty").mkdir()
     assert refusal({"path": str(tmp_path / "empty")}, tmp_path / "m") == f"models: path: {tmp_path / 'empty'} {message}"
@@ -262,11 +262,11 @@ import json, sys
 from pathlib import Path
 from clearminds.errors import UserError
 from clearminds.files.settings import parse
-from clearminds.stages.fetch_model import Source, fetch
+from clearminds.stages.fetch_model import Origin, fetch
 folder, sources = json.loads(sys.argv[1])
 for number, source in enumerate(sources):
     try:
-        found = fetch(parse(Source, source, "source"), Path(folder) / str(number))
+        found = fetch(parse(Origin, source, "source"), Path(folder) / str(number))
     except UserError as error:
         found = str(error)
     print(json.dumps(found))

@@ -88,7 +88,7 @@ def test_points_at_one_place_still_draw():
     assert points(svg(ti_bwt(summary(("base", None, 0.0, 0.0), ("stm", 0, 0.0, 0.0))))) == 2
 
 
-def test_labels_stand_right_of_every_point():
+def test_labels_are_right_of_every_point():
     far = (("base", None, 0.0, 0.0), ("stm", 0, 1.0, -40.0), ("stm", 1, 1.0, 40.0))  # the mean lies left of a seed
     drawing = ET.fromstring(svg(ti_bwt(summary(*far))))
     symbols = [path for group in drawing.iter() if "mark-symbol" in group.get("class", "") for path in group]
@@ -148,6 +148,6 @@ def test_saving_twice_gives_equal_bytes(scores, tmp_path):
     assert sorted(p.name for p in tmp_path.glob("*svg*")) == ["a.svg", "b.svg"]
 
 
-def test_a_name_is_no_markup():
+def test_a_name_is_not_markup():
     drawing = svg(ti_bwt(summary(RUNS[0], ("<script>alert(1)</script>", 0, 1.0, 1.0))))
     assert "<script" not in drawing

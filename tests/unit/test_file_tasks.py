@@ -134,8 +134,8 @@ def test_ill_formed_messages_are_named(tmp_path, messages, message):
 @pytest.mark.parametrize(
     ("second", "message"),
     [
-        ({"key": 1}, "id '1' stands already in .*a.jsonl line 1; ids must be unique"),
-        ({"key": "1"}, "id '1' stands already"),
+        ({"key": 1}, "id '1' is already in .*a.jsonl line 1; ids must be unique"),
+        ({"key": "1"}, "id '1' is already"),
         ({"key": None}, "id must be text or a whole number; found None"),
         ({"key": 1.5}, "id must be text or a whole number; found 1.5"),
         ({"key": ""}, "empty id"),

@@ -90,7 +90,7 @@ def test_a_damaged_part_of_a_former_namespace_is_set_aside(tmp_path, caplog):
     assert part.with_suffix(".damaged").is_file() and f"{part} is damaged" in caplog.text
 
 
-def test_a_namespace_that_nobody_can_read_about_is_left_out(tmp_path):
+def test_a_namespace_without_a_readable_description_is_left_out(tmp_path):
     former, _ = written(tmp_path, {1: 1.0}, code=CODES[0])
     about = former.folder / "about.json"
     text = about.read_text()

@@ -75,7 +75,7 @@ def test_more_samples_change_no_earlier_one(model):
     assert [row for row in many if row["sample"] < 4] == few
 
 
-def test_rows_stand_by_example_and_sample(model):
+def test_rows_are_in_the_order_of_example_and_sample(model):
     rows = sample(model)
     assert [(row["example_id"], row["sample"]) for row in rows] == [(f"e{i}", s) for i in range(4) for s in range(4)]
     assert all(row["n_tokens"] == len(row["token_ids"]) for row in rows)

@@ -79,7 +79,7 @@ def test_a_broken_record_is_none(job):
     assert not job.take_back()
 
 
-def test_a_record_that_speaks_for_files_which_are_gone_is_not_enough(tmp_path):
+def test_a_record_that_declares_files_which_are_gone_is_not_enough(tmp_path):
     adapter = tmp_path / "seed0" / "adapter.json"
     adapter.parent.mkdir()
     adapter.write_text(json.dumps({"files": {"adapter_model.safetensors": "0"}}))

@@ -110,7 +110,7 @@ def whole(folder):
 
 
 @pytest.mark.slow
-def test_a_job_that_is_killed_wherever_it_hurts_ends_in_the_same_adapter(base, tmp_path):
+def test_a_job_that_is_killed_at_critical_points_ends_in_the_same_adapter(base, tmp_path):
     code, printed = launch(tmp_path / "undisturbed", base, NEVER, dropout=0.2)
     assert code == 0, printed
     folder = tmp_path / "killed"

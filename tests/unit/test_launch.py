@@ -183,8 +183,8 @@ def test_an_output_folder_that_is_a_file_is_named(tmp_path):
 
 
 def waiting(run: Run, folder: Path, work: str = "open(fed).read()") -> Path:
-    """Let a run's launcher do something else: wait for ever, unless `work` says what."""
-    fed = folder / "fed-by-nobody"
+    """Let a run's launcher do something else: wait forever, unless `work` says what."""
+    fed = folder / "fed-by-hand"
     os.mkfifo(fed)
     run.launcher = folder / "prepare_task.py"
     run.launcher.write_text(

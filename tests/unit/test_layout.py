@@ -78,7 +78,7 @@ def test_a_path_of_another_kind_or_study_is_not_read():
 
 
 def test_the_paths_of_a_study_are_below_its_folders(tmp_path):
-    layout = Layout.of("s", tmp_path / "{x}")  # a folder's own braces are no wildcards
+    layout = Layout.of("s", tmp_path / "{x}")  # a folder's own braces are not wildcards
     assert layout.report.path() == str(tmp_path / "{x}" / "results" / "s" / "report.html")
     assert layout.report.log_path() == str(tmp_path / "{x}" / "logs" / "s" / "report" / "report.log")
     assert LAYOUT.adapter.log == "logs/s/train_adapter/{model}/{target}/{variant}/seed{seed}.log"

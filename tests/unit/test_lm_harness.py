@@ -1,4 +1,4 @@
-"""Accuracy through lm-evaluation-harness on tiny random models: rows, formats, turns, names, and what stays quiet."""
+"""Accuracy through lm-evaluation-harness on tiny random models: rows, formats, turns, names, and what is not logged."""
 
 import hashlib
 import json

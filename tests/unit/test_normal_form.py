@@ -96,7 +96,7 @@ def test_a_definitions_own_name_is_not_said(tmp_path, source):
 
 
 DIFFERENT = {
-    "a string that is no docstring": ("def f():\n    return 'a'", "def f():\n    return 'b'"),
+    "a string that is not a docstring": ("def f():\n    return 'a'", "def f():\n    return 'b'"),
     "a number's type": ("f = 1", "f = 1.0"),
     "a truth": ("f = 1", "f = True"),
     "a condition": ("def f(x): return x > 1", "def f(x): return x >= 1"),
@@ -108,7 +108,7 @@ DIFFERENT = {
     "a field": ("class f:\n    x: int", "class f:\n    y: int"),
     "the order of fields": ("class f:\n    x: int\n    y: int", "class f:\n    y: int\n    x: int"),
     "a field or an attribute": ("class f:\n    x: int = 1", "class f:\n    x = 1"),
-    "what is no field": (
+    "what is not a field": (
         "from typing import ClassVar\nclass f:\n    x: int = 1",
         "from typing import ClassVar\nclass f:\n    x: ClassVar[int] = 1",
     ),

@@ -1,4 +1,4 @@
-"""A profile whose values nobody has filled in stops a run before it submits anything."""
+"""A profile whose values are not filled in stops a run before it submits anything."""
 
 from pathlib import Path
 

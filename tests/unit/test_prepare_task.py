@@ -101,7 +101,7 @@ class Rows:
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([("a", "p", "r"), ("a", "q", "r")], "example a stands twice"),
+        ([("a", "p", "r"), ("a", "q", "r")], "example a appears twice"),
         ([("a", " \n", "r")], "example a has an empty message"),
         ([("a", "\ufeff", "r")], "example a has an empty message"),
         ([("a", "p", " ")], "example a has no reference, but this split is trained on"),

@@ -25,7 +25,7 @@ SEED0 = "evaluations/m/sums/plain/seed0"
 
 
 class Tree:
-    """A study `mine` with all results that it names, and much that is no result, in a folder of its own."""
+    """A study `mine` with all results that it names, and much that is not a result, in a folder of its own."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -52,7 +52,7 @@ class Tree:
         specs = self.specs()
         for path in [*specs.masks(), *specs.evaluations(), *specs.scores()]:
             self.write(path.removeprefix("results/mine/"))
-        for model, target, variant, seed in self.arms():
+        for model, target, variant, seed in self.trainings():
             folder = f"adapters/{model}/{target}/{variant}/seed{seed}"
             for name in ("adapter.json", "adapter_model.safetensors", "README.md", "run.json"):
                 self.write(f"{folder}/{name}")
@@ -61,7 +61,7 @@ class Tree:
         for path in ("report.html", "tables/summary.parquet", "models/m/model.json"):
             self.write(path)
 
-    def arms(self):
+    def trainings(self):
         s = self.study
         return [(m, t, v, n) for m in s["models"] for t in s["targets"] for v in s["variants"] for n in s["seeds"]]
 
@@ -118,7 +118,7 @@ def tree(tmp_path):
 
 
 def below(folders: list[str], gone: set[str]) -> bool:
-    """Whether all that is gone stands at or below these."""
+    """Whether all that is gone was at or below these."""
     return all(any(path == f or path.startswith(f"{f}/") for f in folders) for path in gone)
 
 
@@ -221,7 +221,7 @@ def test_a_rule_that_draws_now_leaves_its_former_masks(tree):
     assert tree.prune() == {"masks/m/sums/plain.parquet"}
 
 
-def test_what_is_no_result_stays(tree):
+def test_what_is_not_a_result_stays(tree):
     del tree.study["variants"]["plain"]
     kept = ["masks/notes.txt", "masks/m/sums/old/x.parquet", "masks/m/x.parquet", "adapters/m/sums/plain/seed0.zip"]
     kept += ["adapters/m/sums/plain/best/adapter.json", f"{SEED0}/notes.md", f"{SEED0}/odd.parquet/file"]
@@ -419,7 +419,7 @@ def one_error(done: subprocess.CompletedProcess) -> str:
 def test_mistakes_are_one_line(tree):
     done = tree.run("--directory", str(tree.folder / "not-there"))
     assert one_error(done) == (
-        f"--directory: {tree.folder}/not-there is no folder; give the one where the workflow was run"
+        f"--directory: {tree.folder}/not-there is not a folder; give the one where the workflow was run"
     )
     done = tree.run("--configfile", str(tree.folder / "not-there.yaml"))
     assert one_error(done).startswith(f"{tree.folder}/not-there.yaml: cannot be read (No such file or directory)")
@@ -459,7 +459,7 @@ def test_what_cannot_be_removed_is_one_line(tree, monkeypatch):
     with pytest.raises(prune.UserError) as caught:
         prune.remove(prune.stale(tree.specs(), tree.folder), tree.results)
     assert str(caught.value) == (
-        f"{tree.results}/adapters/m/sums/plain/seed0: cannot be removed (Permission denied); mend its permissions, "
+        f"{tree.results}/adapters/m/sums/plain/seed0: cannot be removed (Permission denied); fix its permissions, "
         "then prune again"
     )
     assert not (tree.results / "adapters/m/sums/plain/seed0/adapter.json").exists()

@@ -132,7 +132,7 @@ def test_what_gemma_does_to_logits_counts(tmp_path):
 @pytest.mark.parametrize("batch_tokens", [1, 90, 100_000])
 def test_batches_and_order_move_no_score_and_no_mask(tiny, batch_tokens):
     model = copy.deepcopy(tiny.model)
-    model.get_output_embeddings().weight.data *= 2.5  # surer of itself, so that the mask keeps some tokens
+    model.get_output_embeddings().weight.data *= 2.5  # more certain, so that the mask keeps some tokens
     model.config.final_logit_softcapping = 30.0  # read by Gemma-2 alone; 6 leaves no token likely enough
     encoded = [*conversations(tiny.chat), greedy(model, tiny.chat)]
     expected, _ = score(model, encoded, batch_tokens=1)
@@ -205,7 +205,7 @@ def test_the_head_is_trusted_on_every_architecture_that_we_name(tiny):
     torch.testing.assert_close(rows, expected, rtol=0, atol=1e-4)
 
 
-def test_statistics_of_a_distribution_known_by_heart():
+def test_statistics_of_a_distribution_worked_out_by_hand():
     logits = torch.tensor([[0.0, 0.0, 0.0, 0.0], [0.0, -200.0, -200.0, -200.0]])
     certain, sure = token_statistics(logits, torch.tensor([2, 0])).tolist()
     assert certain == pytest.approx([-math.log(4), math.log(4), math.log(4), 0.25, 0])

@@ -1,4 +1,4 @@
-"""Which response an arm trains on: verdict first, then perplexity, then sample number; what happens where none was
+"""Which response a variant trains on: verdict first, then perplexity, then sample number; what happens where none was
 accepted; and that the matched examples follow from the listed sources alone."""
 
 import itertools
@@ -108,7 +108,7 @@ def test_without_an_accepted_response_the_reference(make):
     assert counts == {"accepted": 1, "none_accepted": 3, "dropped": 1, "too_long": 0}
 
 
-def test_choices_stand_in_the_order_of_the_examples(make):
+def test_choices_are_in_the_order_of_the_examples(make):
     rows = [(e, 0, "correct", [-1.0], 3) for e in "abcd"]
     assert list(choice(make(rows), ids=["c", "a", "d", "b"])[0]) == ["c", "a", "d", "b"]
 
@@ -135,16 +135,16 @@ def three_sources(make):
     }
 
 
-def test_an_example_too_long_in_one_source_is_dropped_from_every_arm(make):
+def test_an_example_too_long_in_one_source_is_dropped_from_every_variant(make):
     tables = three_sources(make)
     for responses in ("reference", "own"):
-        arm, counts = plan_examples(spec(responses=responses), tables, IDS)
-        assert list(arm) == ["a", "b"]
+        chosen, counts = plan_examples(spec(responses=responses), tables, IDS)
+        assert list(chosen) == ["a", "b"]
         assert (counts["examples"], counts["matched"], counts["missing"]) == (4, 2, 0)
         assert counts["sources"]["reference"]["too_long"] == 1
 
 
-def test_the_match_does_not_depend_on_the_arm(make):
+def test_the_match_does_not_depend_on_the_variant(make):
     tables = three_sources(make)
     found = [
         plan_examples(spec(responses=responses, weights=weights, draw=draw), tables, IDS)[1]
@@ -153,9 +153,9 @@ def test_the_match_does_not_depend_on_the_arm(make):
         for draw in (0, 1)
     ]
     assert {counts["matched"] for counts in found} == {2}
-    arm, counts = plan_examples(spec(responses="other"), tables, IDS)
+    chosen, counts = plan_examples(spec(responses="other"), tables, IDS)
     # a source that is not matched may lack examples, which is counted, but adds none
-    assert (list(arm), counts["missing"]) == (["a"], 1)
+    assert (list(chosen), counts["missing"]) == (["a"], 1)
 
 
 def test_match_asks_every_listed_source():

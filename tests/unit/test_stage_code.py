@@ -12,7 +12,7 @@ from demo_study import DEMO, WILDCARDS, demo, jobs, spec
 from clearminds.checkout import ROOT
 from clearminds.reuse import stage_code
 from clearminds.reuse.code import closure
-from clearminds.reuse.spoken import SPOKEN
+from clearminds.reuse.reporting_only import REPORTING_ONLY
 from clearminds.run.specs import Specs
 
 
@@ -48,7 +48,7 @@ def changed_by(file: Path, old: str, new: str) -> set[tuple]:
 
 
 def test_every_root_of_the_demo_exists():
-    """A name that finds nothing would leave its code out of the fingerprint without a word."""
+    """A name that finds nothing would silently leave its code out of the fingerprint."""
     specs = Specs(demo())
     found = set()
     for stage in stage_code.STAGES:
@@ -60,17 +60,17 @@ def test_every_root_of_the_demo_exists():
     assert found <= set(stage_code.all_roots())
 
 
-def test_every_entry_of_what_only_speaks_exists():
+def test_every_entry_of_what_only_reports_exists():
     tree = stage_code.tree()
     modules = set(tree.modules())
-    for entry in SPOKEN:
+    for entry in REPORTING_ONLY:
         module, _, name = entry.partition(":")
         assert f"{module}:{name}" in tree.keys(module) if name else module in modules, entry
 
 
 @pytest.mark.parametrize("stage", stage_code.STAGES)
 def test_no_stage_runs_the_config_models_or_plans_runs(stage):
-    reached = closure(stage_code.tree(), [f"scripts.{stage}:main"], SPOKEN)
+    reached = closure(stage_code.tree(), [f"scripts.{stage}:main"], REPORTING_ONLY)
     assert reached
     assert not [
         key for key in reached if key.startswith(("clearminds.config", "clearminds.run", "clearminds.commands"))
@@ -147,7 +147,7 @@ def test_the_code_of_vllm_counts_where_it_runs_and_nowhere_else(stage, changes):
     served, plain = modules(spec(demo(changes), stage)), modules(spec(demo(), stage))
     assert own <= served and not own & plain
     reference = modules(spec(demo(), "generate_responses", source="reference"), "generate_responses")
-    assert not [name for name in reference if ".backends" in name], "copied references are drawn by none"
+    assert not [name for name in reference if ".backends" in name], "copied references are sampled by none"
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_an_edit_changes_the_stages_that_run_it(package, file, old, new, stages)
         ("stages/build_masks.py", "no example is left", "nothing is left"),
     ],
 )
-def test_what_only_speaks_changes_no_fingerprint(package, file, old, new):
+def test_what_only_reports_changes_no_fingerprint(package, file, old, new):
     assert changed_by(package / file, old, new) == set()
 
 

@@ -66,7 +66,7 @@ def test_a_few_rows_of_a_large_part_are_those_asked_for(tmp_path):
 def write_many(folder, writer):
     store = store_in(folder)
     for n in range(12):
-        # half of the keys are everybody's
+        # half of the keys are shared by all
         store.add(rows(store, {f"{writer}/{n}": [float(writer), float(n)], f"common/{n}": [float(n)]}))
 
 

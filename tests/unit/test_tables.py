@@ -195,7 +195,7 @@ def test_an_error_half_way_leaves_the_old_file_and_no_other(verdicts, error):
     assert list(verdicts.parent.iterdir()) == [verdicts]
 
 
-def test_facts_that_are_no_json_leave_the_old_file_and_no_other(verdicts):
+def test_facts_that_are_not_json_leave_the_old_file_and_no_other(verdicts):
     before = verdicts.read_bytes()
     with pytest.raises(TypeError):
         write_table(verdicts, [VERDICT], contracts.VERDICTS, {"spec": {1, 2}})

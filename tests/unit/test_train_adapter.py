@@ -151,7 +151,7 @@ def orders(monkeypatch, base, tmp_path, table, **options):
     return seen, trainer
 
 
-def test_arms_see_the_same_examples_in_the_same_order_masked_or_not(base, tmp_path, monkeypatch):
+def test_variants_see_the_same_examples_in_the_same_order_masked_or_not(base, tmp_path, monkeypatch):
     table = masks()
     full = table.set_column(
         table.schema.get_field_index("weights"),
@@ -179,7 +179,7 @@ def test_a_step_without_any_kept_token_has_no_loss_and_is_taken(base, tmp_path):
         torch.testing.assert_close(adapter_of(trainer)[name], value, rtol=0, atol=0)
 
 
-def test_a_loss_that_is_no_number_is_an_error(base, tmp_path):
+def test_a_loss_that_is_not_a_number_is_an_error(base, tmp_path):
     with pytest.raises(UserError, match=r"loss is not a number.*learning_rate"):
         run(base, tmp_path, masks(), learning_rate=1e30, max_grad_norm=1e9, scheduler="constant", warmup_steps=0)
 

@@ -34,7 +34,7 @@ RESPONSES = [
 ]
 
 
-def test_rows_stand_in_the_responses_order():
+def test_rows_are_in_the_responses_order():
     rows = verify(RESPONSES, EXAMPLES, "number")
     assert [(row["example_id"], row["sample"], row["verdict"]) for row in rows] == [
         ("b", 0, "correct"),

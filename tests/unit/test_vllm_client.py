@@ -1,4 +1,4 @@
-"""Talking to vLLM's process: what is said when it is missing, dies or talks nonsense, and that it never outlives us.
+"""The client of vLLM's process: what is said when it is missing, dies or answers wrongly; it ends with its job.
 
 Stand-ins play the failures; `test_vllm_engine.py` runs the real one.
 """
@@ -61,9 +61,9 @@ def refusal(python: str) -> str:
         ("read(); os.kill(os.getpid(), signal.SIGSEGV)", "vLLM ended while starting (SIGSEGV)"),
         (
             "read(); print('Loading ...', flush=True); read()",
-            "vLLM said 'Loading ...' while starting, which is no answer",
+            "vLLM said 'Loading ...' while starting, which is not an answer",
         ),
-        ("read(); print('[1]', flush=True); read()", "vLLM said '[1]' while starting, which is no answer"),
+        ("read(); print('[1]', flush=True); read()", "vLLM said '[1]' while starting, which is not an answer"),
         ("read(); print('{\"tor', end='', flush=True)", "vLLM ended while starting"),
     ],
 )
@@ -217,7 +217,7 @@ def test_the_environment_is_looked_for_in_the_checkout_wherever_the_study_runs(t
 def test_jobs_of_a_conda_environment_with_vllm_run_it_themselves(tmp_path, monkeypatch):
     (tmp_path / "vllm").mkdir()
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(UserError):  # a folder of that name is no library
+    with pytest.raises(UserError):  # a folder of that name is not the library
         interpreter("nowhere")
     (tmp_path / "vllm" / "__init__.py").write_text("")
     vllm_client.importlib.invalidate_caches()

@@ -61,7 +61,7 @@ def smollm2(tmp_path_factory) -> Path:
     """The model of the demo."""
     demo = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["models"]["smollm2-135m-q4"]
     folder = tmp_path_factory.mktemp("models") / "smollm2"
-    fetch(parse(fetch_model.Source, demo, "models"), folder)
+    fetch(parse(fetch_model.Origin, demo, "models"), folder)
     return folder
 
 

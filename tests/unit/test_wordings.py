@@ -26,7 +26,7 @@ def value(chain: str) -> int:
 
 def check(text: str, result: int) -> None:
     equations = EQUATION.findall(text)
-    assert text.count("=") == len(equations), f"an '=' that is no equation: {text}"
+    assert text.count("=") == len(equations), f"an '=' that is not an equation: {text}"
     for left, right in equations:
         assert value(left) == int(right), text
     for left, right, same in SAME.findall(text):

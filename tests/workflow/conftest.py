@@ -52,7 +52,7 @@ def _run(command: list[str]) -> subprocess.CompletedProcess:
         text=True,
         env=environment,
         check=False,
-        timeout=1200,  # a run that waits for ever, and not one that is slow
+        timeout=1200,  # a run that waits forever, and not one that is slow
     )
 
 

@@ -47,7 +47,7 @@ class Checkout:
         """Run a command with the usual arguments of snakemake. Returns its output and errors together.
 
         Args:
-            command: what stands before the arguments.
+            command: what comes before the arguments.
             directory: the working directory, where results and logs are.
             config: the study; written beside the directory, never into it.
             arguments: more of them.

@@ -56,7 +56,7 @@ def test_summary_has_the_columns_and_one_row_per_variant_and_task(results):
         assert (results / "tables" / f"summary.{suffix}").stat().st_size > 0
 
 
-def test_arms_train_on_the_same_examples_in_the_same_order(results):
+def test_variants_train_on_the_same_examples_in_the_same_order(results):
     masks = sorted((results / "masks" / "tiny" / "sums").glob("*.parquet"))
     ids = [read_table(path, contracts.MASKS)["example_id"].to_pylist() for path in masks]
     assert len(masks) == 3 and all(other == ids[0] for other in ids)

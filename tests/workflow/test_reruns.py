@@ -120,7 +120,7 @@ class Built:
 
     Attributes:
         folder: its working directory; no test changes a file in it.
-        checkout: the copy of the code that it was built from, which nobody edits meanwhile.
+        checkout: the copy of the code that it was built from, which is not edited meanwhile.
         config: the study as it was built; tests get a copy of their own.
     """
 
@@ -197,7 +197,7 @@ def test_tau_of_a_variant_reruns_it_and_the_variant_like_it(built):
     assert len(lines) == 10 + 2 and "takes its former result back" in lines[-1]
 
 
-def test_tau_that_nobody_imitates_reruns_one_variant(built):
+def test_tau_that_no_variant_imitates_reruns_one_variant(built):
     config = built.config
     config["variants"]["stm-50"]["weights"]["tau"] = "60"
     assert built.plan(config) == from_masks("stm-50")
@@ -288,15 +288,15 @@ def test_more_samples_rerun_their_source_and_what_is_matched_on_it(built):
 
 
 @pytest.mark.slow
-def test_arms_whose_examples_stay_take_their_results_back(built, tmp_path):
+def test_variants_whose_examples_stay_take_their_results_back(built, tmp_path):
     folder = built.moved(tmp_path / "study", snakemake=True)
     output = built.checkout.run(folder, more_samples(built.config))
     lines = re.findall(r"^\[stage \S+ (\w+)\] (\S+): (taken back|done in)", output, re.MULTILINE)
     taken = {f"{stage} {name}" for stage, name, outcome in lines if outcome == "taken back"}
     made = {f"{stage} {name}" for stage, name, outcome in lines if outcome == "done in"}
-    arms = {f"tiny/sums/{variant}/seed0" for variant in VARIANTS if variant != "self-output"}
-    assert taken == {f"train_adapter {arm}" for arm in arms} | {
-        f"evaluate_adapter {arm}/{suite}" for arm in arms for suite in SUITES
+    adapters = {f"tiny/sums/{variant}/seed0" for variant in VARIANTS if variant != "self-output"}
+    assert taken == {f"train_adapter {adapter}" for adapter in adapters} | {
+        f"evaluate_adapter {adapter}/{suite}" for adapter in adapters for suite in SUITES
     }
     assert {name for name in made if name.startswith(("train", "evaluate"))} == {
         "train_adapter tiny/sums/self-output/seed0",

@@ -87,7 +87,7 @@ def test_the_same_study_in_another_folder_computes_nothing_and_has_the_same_tabl
     assert tables(workflow) == tables(first) and tables(first)
 
 
-def test_a_study_computes_nothing_of_what_stands_under_a_fingerprint_of_former_code(first, study, store, tmp_path):
+def test_a_study_computes_nothing_of_what_is_stored_under_a_fingerprint_of_former_code(first, study, store, tmp_path):
     former = tmp_path / "store"
     codes = {"scores": "709f99b7a34acabbdff812bbc5f30bbc", "responses": "708e20eb23aa2f7e19fae4538424adaf"}
     for file in store.glob("*/*/about.json"):

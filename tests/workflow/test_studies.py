@@ -30,7 +30,7 @@ def test_a_bad_study_ends_in_one_line(study):
     assert "Traceback" not in done.stdout
 
 
-def test_a_key_that_stands_twice_is_refused(study):
+def test_a_duplicate_key_is_refused(study):
     study.run("--dry-run")
     path = study.folder / "study.yaml"
     text = path.read_text() + "seeds: [1]\n"
@@ -44,7 +44,7 @@ def test_a_key_that_stands_twice_is_refused(study):
                 return super().run(*arguments)
 
     done = Verbatim(study.folder, {}).run("--dry-run")
-    assert done.returncode != 0 and "key 'seeds' stands twice" in done.stdout
+    assert done.returncode != 0 and "key 'seeds' appears twice" in done.stdout
 
 
 def test_names_with_dots_are_told_apart_in_paths(study):

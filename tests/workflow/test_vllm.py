@@ -47,7 +47,7 @@ def test_responses_are_kept_apart_and_say_where_they_come_from(study, results):
     assert sorted(about.get("backend", "") for about in abouts) == ["", "vllm"], "everyday answers are transformers'"
 
 
-def test_what_vllm_cost_stands_in_the_record_of_the_run(study, results):
+def test_what_vllm_cost_is_in_the_record_of_the_run(study, results):
     logs = study.folder / "logs/tiny"
     for path, adapter in {
         "generate_responses/tiny/sums/train.self_output": None,
@@ -69,8 +69,8 @@ def test_in_float32_transformers_gives_the_same_evaluations_and_only_these_run_a
     assert before["base"].filter(pl.col("eval_task") == "chat")["score"].to_list() == [0.0, 0.0]
     study.config["evaluation"]["backend"] = "transformers"
     base = job("evaluate_base", model="tiny", suite="all")
-    arm = job("evaluate_adapter", model="tiny", target="sums", variant=VARIANT, seed="0", suite="all")
-    assert planned_jobs(study.run("--dry-run").stdout) == {base, arm, job("summarise"), job("report")}
+    evaluation = job("evaluate_adapter", model="tiny", target="sums", variant=VARIANT, seed="0", suite="all")
+    assert planned_jobs(study.run("--dry-run").stdout) == {base, evaluation, job("summarise"), job("report")}
     done = study.run(*(str(path.relative_to(study.folder)) for path in tables.values()))
     assert done.returncode == 0, done.stdout[-6000:]
     for name, path in tables.items():

@@ -1,4 +1,4 @@
-"""Imported first by every launcher: finds the package, keeps libraries quiet, and guards the job.
+"""Imported first by every launcher: finds the package, turns libraries' progress bars off, and guards the job.
 
 A launcher imports what needs torch, transformers, peft, datasets or lm_eval inside its `main`: that runs after `launch`
 has chosen the job's GPUs, and a job that takes its result back or is refused imports none of them.

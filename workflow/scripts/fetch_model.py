@@ -13,4 +13,4 @@ def main(job: Job[Settings, None], *, model: Output) -> None:
     write_json(model, {**job.provenance(), **found})
 
 
-launch(main, Settings, reuse=False)  # the files behind a path, and a hub, are no input files
+launch(main, Settings, reuse=False)  # the files behind a path, and a hub, are not input files

@@ -1,7 +1,7 @@
 """The conda environments of the rules, generated from the locks: `make envs` writes `envs/`.
 
 Each holds what one kind of stage needs, with exact versions of that and of everything it depends on. vLLM wants other
-versions of what it shares with the rest, so it has a lock of its own and stands in none of the others.
+versions of what it shares with the rest, so it has a lock of its own and is in none of the others.
 """
 
 import re

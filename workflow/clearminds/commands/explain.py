@@ -139,7 +139,7 @@ def main(arguments: list[str] | None = None) -> None:
             f"--snakefile: {given.snakefile} is of another checkout, whose code is not loaded here; explain it there"
         )
     if not given.directory.is_dir():
-        raise UserError(f"--directory: {given.directory} is no folder; give the one where the workflow runs")
+        raise UserError(f"--directory: {given.directory} is not a folder; give the one where the workflow runs")
     directory = given.directory.resolve()
     forced = any(re.match(r"--force|-[fFR]", argument) for argument in others)
     print("\n".join(explain(plan(others, directory), directory, forced)))

@@ -94,9 +94,9 @@ def main(arguments: list[str] | None = None) -> None:
     if name not in DEVICES:
         raise UserError(f"--gpu: {name} is not known; known: {', '.join(DEVICES)}")
     if not 0 < given.utilisation <= 1:
-        raise UserError(f"--utilisation: {given.utilisation} is no share; give one above 0 and up to 1, such as 0.3")
+        raise UserError(f"--utilisation: {given.utilisation} is not a share; give one above 0 and up to 1, such as 0.3")
     if not given.directory.is_dir():
-        raise UserError(f"--directory: {given.directory} is no folder; give the one where the workflow runs")
+        raise UserError(f"--directory: {given.directory} is not a folder; give the one where the workflow runs")
     device, directory = DEVICES[name], given.directory.resolve()
     layout = Layout.of(study.study, directory)
     works = Workloads(study, layout.results)

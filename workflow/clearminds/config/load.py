@@ -14,7 +14,7 @@ def load_study(files: list[Path], config: dict | None = None) -> Study:
     """Check a study.
 
     Args:
-        files: the YAML files it was read from; read again to refuse keys that stand twice.
+        files: the YAML files it was read from; read again to refuse duplicate keys.
         config: what Snakemake made of them and of `--config`; default: the files merged in their order.
 
     Raises:
@@ -47,7 +47,8 @@ def _explain(error: ValidationError) -> str:
         message = "missing; add this key"
     elif kind == "string_pattern_mismatch" or "[key]" in first["loc"]:
         message = (
-            f"{found!r} is no id; use letters, digits, '.', '_' and '-', a letter or digit first (a number in quotes)"
+            f"{found!r} is not an id; use letters, digits, '.', '_' and '-', "
+            "a letter or digit first (a number in quotes)"
         )
     elif kind in ("model_type", "model_attributes_type", "dict_type"):
         message = f"a block of keys belongs here, not {_short(found)}; fill it in or take the key out"
@@ -90,7 +91,7 @@ def _place(location: tuple) -> tuple[list[str], dict]:
 
 
 def _below(node: dict, part: object) -> dict:
-    """The schema of what stands under a key or at a place of a list."""
+    """The schema of what is under a key or at a place of a list."""
     if part in node.get("properties", {}):
         return node["properties"][part]
     patterns = list(node.get("patternProperties", {}).values())

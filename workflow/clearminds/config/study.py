@@ -155,4 +155,4 @@ def _among(where: str, found: list[str], allowed) -> None:
 def _unique(where: str, values: list) -> None:
     twice = [value for n, value in enumerate(values) if value in values[:n]]
     if twice:
-        raise ValueError(f"{where}: {twice[0]!r} stands twice; take one out")
+        raise ValueError(f"{where}: {twice[0]!r} appears twice; take one out")

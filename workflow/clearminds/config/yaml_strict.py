@@ -1,4 +1,4 @@
-"""Reading YAML without the two silent losses: the last of two equal keys, and a parser's traceback."""
+"""Reading YAML without the two silent errors: the last of two equal keys, and a parser's traceback."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict:
             )
         if key in seen:
             raise UserError(
-                f"{loader.name}: key {key!r} stands twice, in lines {seen[key]} and {line}; YAML would keep the last: "
+                f"{loader.name}: key {key!r} appears twice, in lines {seen[key]} and {line}; YAML would keep the last: "
                 "rename one"
             )
         seen[key] = line
@@ -35,7 +35,7 @@ _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping
 
 
 def load_yaml(path: Path) -> dict:
-    """Read a YAML mapping; UserError names file and line of a syntax error or of a key that stands twice."""
+    """Read a YAML mapping; UserError names file and line of a syntax error or of a duplicate key."""
     try:
         with open(path, encoding="utf-8") as handle:
             found = yaml.load(handle, Loader=_Loader)

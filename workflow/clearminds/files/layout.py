@@ -92,7 +92,7 @@ class Artefact:
                 as {split}.{source}, and these may have dots too.
 
         Returns:
-            wildcards to what stands there; None: it is no path of this kind.
+            wildcards to what is there; None: it is not a path of this kind.
         """
         found = str(path)
         if not found.startswith(self.results):
@@ -250,7 +250,7 @@ def checkpoints_of(adapter: Path) -> Path:
 
 
 def trained_from(checkpoints: Path) -> Path | None:
-    """The folder of the adapter that checkpoints belong to; None: the path is no folder of checkpoints."""
+    """The folder of the adapter that checkpoints belong to; None: the path is not a folder of checkpoints."""
     found = re.fullmatch(rf"\.(seed{WILDCARDS['seed']})\.checkpoints", checkpoints.name)
     return checkpoints.with_name(found[1]) if found else None
 

@@ -2,8 +2,8 @@
 
 Each stage's module has a class `Settings`, whose fields are the keys of its `spec`, and where it reads any a class
 `Runtime`, whose fields are those keys of the config's `runtime` block that it obeys. A field of `Settings` reruns the
-stage when its value changes, one of `Runtime` never does. Defaults stand in the config's models, which show them to
-editors; here only what a study may leave unset has one, None, and what is None stands in no spec: so a new key reruns
+stage when its value changes, one of `Runtime` never does. Defaults are in the config's models, which show them to
+editors; here only what a study may leave unset has one, None, and what is None is in no spec: so a new key reruns
 nothing until a study sets it.
 """
 

@@ -47,7 +47,7 @@ class Arguments:
         runtime: those keys of `runtime` that the stage reads, parsed by its class; None where it reads none.
         running: the keys that every job reads.
         budgets: the keys of `runtime` by name, for messages that tell which one to lower.
-        log: where its log stands.
+        log: where its log is.
         memory: folder where jobs remember their runs; None: nothing is remembered.
         own: the keyword arguments of `main`.
         inputs, outputs: the files among these.

@@ -2,7 +2,7 @@
 
 Snakemake only counts GPUs and tells no job which one it has. Here a job takes an advisory lock on a free device, holds
 it for as long as it lives, and shows itself no other one. The kernel frees the lock however the job dies. Jobs of other
-runs and other users respect it too: locks stand in `clearminds-devices/` in the machine's folder for temporary files.
+runs and other users respect it too: locks are in `clearminds-devices/` in the machine's folder for temporary files.
 """
 
 import fcntl
@@ -57,7 +57,7 @@ def take_devices(count: int) -> list[str]:
     if "LOCAL_RANK" in os.environ:
         return []
     if _held:
-        return list(_held)  # a second lock on one's own device would wait for ever
+        return list(_held)  # a second lock on one's own device would wait forever
     chosen, allocation = os.environ.get("CUDA_VISIBLE_DEVICES"), _allocation()
     shown = _allocated(allocation, chosen or "")
     if allocation and (not shown or len(shown) == count):
@@ -147,7 +147,7 @@ def _told_by_nodes() -> list[Device]:
 
 
 def _told_by_nvidia_smi() -> list[Device]:
-    """The last resort: it loads a driver that nobody has used since the start, and knows WSL's devices."""
+    """The last resort: it loads a driver that may not have been loaded since the start, and knows WSL's devices."""
     with suppress(OSError, subprocess.SubprocessError):
         listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=60).stdout
         again = _told_by_driver()
@@ -157,7 +157,7 @@ def _told_by_nvidia_smi() -> list[Device]:
 
 
 def _visible(chosen: str) -> list[Device]:
-    """The devices of CUDA_VISIBLE_DEVICES, read as CUDA reads it: what stands behind an unknown id counts as absent."""
+    """The devices of CUDA_VISIBLE_DEVICES, read as CUDA reads it: what comes after an unknown id counts as absent."""
     machine = _machine()
     found: dict[str, Device] = {}
     for part in (part.strip() for part in chosen.split(",")):
@@ -247,7 +247,7 @@ def _open(path: Path) -> int:
 
 
 def _sign(handle: int) -> None:
-    with suppress(OSError):  # the signature is only for messages; a full disk spoils no lock
+    with suppress(OSError):  # the signature is only for messages; a full disk breaks no lock
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"{os.getpid()} {socket.gethostname()}\n".encode(), 0)
 

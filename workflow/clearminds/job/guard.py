@@ -40,7 +40,7 @@ def only_writer(folder: Path, result: str, seconds: float = WRITER_SECONDS) -> N
     """Become the only writer of a result until this process ends.
 
     Args:
-        folder: where the lock stands.
+        folder: where the lock is.
         result: what an error calls the result.
         seconds: how long to wait for another writer.
 
@@ -84,7 +84,7 @@ def _who(path: Path) -> str:
 
 
 def watch() -> None:
-    """Listen, from the job's first line on, for the end of its workflow and for signals that nobody answers.
+    """Watch, from the job's first line on, for the end of its workflow and for signals that are not answered.
 
     Python handles a signal only between two of its instructions, and a product of large matrices is one: so a thread
     is told of signals too, and ends a process that has not stopped after `SHUTDOWN_SECONDS`. Results are written under

@@ -97,7 +97,7 @@ def launch(
         runtime: its class of what only tells how to run, where it reads any of that.
         also_reads: settings to the input files that are not among the arguments.
         reuse: whether a result whose settings, code and inputs are what they were may be taken back instead of made
-            again; not where a stage reads what is no input file, such as a hub.
+            again; not where a stage reads what is not an input file, such as a hub.
     """
     stage = Path(inspect.getfile(main)).stem
     given = parse_arguments(stage, main, settings, runtime)
@@ -172,7 +172,7 @@ def _refuse_changed_code(job: Job, submitted: str) -> None:
 
 
 def _remove_half_written(outputs: list[Path]) -> None:
-    """Remove temporary files that killed runs of this job left; it is the only writer, so nobody needs them."""
+    """Remove temporary files that killed runs of this job left; it is the only writer, so nothing needs them."""
     for output in outputs:
         for file in output.parent.glob(f".{output.name}.*.tmp"):
             file.unlink(missing_ok=True)

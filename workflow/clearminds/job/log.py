@@ -41,7 +41,7 @@ def open_log(path: Path) -> None:
         raise UserError(
             f"cannot write the log {path} ({error.strerror}); free or fix that folder, then run again"
         ) from error
-    logging.raiseExceptions = False  # a log on a full disk must not bury the error in tracebacks
+    logging.raiseExceptions = False  # a log on a full disk must not hide the error among tracebacks
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.getLogger().addHandler(handler)
     logging.getLogger().setLevel(logging.DEBUG)

@@ -41,7 +41,7 @@ class State(StrEnum):
 
 
 class Kind(StrEnum):
-    """What sort of error ended a failed job; `unexpected` is one that nobody foresaw, with a traceback in the log."""
+    """What sort of error ended a failed job; `unexpected` is any other, with a traceback in the log."""
 
     USER_ERROR = "user_error"
     OUT_OF_MEMORY = "out_of_memory"
@@ -103,7 +103,7 @@ def outcome_of(error: BaseException, log: Path, stage: str, runtime: dict) -> Ou
 
 
 def _as_user_error(error: BaseException, stage: str, runtime: dict) -> UserError | None:
-    """What a library raised, as an error of ours that says what to do; None where nobody foresaw it."""
+    """What a library raised, as an error of ours that says what to do; None for any other error."""
     if isinstance(error, UserError):
         return error
     if isinstance(error, OSError) and no_space(error):
@@ -129,17 +129,17 @@ def printable(error: BaseException) -> str:
 
 
 def record_path(log: Path) -> Path:
-    """Where the record of a job stands. Args: its log."""
+    """Where the record of a job is. Args: its log."""
     return log.with_suffix(SUFFIX)
 
 
 def log_path(record: Path) -> Path:
-    """The log that a record stands beside."""
+    """The log that a record is beside."""
     return record.with_name(record.name.removesuffix(SUFFIX) + ".log")
 
 
 def write_outcome(log: Path, outcome: Outcome) -> None:
-    """Write the record of a job beside its log. A disk that is full spoils no job: then there is none."""
+    """Write the record of a job beside its log. A full disk fails no job: then there is no record."""
     path = record_path(log)
     try:
         write_json(path, asdict(outcome))

@@ -81,7 +81,7 @@ def failure_of(log: Path, count: int, codes: dict[int, int]) -> UserError:
     for number in range(count):
         outcome = read_outcome(rank_log(log, number))
         if outcome and outcome.state is State.FAILED:
-            # one that has lost another fails too, with an error of torch's that nobody foresaw
+            # one that has lost another fails too, with an unexpected error of torch's
             kind = unexpected if outcome.kind is Kind.UNEXPECTED else expected
             kind.append(RecordedFailure(f"{outcome.line} (process {number} of {count})", outcome))
     killed = [

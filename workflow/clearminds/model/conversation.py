@@ -1,4 +1,4 @@
-"""A templated conversation as token ids: where its prompt ends, which tokens are the response, and where they stand.
+"""A templated conversation as token ids: where its prompt ends, which tokens are the response, and where those are.
 
 The conversation is rendered and tokenised once. The response is the last assistant turn; its end-of-turn token is the
 last one that is scored and trained.
@@ -27,7 +27,7 @@ DATE_MACRO = (
 
 
 class MergedPromptError(UserError):
-    """The prompt's last token merges with the response's first, so that the prompt's tokens are no prefix."""
+    """The prompt's last token merges with the response's first, so that the prompt's tokens are not a prefix."""
 
 
 @dataclass
@@ -81,7 +81,7 @@ class Chat:
             name: what an error calls this conversation.
 
         Raises:
-            UserError: the prompt is no prefix of the conversation, in text or in tokens, or the turn has no end.
+            UserError: the prompt is not a prefix of the conversation, in text or in tokens, or the turn has no end.
         """
         prompt = self.render(messages, add_generation_prompt=True)
         text = self.render([*messages, {"role": "assistant", "content": response}], add_generation_prompt=False)

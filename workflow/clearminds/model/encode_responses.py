@@ -31,7 +31,7 @@ def encode_responses(
         tokenizer merges into the prompt.
 
     Raises:
-        UserError: a reference, which its author can mend, merges with its prompt.
+        UserError: a reference, which its author can fix, merges with its prompt.
     """
     by_id = {row["example_id"]: row for row in examples}
     sequences, left_out = [], {"cut": 0, "too_long": 0, "merged": 0}

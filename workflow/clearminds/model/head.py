@@ -61,7 +61,7 @@ class ChunkedHead:
         return torch.tanh(logits / cap) * cap if cap else logits
 
     def _agrees(self, input_ids: torch.Tensor) -> bool:
-        # a few tokens tell, and cost nothing beside a batch; the first of a right-padded row are no padding
+        # a few tokens suffice, and cost nothing beside a batch; the first of a right-padded row are not padding
         few = input_ids[:1, :16]
         whole = torch.ones_like(few)
         expected = self.model(input_ids=few, attention_mask=whole, use_cache=False).logits

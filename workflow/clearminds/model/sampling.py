@@ -1,4 +1,4 @@
-"""Drawing responses from a model: the arithmetic of sampling, and nothing else.
+"""Sampling responses from a model: the arithmetic of sampling, and nothing else.
 
 Every sample has a random stream of its own, keyed by its prompt's token ids and its number: one uniform number per
 token, turned into a token by the inverse of the cumulative distribution. So neither the other rows of a batch, nor
@@ -16,7 +16,7 @@ from clearminds.model.padding import pad
 
 # Version of the samples, part of the name of the store's namespace. Raise it when the same model, dtype, prompt and
 # seed give other tokens than before, beyond rounding: after a change here, or of what logits come from in `batches`,
-# `decoding` or `models`. Code that gives the same tokens keeps it, and so finds what has been drawn.
+# `decoding` or `models`. Code that gives the same tokens keeps it, and so finds what has been sampled.
 ARITHMETIC = 1
 ROUND = 16  # new tokens after which finished rows leave a batch
 

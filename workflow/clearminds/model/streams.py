@@ -1,4 +1,4 @@
-"""The random stream of one sample, whatever draws it."""
+"""The random stream of one sample, whatever backend samples it."""
 
 from clearminds.files.digests import digest
 

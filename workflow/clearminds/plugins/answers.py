@@ -7,7 +7,7 @@ only one that the response ends with. Both give it as it is written, without tho
 import re
 from decimal import Decimal, InvalidOperation
 
-# digits inside a name (x2, H2O) are no number; a unit may follow without a blank (12kg)
+# digits inside a name (x2, H2O) are not a number; a unit may follow without a blank (12kg)
 NUMBER = re.compile(
     r"(?<![A-Za-z0-9_])(?:(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
 )

@@ -19,7 +19,7 @@ from types import ModuleType
 from clearminds.checkout import PLUGINS
 from clearminds.errors import UserError
 
-# modules that plugins of a kind have in common, no plugins themselves
+# modules that plugins of a kind have in common, not plugins themselves
 SHARED = {"task_kinds": {"rows"}, "evaluations": {"harness_compat", "harness_model"}}
 
 

@@ -20,12 +20,12 @@ from clearminds.report.result_table import percent, result_tables
 
 @dataclass(frozen=True)
 class Matching:
-    """How many of a target's training examples every arm trains on, and per source why others are not among them."""
+    """How many of a target's training examples every variant trains on, and per source why others are not."""
 
     model: str
     target: str
     examples: int  # there were
-    matched: int  # trained on by every arm
+    matched: int  # trained on by every variant
     sources: dict[str, dict[str, int]]  # source -> what was counted, such as accepted, none_accepted, dropped, too_long
 
 
@@ -58,7 +58,7 @@ class ReportData:
 
     Attributes:
         study: its name.
-        models: model id -> where it comes from.
+        models: model id -> its origin.
         variants: variant id -> its settings in the config.
         training: the settings that all variants share.
         seeds: seeds of the training runs.

@@ -1,4 +1,4 @@
-"""How many tokens each arm's masks leave to train on."""
+"""How many tokens each variant's masks leave to train on."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""Fingerprints of code: over a definition and all that it reaches, whatever their names and wherever they stand."""
+"""Fingerprints of code: over a definition and all that it reaches, whatever their names and wherever they are."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from clearminds.reuse.definitions import EFFECTS, Definition, Tree
 
-_SPOKEN = -1  # in a number's place: a definition that only speaks
+_REPORTING = -1  # in a number's place: a definition that only reports
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,13 @@ class Changes:
         return bool(self.changed or self.added or self.removed)
 
 
-def closure(tree: Tree, roots: Iterable[str], spoken: Collection[str] = ()) -> dict[str, Definition]:
+def closure(tree: Tree, roots: Iterable[str], reporting: Collection[str] = ()) -> dict[str, Definition]:
     """All definitions that some definitions reach, themselves included.
 
     Args:
         tree: the code.
         roots: keys, such as "scripts.train_adapter:main".
-        spoken: what only speaks and is not followed: "module" (a package: all below it) or "module:name".
+        reporting: what only reports and is not followed: "module" (a package: all below it) or "module:name".
 
     Returns:
         the definitions by key, the nearest first.
@@ -44,18 +44,18 @@ def closure(tree: Tree, roots: Iterable[str], spoken: Collection[str] = ()) -> d
     Raises:
         ValueError: a root that does not exist, or a definition that needs what does not exist.
     """
-    speaks = _speaks(spoken)
+    reports = _is_reporting(reporting)
     found: dict[str, Definition] = {}
     pending = list(dict.fromkeys(roots))
     while pending:
         for key in pending:
             found[key] = tree.definition(key)
         reached = (key for old in pending for key in (*found[old].references, *sorted(found[old].effects)))
-        pending = [key for key in dict.fromkeys(reached) if key not in found and not speaks(key)]
+        pending = [key for key in dict.fromkeys(reached) if key not in found and not reports(key)]
     return found
 
 
-def digest(tree: Tree, root: str, spoken: Collection[str] = ()) -> str:
+def digest(tree: Tree, root: str, reporting: Collection[str] = ()) -> str:
     """Fingerprint of a definition and of all that it reaches.
 
     Definitions are numbered in the order in which the root's text and theirs mention them, so that equal numbers mean
@@ -63,7 +63,7 @@ def digest(tree: Tree, root: str, spoken: Collection[str] = ()) -> str:
     may be two stores.
 
     Args:
-        tree, spoken: as of `closure`.
+        tree, reporting: as of `closure`.
         root: its key.
 
     Returns:
@@ -72,24 +72,24 @@ def digest(tree: Tree, root: str, spoken: Collection[str] = ()) -> str:
     Raises:
         ValueError: as of `closure`.
     """
-    place = ("digest", root, frozenset(spoken))
+    place = ("digest", root, frozenset(reporting))
     if place not in tree.memory:
-        tree.memory[place] = _hash(_numbered(tree, root, spoken))
+        tree.memory[place] = _hash(_numbered(tree, root, reporting))
     return tree.memory[place]
 
 
-def own(tree: Tree, roots: Iterable[str], spoken: Collection[str] = ()) -> dict[str, str]:
+def own(tree: Tree, roots: Iterable[str], reporting: Collection[str] = ()) -> dict[str, str]:
     """What each definition of a closure says by itself, as hashes by key: what tells which one changed.
 
     A definition that now refers to another one that was reached before, too, says the same: only `digest` sees that.
 
     Args:
-        tree, roots, spoken: as of `closure`.
+        tree, roots, reporting: as of `closure`.
 
     Raises:
         ValueError: as of `closure`.
     """
-    return {key: definition.own for key, definition in closure(tree, roots, spoken).items()}
+    return {key: definition.own for key, definition in closure(tree, roots, reporting).items()}
 
 
 def changed(old: Mapping[str, str], new: Mapping[str, str]) -> Changes:
@@ -119,7 +119,7 @@ def text_digest(path: Path) -> str:
 
     Raises:
         OSError: it cannot be read.
-        yaml.YAMLError: it is no YAML.
+        yaml.YAMLError: it is not YAML.
     """
     if path.suffix not in (".yaml", ".yml"):
         return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -137,43 +137,43 @@ def text_digest(path: Path) -> str:
     return hashlib.sha256(json.dumps([said(document) for document in documents]).encode()).hexdigest()
 
 
-def _speaks(spoken: Collection[str]):
-    known = frozenset(spoken)
+def _is_reporting(reporting: Collection[str]):
+    known = frozenset(reporting)
 
-    def speaks(key: str) -> bool:
+    def reports(key: str) -> bool:
         parts = key.partition(":")[0].split(".")
         return key in known or any(".".join(parts[:end]) in known for end in range(1, len(parts) + 1))
 
-    return speaks
+    return reports
 
 
-def _numbered(tree: Tree, root: str, spoken: Collection[str], with_effects: bool = True) -> list:
+def _numbered(tree: Tree, root: str, reporting: Collection[str], with_effects: bool = True) -> list:
     """Every reached definition's text hash and the numbers of what it refers to, in the order of their numbers.
 
     Effects are reached by imports, which have no order: they come last, by what each one says and reaches.
     """
-    speaks = _speaks(spoken)
+    reports = _is_reporting(reporting)
     numbers = {root: 0}
     order, rows, effects = [root], [], set()
     while len(rows) < len(order):
         definition = tree.definition(order[len(rows)])
         for key in definition.references:
-            if key not in numbers and not speaks(key):
+            if key not in numbers and not reports(key):
                 numbers[key] = len(order)
                 order.append(key)
-        rows.append([definition.own, [numbers.get(key, _SPOKEN) for key in definition.references]])
-        effects |= {key for key in definition.effects if not speaks(key)}
+        rows.append([definition.own, [numbers.get(key, _REPORTING) for key in definition.references]])
+        effects |= {key for key in definition.effects if not reports(key)}
         if with_effects and len(rows) == len(order):
-            for key in sorted(effects - numbers.keys(), key=lambda key: _standing(tree, key, spoken)):
+            for key in sorted(effects - numbers.keys(), key=lambda key: _standing(tree, key, reporting)):
                 numbers[key] = len(order)
                 order.append(key)
     return rows
 
 
-def _standing(tree: Tree, key: str, spoken: Collection[str]) -> tuple[str, str]:
-    place = ("effect", key, frozenset(spoken))
+def _standing(tree: Tree, key: str, reporting: Collection[str]) -> tuple[str, str]:
+    place = ("effect", key, frozenset(reporting))
     if place not in tree.memory:
-        tree.memory[place] = _hash(_numbered(tree, key, spoken, with_effects=False))
+        tree.memory[place] = _hash(_numbered(tree, key, reporting, with_effects=False))
     return tree.memory[place], key
 
 

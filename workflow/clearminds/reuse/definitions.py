@@ -83,7 +83,7 @@ class Tree:
 
         Raises:
             ValueError: there is none; or it needs what does not exist, or by a relative or star import.
-            SyntaxError: a module is no Python.
+            SyntaxError: a module is not Python.
         """
         if key not in self._definitions:
             self._definitions[key] = self._define(key)

@@ -84,7 +84,7 @@ def _batches(
     length = dict(zip(keys, lengths, strict=True))
     path = _plan_path(store, keys, batch_tokens)
     planned = _planned(path, [key for key in keys if key in missing], length, batch_tokens)
-    # what is missing but stands in no plan was there when the plan was made, in a part that has been damaged since
+    # what is missing but is in no plan was there when the plan was made, in a part that has been damaged since
     rest = [key for key in keys if key in missing - {key for batch in planned for key in batch}]
     planned += [[rest[n] for n in batch] for batch in plan([length[key] for key in rest], batch_tokens)]
     return [[key for key in batch if key in missing] for batch in planned]

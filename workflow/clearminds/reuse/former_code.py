@@ -3,7 +3,7 @@
 Their `about.json` holds under "code" a fingerprint of the source code that computed their values, where it holds now
 the number of its arithmetic's version. The fingerprint changed with every edit of a module that the arithmetic imports,
 though the numbers stayed what they were. Of each fingerprint below the numbers were compared with those of the version
-that stands beside it: `token_statistics` and `score_batch` within 1e-6, `generate_batch` token by token, vLLM's request
+that is beside it: `token_statistics` and `score_batch` within 1e-6, `generate_batch` token by token, vLLM's request
 settings one by one. The list is complete, and nothing is added to it any more.
 """
 
@@ -45,7 +45,7 @@ def former_folders(folder: Path, about: dict) -> list[Path]:
         try:
             theirs = json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            continue  # not readable: nobody can tell what its values are
+            continue  # not readable: what its values are is unknown
         version = VERSIONS.get(theirs.pop("code", None))
         if version is not None and digest(_without_nulls({**theirs, "arithmetic": version})) == ours:
             found.append(file.parent)

@@ -140,7 +140,7 @@ def records(jobs: Path) -> dict[str, dict]:
 
 
 def _companions_stand(file: Path, output: Path) -> bool:
-    """Whether the files that a result speaks for (an adapter's weights, by `adapter.json`) stand beside its place."""
+    """Whether the files that a result declares (an adapter's weights, by `adapter.json`) are beside its place."""
     if output.suffix != ".json":
         return True
     files = json.loads(file.read_text(encoding="utf-8")).get("files", {})

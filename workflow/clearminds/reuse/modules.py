@@ -39,7 +39,7 @@ class Module:
 
     Attributes:
         name: dotted.
-        file: where its text stands.
+        file: where its text is.
         siblings: names of files beside it that it imports without naming their folder, as scripts do.
         definitions: the statements that bind each name, in their order.
         aliases: names that are bound by one import and by nothing else.
@@ -100,7 +100,7 @@ def parse(name: str, file: Path, text: str, siblings: Collection[str] = ()) -> M
         siblings: as of `Module`.
 
     Raises:
-        SyntaxError: the text is no Python.
+        SyntaxError: the text is not Python.
         ValueError: a relative import or `import *`.
     """
     module = Module(name, file, siblings)

@@ -19,7 +19,7 @@ class Imports(ast.Pass):
     Attributes:
         names: what it binds.
         loads: the modules it loads, as of `Module`.
-        inner: whether it stands in a function or class.
+        inner: whether it is in a function or class.
     """
 
     names: list[Imported]

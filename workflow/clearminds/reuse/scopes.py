@@ -29,7 +29,7 @@ class Scopes:
 
 
 def scopes(statements: Sequence[ast.stmt]) -> Scopes:
-    """The names of statements that stand at the top of a module.
+    """The names of statements at the top of a module.
 
     Raises:
         SyntaxError: the compiler refuses them.

@@ -105,7 +105,7 @@ class Records:
             path: the file, as Snakemake names it.
             params: the sorted reprs of the job's params; Snakemake reruns the job whose params are others.
             rule: the job's.
-            checksums: `sha256:...` per input; an input that is newer than the file but has its checksum is no change.
+            checksums: `sha256:...` per input; a newer input that still has its checksum is not a change.
         """
         record = MetadataRecord(
             rule=rule,

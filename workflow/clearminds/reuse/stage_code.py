@@ -1,8 +1,8 @@
 """The stages in their order, and what the `code` param of each one's rule is taken over.
 
 A job's roots are its launcher's `main` and what its spec chooses by name: plugins and files. All that these reach
-counts (`code.digest`), but what only speaks (`spoken`). A digest that was declared equal to a former one stands for it
-(`accepted`).
+counts (`code.digest`), but what only reports (`reporting_only`). A digest that was declared equal to a former one is
+replaced by that (`accepted`).
 """
 
 from functools import cache
@@ -13,7 +13,7 @@ from clearminds.files.digests import digest as digest_of
 from clearminds.reuse.accepted import original
 from clearminds.reuse.code import digest, own, text_digest
 from clearminds.reuse.definitions import Tree
-from clearminds.reuse.spoken import SPOKEN
+from clearminds.reuse.reporting_only import REPORTING_ONLY
 
 STAGES = (
     "prepare_task",
@@ -63,12 +63,12 @@ def parts(stage: str, spec: dict) -> dict[str, str]:
     """What each definition and file behind `fingerprint` says by itself: tells which one changed."""
     chosen = roots(stage, spec)
     files = {root: root_digest(root) for root in chosen if _is_file(root)}
-    return own(tree(), [root for root in chosen if not _is_file(root)], SPOKEN) | files
+    return own(tree(), [root for root in chosen if not _is_file(root)], REPORTING_ONLY) | files
 
 
 def root_digest(root: str) -> str:
     """Digest of a root and all that it reaches. Args: root: a definition's key, or a path below `workflow/`."""
-    return text_digest(WORKFLOW / root) if _is_file(root) else digest(tree(), root, SPOKEN)
+    return text_digest(WORKFLOW / root) if _is_file(root) else digest(tree(), root, REPORTING_ONLY)
 
 
 def roots(stage: str, spec: dict) -> tuple[str, ...]:

@@ -5,8 +5,8 @@ words in its `about.json`). It holds immutable Parquet parts, written to a tempo
 
     {time in ns}-{first 16 digits of its SHA-256}.parquet     columns: key (16 bytes), and the values
 
-Any number of processes write at once, since no two write the same file. Where a key stands in two parts, the first part
-by name wins, so that a value that was read stays what it is. A part whose bytes are not those its name promises is
+Any number of processes write at once, since no two write the same file. Where a key is in two parts, the first part
+by name wins, so that a value that was read stays what it is. A part whose bytes are not those that its name says is
 named, set aside as `.damaged`, and its keys count as never computed. Namespaces from before there
 were versions (`former_code`) are read too, and never written.
 """
@@ -151,7 +151,7 @@ def _numbers(keys: list[bytes]) -> np.ndarray:
 
 
 def damage(part: Path) -> str | None:
-    """What is wrong with a part: its bytes are not those that its name promises. None: nothing."""
+    """What is wrong with a part: its bytes are not those that its name says. None: nothing."""
     try:
         found = file_sha256(part)[:DIGITS]
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The last words of a run: where the results are, and the result table."""
+"""What is printed at the end of a run: where the results are, and the result table."""
 
 from pathlib import Path
 

@@ -77,7 +77,7 @@ def _with_their_base(rows: list[dict], missing: set[str]) -> list[dict]:
 
 
 class _Soundness:
-    """Which results are those of the study as it stands, judged by what their jobs remember.
+    """Which results are those of the study as it is now, judged by what their jobs remember.
 
     A failed job leaves results of an earlier config behind in all jobs below it.
     """

@@ -1,7 +1,7 @@
 """What each rule reads of the study: its `spec` and `code` params, and the files that its study implies.
 
 A spec holds exactly the settings that the stage's result depends on, so that a change reruns what it must and no more.
-Keys that are null stand in no spec: a key added to the config, null unless a study sets it, makes nothing rerun.
+Keys that are null are in no spec: a key added to the config, null unless a study sets it, makes nothing rerun.
 Used by the Snakefile; no stage imports it.
 """
 
@@ -96,7 +96,7 @@ class Specs:
         }
 
     def fetch_model(self, wc) -> dict:
-        """Where the model comes from, its hash, and its chat template."""
+        """The origin of the model, its hash, and its chat template."""
         return {"source": chosen(fetch_model.Source, self.study.models[wc.model].model_dump(exclude_none=True))}
 
     def _loading(self, model: str) -> dict:
@@ -202,7 +202,7 @@ class Specs:
         return found
 
     def report(self, wc) -> dict:
-        """The study as it stands, which the report shows."""
+        """The study as it is now, which the report shows."""
         return {
             "study": self.study.model_dump(exclude={"runtime"}, exclude_none=True),
             "names": self.names,

@@ -1,6 +1,6 @@
 """Evaluating one model, the base or the base with an adapter, on every task of a suite.
 
-Drift is measured first, while the base stands beside the adapter; then the adapter is merged where that loses nothing,
+Drift is measured first, while the adapter is beside the base; then the adapter is merged where that loses nothing,
 and likelihood is measured in the scoring dtype; then the model is cast for generation. Another backend only generates:
 it has no logits to measure by.
 """

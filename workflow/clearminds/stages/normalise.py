@@ -1,4 +1,4 @@
-"""Normalising text: the differences that nobody sees, but a tokenizer does, are taken out before anything is scored.
+"""Normalising text: differences that readers do not see, but a tokenizer does, are taken out before anything is scored.
 
 A carriage return or a trailing blank is a token that a language model finds improbable; left in, it would be masked or
 trained on for its layout alone. What carries meaning stays: leading indentation, blank lines inside a text, and

@@ -39,7 +39,7 @@ def prepare(task: str, settings: Settings) -> tuple[list[dict], dict]:
         changed; and `normalised_characters`, how many characters.
 
     Raises:
-        UserError: the source is at fault, an id stands twice, a message is empty, or a reference that is needed is.
+        UserError: the source is at fault, an id appears twice, a message is empty, or a reference that is needed is.
     """
     try:
         return _prepare(settings)
@@ -70,7 +70,7 @@ def _check(rows: list[dict], needs_reference: bool) -> None:
     for row in rows:
         name = row["example_id"]
         if name in seen:
-            raise UserError(f"example {name} stands twice")
+            raise UserError(f"example {name} appears twice")
         seen.add(name)
         if not row["messages"] or not all(turn["content"].strip() for turn in row["messages"]):
             raise UserError(f"example {name} has an empty message")

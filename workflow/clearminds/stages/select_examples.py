@@ -1,4 +1,4 @@
-"""Which response of which example an arm trains on, the same examples for every arm.
+"""Which response of which example a variant trains on, the same examples for every variant.
 
 Of one source an example offers the response that was accepted, of several the one of lowest perplexity given its prompt
 (exp of the mean over its tokens), ties to the lower sample number. `match` then keeps the examples that every listed

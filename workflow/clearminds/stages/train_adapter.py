@@ -1,6 +1,6 @@
 """Fine-tuning one adapter on one variant's masks with one seed, by transformers' Trainer and PEFT.
 
-What an optimiser step computes stands in `training.trainer`, how a killed training goes on in `training.checkpoints`.
+What an optimiser step computes is in `training.trainer`, how a killed training goes on in `training.checkpoints`.
 """
 
 from __future__ import annotations

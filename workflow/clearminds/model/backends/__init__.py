@@ -1,1 +1,1 @@
-"""What draws responses from a model: one module per backend, resolved by name (`plugins.load`)."""
+"""What samples responses from a model: one module per backend, resolved by name (`plugins.load`)."""

@@ -1,4 +1,4 @@
-"""Responses drawn by transformers, in this process."""
+"""Responses sampled by transformers, in this process."""
 
 from collections.abc import Iterable
 from functools import cached_property

@@ -1,4 +1,4 @@
-"""Responses drawn by vLLM, in a process and an environment of its own.
+"""Responses sampled by vLLM, in a process and an environment of its own.
 
 Its arithmetic and its random streams are not transformers', so its responses are others. A sample's seed is the same,
 and neither its neighbours nor more samples change it, as far as vLLM's kernels give the same for every batch.

@@ -1,4 +1,4 @@
-"""Talking to vLLM, which runs in a process and an environment of its own (`clearminds.model.vllm.engine`).
+"""The client of vLLM, which runs in a process and an environment of its own (`clearminds.model.vllm.engine`).
 
 Its own lines go to the job's log. It ends with the `with` block, and with this process however that ends.
 """
@@ -52,7 +52,7 @@ def interpreter(vllm_python: str) -> str:
     found = importlib.util.find_spec("vllm")
     if found and found.origin:
         return sys.executable
-    path = ROOT / vllm_python  # an absolute one stands alone
+    path = ROOT / vllm_python  # an absolute one is taken as it is
     if not path.is_file():
         raise UserError(
             f"backend: vllm needs an environment of its own, and runtime: vllm_python: {path} does not exist; "
@@ -108,7 +108,7 @@ class Engine:
 
         Raises:
             OutOfMemory: it has too little.
-            EngineError: it died, could not do it, or said what is no answer.
+            EngineError: it died, could not do it, or said what is not an answer.
         """
         try:
             self.stdin.write(json.dumps(request).encode() + b"\n")
@@ -123,7 +123,7 @@ class Engine:
             error = answer.get("error")
         except (ValueError, AttributeError):
             said = line.decode(errors="replace").strip()[:80]
-            raise EngineError(f"vLLM said {said!r} while {doing}, which is no answer; {self._advice()}") from None
+            raise EngineError(f"vLLM said {said!r} while {doing}, which is not an answer; {self._advice()}") from None
         if error:
             raise self._failure(error, answer["where"], answer["kind"])
         return answer

@@ -59,7 +59,7 @@ def main() -> None:
         answer = {"error": reason[:500], "where": where, "kind": kind_of(error, where)}
         print(json.dumps(answer), file=answers, flush=True)
     sys.stderr.flush()
-    os._exit(0)  # vLLM's own shutdown may wait for threads for ever
+    os._exit(0)  # vLLM's own shutdown may wait for threads forever
 
 
 def kind_of(error: Exception, where: str) -> str:

@@ -47,7 +47,7 @@ def _entry(spec: dict, split: str) -> dict:
 
 
 def _json_lines(path: Path, columns: dict[str, str]) -> Iterator[rows.Record]:
-    with open(path, "rb") as lines:  # bytes, so that a line that is no UTF-8 can be named
+    with open(path, "rb") as lines:  # bytes, so that a line that is not UTF-8 can be named
         for number, line in enumerate(lines, 1):
             where = f"{path} line {number}"
             try:

@@ -41,7 +41,7 @@ def _download(spec: dict, split: str) -> datasets.Dataset:
         raise UserError(f"hub: {error} Check name and revision; a private or gated data set needs HF_TOKEN") from error
     except (OSError, DatasetsError, ValueError, RuntimeError) as error:
         if isinstance(error, OSError) and error.errno:
-            raise  # a full or read-only disk, which no advice of ours would mend
+            raise  # a full or read-only disk, which no advice of ours would fix
         if isinstance(error, ConnectionError):
             advice = "go online, or set HF_HOME to a cache that holds it and HF_HUB_OFFLINE=1"
         else:

@@ -21,7 +21,7 @@ from clearminds.plugins.load import load as load_plugin
 from clearminds.plugins.load import names
 
 SHARES = {"train": 60, "validation": 15, "test": 25}  # of the operands; only the declared splits take part
-PATIENCE = 200  # items without a new example, for each example asked for, until the walk is given up
+MAX_REPEATS = 200  # items without a new example, for each example asked for, until the walk is given up
 # Some generators draw all their tasks at once, so that an item depends on the number of items; a fixed number keeps the
 # walk the same however many examples are asked for.
 BLOCK = 1000
@@ -60,7 +60,7 @@ def load(spec: dict, split: str) -> list[dict]:
             in_vain = 0
         else:
             in_vain += 1
-        if in_vain == PATIENCE * asked:
+        if in_vain == MAX_REPEATS * asked:
             raise UserError(
                 f"{spec['generator']} has too few distinct items: {len(examples)} found, {asked} asked for, nothing "
                 f"new in {in_vain} items; ask for fewer, or widen its parameters"
@@ -153,7 +153,7 @@ def _word_reference(item: dict, spec: dict) -> str:
         written = ", ".join(names("wordings"))
         raise UserError(f"reference: there are no wordings for {spec['generator']}, only for {written}; use answer")
     tokens = item["metadata"]["expression"].split(" ")
-    # Keyed by the question, so that an example keeps its wording wherever it stands.
+    # Keyed by the question, so that an example keeps its wording wherever it is.
     rng = random.Random(digest([spec.get("seed", 0), item["question"]]))
     terms, operators = [int(token) for token in tokens[::2]], tokens[1::2]
     return load_plugin("wordings", spec["generator"]).word_reference(terms, operators, int(item["answer"]), rng)

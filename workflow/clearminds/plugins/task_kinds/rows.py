@@ -14,7 +14,7 @@ from clearminds.errors import UserError
 COLUMNS = ("messages", "prompt", "response", "answer", "id")
 ROLES = ("system", "user", "assistant")
 
-Record = tuple[str, dict]  # where it stands, in words for an error message, and its columns by name
+Record = tuple[str, dict]  # where it is, in words for an error message, and its columns by name
 
 
 def columns_of(spec: dict) -> dict[str, str]:
@@ -71,8 +71,8 @@ def examples(source: str, records: Iterable[Record], spec: dict, split: str) -> 
         split: part of every example's id, "train-00012" or "train-ID", so that ids are unique in the task.
 
     Raises:
-        UserError: no records; a text that is missing, empty or no text; messages that chat templates refuse; an id
-            that stands twice.
+        UserError: no records; a text that is missing, empty or not text; messages that chat templates refuse; an id
+            that appears twice.
     """
     columns = columns_of(spec)
     found: dict[str, str] = {}
@@ -80,7 +80,7 @@ def examples(source: str, records: Iterable[Record], spec: dict, split: str) -> 
     for position, (where, record) in enumerate(records):
         name = _id(where, record[columns["id"]]) if "id" in columns else f"{position:05}"
         if name in found:
-            raise UserError(f"{where}: id {name!r} stands already in {found[name]}; ids must be unique")
+            raise UserError(f"{where}: id {name!r} is already in {found[name]}; ids must be unique")
         found[name] = where
         messages, reference = _conversation(where, record, columns, bool(spec.get("prompt_only")))
         answer = _answer(where, record[columns["answer"]]) if "answer" in columns else ""
@@ -155,7 +155,7 @@ def _encodable(where: str, what: str, text: str) -> str:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise UserError(f"{where}: {what} is not valid Unicode ({error.reason}); mend the text") from error
+        raise UserError(f"{where}: {what} is not valid Unicode ({error.reason}); fix the text") from error
     return text
 
 

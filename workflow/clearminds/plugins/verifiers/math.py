@@ -31,7 +31,7 @@ def verify(response: str, example: dict, *, strict: bool = False) -> tuple[str, 
         if not found:
             return "format_error", "no mathematical expression in the response"
         right = equal(expected, found, timeout_seconds=SECONDS, raise_on_error=True)
-    # not an Exception, so that nobody else would catch it
+    # not an Exception, so that nothing else would catch it
     except TimeoutException:
         return "timeout", f"reading or comparing took more than {SECONDS} seconds"
     return ("correct" if right else "incorrect"), f"read {found[-1]}, expected {example['answer']}"

@@ -25,7 +25,7 @@ class Device:
         return self.float32 if weight_bytes >= 4 else self.bfloat16
 
     def is_called(self, name: str) -> bool:
-        """Whether a driver's name, such as NVIDIA A100-SXM4-80GB, means this device; an A10 is no A100."""
+        """Whether a driver's name, such as NVIDIA A100-SXM4-80GB, means this device; an A10 is not an A100."""
         return re.search(rf"(?<!\w){re.escape(self.name)}(?!\w)", name, re.IGNORECASE) is not None
 
 

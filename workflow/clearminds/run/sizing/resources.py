@@ -2,7 +2,7 @@
 
 Both are meant to be a little too much: a job that asks for too little is killed, one that asks for far too much waits
 longer in the queue. The speeds are those of slow machines; where a partition allows less, or a machine is
-slower still, `set-resources` of the profile has the last word.
+slower still, `set-resources` of the profile takes precedence.
 """
 
 from math import ceil

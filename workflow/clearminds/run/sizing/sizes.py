@@ -14,8 +14,8 @@ from clearminds.files.layout import Layout, draw_of
 
 UNKNOWN_PARAMETERS = 8 * 10**9  # of a model whose name says nothing, until it is fetched
 UNKNOWN_ITEMS = 10_000  # of a data set whose config says nothing, until it is prepared; and of an lm_eval: task
-PROMPT = 256  # tokens of a prompt, where nobody has counted
-REFERENCE = 512  # tokens of a reference, where nobody has counted
+PROMPT = 256  # tokens of a prompt, until they are counted
+REFERENCE = 512  # tokens of a reference, until they are counted
 UNITS = {"k": 10**3, "m": 10**6, "b": 10**9, "t": 10**12}
 
 
@@ -35,7 +35,7 @@ class Sizes:
         return not self._model(model).is_file()
 
     def items_guessed(self, task: str, split: str) -> bool:
-        """Whether nobody knows yet how many items a split has."""
+        """Whether the number of items of a split is still unknown."""
         return not self._examples(task, split).is_file() and self._said(task, split) is None
 
     def parameters(self, model: str) -> int:
@@ -98,7 +98,7 @@ class Sizes:
 
 
 def named_parameters(*names: str | None) -> int:
-    """The number of parameters that the first telling name tells: 135M, 0.5B, 8x7B; else `UNKNOWN_PARAMETERS`."""
+    """The number of parameters that the first name with a size gives: 135M, 0.5B, 8x7B; else `UNKNOWN_PARAMETERS`."""
     for name in filter(None, names):
         found = re.search(r"(?<![a-z0-9.])(?:(\d+)x)?(\d+(?:\.\d+)?)([kmbt])(?![a-z0-9])", Path(name).name.lower())
         if found:

@@ -133,7 +133,7 @@ class Workloads:
         )
 
     def build_masks(self, wc) -> Workload:
-        """Every response of every source that the arm and the matching use."""
+        """Every response of every source that the variant and the matching use."""
         sources = {*self.study.match.sources, self.study.variants[wc.variant].responses}
         return Workload(items=self.sizes.items(wc.target, "train") * sum(map(self.sizes.samples, sources)))
 
@@ -214,9 +214,9 @@ class Workloads:
     def summarise(self, wc=None) -> Workload:
         """Every item of every evaluation."""
         study = self.study
-        arms = len(study.models) * (1 + len(study.targets) * len(study.variants) * len(study.seeds))
+        models = len(study.models) * (1 + len(study.targets) * len(study.variants) * len(study.seeds))
         rows = sum(self.evaluate_base(_suite(study, name)).items for name in study.suites)
-        return Workload(items=rows * arms)
+        return Workload(items=rows * models)
 
     report = summarise
 

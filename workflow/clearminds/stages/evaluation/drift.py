@@ -1,7 +1,7 @@
 """Drift of everyday behaviour: KL(base || adapter), summed over the vocabulary at each token of the base's answers.
 
 The answers are sampled from the base, so the mean over their tokens estimates how far the adapter's next-token
-distribution has moved where the base would go. (The likelihood of the base's greedy answers is no substitute: an
+distribution has moved where the base would go. (The likelihood of the base's greedy answers is not a substitute: an
 adapter that merely became more certain raises it.)
 """
 

@@ -68,7 +68,7 @@ class Model(HookedModel):
         try:
             return chat.render(chat_history, add_generation_prompt=add_generation_prompt)
         except jinja2.TemplateError:
-            # some templates (Gemma's) take no system turn; the harness would drop the task's description without a word
+            # some templates (Gemma's) take no system turn; the harness would silently drop the task's description
             if len(chat_history) < 2 or (chat_history[0]["role"], chat_history[1]["role"]) != ("system", "user"):
                 raise
             system, user, *rest = chat_history

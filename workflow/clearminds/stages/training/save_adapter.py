@@ -74,7 +74,7 @@ def _in_order(config: Path) -> None:
 
 def _card(provenance: dict, run: dict, title: str) -> str:
     base, spec = provenance["base"], provenance["spec"]
-    # the hub refuses a base that is no repository id, such as a local folder
+    # the hub refuses a base that is not a repository id, such as a local folder
     on_hub = base.count("/") == 1 and not base.startswith(("/", "."))
     metadata = ModelCardData(
         base_model=base if on_hub else None,

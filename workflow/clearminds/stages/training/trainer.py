@@ -156,7 +156,7 @@ def train(
         checkpoints: of this training; they stay when it ends, until the caller has the adapter on disk.
 
     Returns:
-        the Trainer after training (its state has the history of every step; processes can no longer talk to one
+        the Trainer after training (its state has the history of every step; processes can no longer reach one
         another), the progress with this run's rate, and the step that this run went on from (0: the beginning).
 
     Raises:

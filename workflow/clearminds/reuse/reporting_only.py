@@ -2,10 +2,10 @@
 
 An entry is a module or package ("clearminds.job" covers all below it) or one definition ("module:name"). Of everything
 else that runs while a stage computes, each definition is in its fingerprint; a test traces that. So an entry is a claim
-to be checked by a reader: what stands here reports, names or records, and hands no value on to a result.
+to be checked by a reader: what is listed here reports, names or records, and hands no value on to a result.
 """
 
-SPOKEN = (
+REPORTING_ONLY = (
     "clearminds.errors",  # messages
     "clearminds.progress",  # lines that tell how far a loop is
     "clearminds.checkout",  # where this checkout's files are; those that are read count by their content
