@@ -24,7 +24,7 @@ if target := os.environ.get("TRACE_TO"):
                 return
         if event == "call" and code not in seen:
             seen.add(code)
-            if code.co_filename.startswith(state["root"]):
+            if code.co_filename.startswith(state["root"]) and code.co_filename.endswith(".py"):
                 ran.add((code.co_filename.removeprefix(state["root"]), code.co_firstlineno))
         elif event == "return" and code.co_qualname == "main" and "/workflow/scripts/" in code.co_filename:
             leave()

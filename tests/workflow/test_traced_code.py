@@ -13,7 +13,7 @@ from clearminds.checkout import SNAKEFILE, WORKFLOW
 from clearminds.reuse import stage_code
 from clearminds.reuse.code import closure, digest
 from clearminds.reuse.definitions import Tree
-from clearminds.reuse.spoken import SPOKEN
+from clearminds.reuse.reporting_only import REPORTING_ONLY
 
 pytestmark = pytest.mark.slow
 
@@ -28,22 +28,22 @@ def jobs(tmp_path_factory):
     return run_traced(SNAKEFILE, golden_study(model, folder / "data"), folder / "study")
 
 
-def speaks(key: str) -> bool:
+def only_reports(key: str) -> bool:
     parts = key.partition(":")[0].split(".")
-    return key in SPOKEN or any(".".join(parts[:end]) in SPOKEN for end in range(1, len(parts) + 1))
+    return key in REPORTING_ONLY or any(".".join(parts[:end]) in REPORTING_ONLY for end in range(1, len(parts) + 1))
 
 
 def definitions_of(job: dict) -> list[str]:
     return [root for root in stage_code.roots(job["stage"], job["spec"]) if "/" not in root]
 
 
-def test_what_runs_while_a_stage_computes_is_in_its_code_or_only_speaks(jobs):
+def test_what_runs_while_a_stage_computes_is_in_its_code_or_only_only_reports(jobs):
     assert {job["stage"] for job in jobs} == set(stage_code.STAGES)
     outside, counted = defaultdict(set), Counter()
     for job in jobs:
-        covered = closure(stage_code.tree(), definitions_of(job), SPOKEN)
+        covered = closure(stage_code.tree(), definitions_of(job), REPORTING_ONLY)
         counted[job["stage"]] = max(counted[job["stage"]], len(job["ran"]))
-        outside[job["stage"]] |= {key for key in job["ran"] if key not in covered and not speaks(key)}
+        outside[job["stage"]] |= {key for key in job["ran"] if key not in covered and not only_reports(key)}
     assert not {stage: keys for stage, keys in outside.items() if keys}
     assert min(counted.values()) >= 5 and sum(counted.values()) > 200, counted
 
@@ -106,7 +106,7 @@ def mutate(kind: str, node: ast.AST) -> None:
 
 
 def test_every_mutation_of_what_runs_changes_the_code_of_a_stage_that_runs_it(jobs):
-    runs = {key: job for job in jobs for key in job["ran"] if not speaks(key) and not key.startswith("tasks.")}
+    runs = {key: job for job in jobs for key in job["ran"] if not only_reports(key) and not key.startswith("tasks.")}
     by_module: dict[str, list[tuple[str, int]]] = defaultdict(list)
     for key in sorted(runs):
         module, _, name = key.partition(":")
@@ -125,7 +125,7 @@ def test_every_mutation_of_what_runs_changes_the_code_of_a_stage_that_runs_it(jo
         mutate(kind, node)
         mutated = Tree(WORKFLOW, {file: ast.unparse(tree)})
         roots = definitions_of(runs[f"{module}:{name}"])
-        if all(digest(mutated, root, SPOKEN) == stage_code.root_digest(root) for root in roots):
+        if all(digest(mutated, root, REPORTING_ONLY) == stage_code.root_digest(root) for root in roots):
             unseen.append((module, name, kind, number))
         kinds[kind] += 1
         modules.add(module)
