@@ -1,5 +1,5 @@
 # make setup | setup-vllm | demo | demo-quick | test | test-all | test-slurm | lint | lock   (README.md says what each does)
-# make explain | plan | resume | prune | store-stats | store-verify   [STUDY=studies/quick.yaml]
+# make explain | plan | resume | prune | store-stats | store-verify | accept-code   [STUDY=studies/quick.yaml]
 PYTHON ?= python3.11
 BIN := .venv/bin
 SNAKEMAKE = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake
@@ -7,7 +7,7 @@ SNAKEMAKE = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake
 COMMAND = PYTHONPATH=workflow $(BIN)/python -m clearminds.commands
 GIVEN = $(if $(STUDY),--configfile $(STUDY))
 
-.PHONY: setup setup-vllm setup-test demo demo-quick explain plan resume prune store-stats store-verify test test-all test-slurm lint lock schema envs
+.PHONY: setup setup-vllm setup-test demo demo-quick accept-code explain plan resume prune store-stats store-verify test test-all test-slurm lint lock schema envs
 
 setup: .venv/.lock
 
@@ -54,6 +54,10 @@ explain: setup
 # what a study will cost; WHOLE=1: as if nothing were there yet
 plan: setup
 	@$(COMMAND).plan $(GIVEN) $(if $(GPU),--gpu $(GPU)) $(if $(UTILISATION),--utilisation $(UTILISATION)) $(if $(WHOLE),--whole)
+
+# declares a refactor since the commit SINCE as equal, after its results were: REASON="..."
+accept-code: setup-test
+	$(COMMAND).accept_code --since $(SINCE) --reason "$(REASON)"
 
 # goes on after a kill; on a cluster with PROFILE=profiles/slurm
 resume: setup

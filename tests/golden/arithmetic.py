@@ -17,6 +17,8 @@ from clearminds.model import sampling, token_statistics
 from clearminds.model.encoded import Encoded
 from clearminds.model.head import ChunkedHead
 from clearminds.model.load import load_model
+from clearminds.model.loading import Loading
+from clearminds.model.streams import stream_seed
 from clearminds.model.vllm import engine as vllm_engine
 
 # by name, the module whose ARITHMETIC is its version
@@ -33,7 +35,7 @@ def uniform(seed: int, *shape: int) -> np.ndarray:
 
 def model_in(folder: Path) -> torch.nn.Module:
     """A tiny float32 model on the CPU. Args: where its files may lie."""
-    model = load_model(tiny_model_folder(folder), dtype="float32", settings={}).cpu()
+    model = load_model(tiny_model_folder(folder), dtype="float32", loading=Loading()).cpu()
     for n, (_, weight) in enumerate(sorted(model.named_parameters())):
         values = uniform(n, *weight.shape) - 0.5
         weight.data = torch.tensor(1 + values if weight.dim() == 1 else 1.4 * values, dtype=torch.float32)
@@ -71,8 +73,7 @@ def scores(folder: Path) -> dict:
 def samples(folder: Path) -> dict:
     """Streams' seeds, nuclei, tokens drawn from fixed logits, and tokens drawn from a model."""
     seeds = [
-        sampling.stream_seed(prompt, number, seed)
-        for prompt, number, seed in product([[], [1], [5, 299, 0]], [0, 3], [0, 7])
+        stream_seed(prompt, number, seed) for prompt, number, seed in product([[], [1], [5, 299, 0]], [0, 3], [0, 7])
     ]
     # a sum of powers of two is exact, whatever its order
     counts = np.floor(uniform(200, 4, 1000) ** 8 * 4096) + 1
@@ -86,7 +87,7 @@ def samples(folder: Path) -> dict:
     model, drawn, generated = model_in(folder), {}, {}
     for temperature, top_p in [(0, 1.0), (0.4, 1.0), (1.0, 1.0), (1.0, 0.95), (1.3, 0.6)]:
         name, source = f"{temperature}, {top_p}", {"temperature": temperature, "top_p": top_p, "max_new_tokens": 24}
-        streams = [sampling.stream_seed(prompt, number, 0) for number in range(2) for prompt in prompts]
+        streams = [stream_seed(prompt, number, 0) for number in range(2) for prompt in prompts]
         generated[name] = sampling.generate_batch(model, ENDS, prompts * 2, streams, source)
         if temperature:
             draw = sampling.SeededSampling(streams, source, 5)

@@ -1,6 +1,8 @@
 """Masks as the trainer reads them: weights on response tokens alone, rows in the order of the examples whatever the
 sizes of batches and row groups, counts, and what is refused."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -194,12 +196,13 @@ def test_an_empty_file_has_no_responses(tmp_path):
 
 
 def test_tables_are_named_by_their_source(tmp_path):
-    names = {"match": ["own", "my.odd"], "responses": "own", "sources": {"own": "drop", "my.odd": "reference"}}
+    policies = {"own": "drop", "my.odd": "reference"}
+    given = Settings("own", match=["own", "my.odd"], sources=policies, max_length=9, weights={})
     order = ("own", "my.odd", "reference")
     paths = [[tmp_path / kind / f"train.{source}.parquet" for source in order] for kind in "vqs"]
-    found = source_tables(names, *paths)
+    found = source_tables(given, *paths)
     assert tuple(found) == order
     for source in order:
         assert found[source] == SourceTables(*(tmp_path / kind / f"train.{source}.parquet" for kind in "vqs"))
     with pytest.raises(ValueError, match="zip"):
-        source_tables({**names, "match": ["own"], "sources": {"own": "drop"}}, *paths)
+        source_tables(replace(given, match=["own"], sources={"own": "drop"}), *paths)

@@ -18,7 +18,9 @@ from clearminds.reuse.differences import differences
 from clearminds.run import dry_run
 
 STM = {"responses": "reference", "weights": {"rule": "perplexity", "tau": "2.5"}, "draw": None}
-MODULES = {"clearminds.stages.build_masks": "1", "clearminds.plugins.weights.perplexity": "1"}
+SAID = {"clearminds.stages.build_masks:count": "1", "clearminds.plugins.weights.perplexity:weights": "2"}
+CODE = {"code": "c", "definitions": SAID}
+EDITED = {"code": "d", "definitions": {**SAID, "clearminds.stages.build_masks:count": "9"}}
 OTHERS = "Input files updated by another job: results/s/examples/sums/train.parquet"
 
 
@@ -36,7 +38,7 @@ def masks(**changes: object) -> Planned:
         outputs=("results/s/masks/tiny/sums/stm-2.5.parquet",),
         record={
             "spec": canonical(STM),
-            "modules": MODULES,
+            **CODE,
             "inputs": {"results/s/examples/sums/train.parquet": "1"},
             "outputs": {},
         },
@@ -60,8 +62,8 @@ def made(folder, **changes: object) -> Planned:
     return replace(job, record={**job.record, "outputs": outputs})
 
 
-def causes(job: Planned, folder, *, modules: dict = MODULES, forced: bool = False, follows: bool = False) -> list[str]:
-    return own_causes(job, modules, folder, forced, follows)
+def causes(job: Planned, folder, *, now: dict = CODE, forced: bool = False, follows: bool = False) -> list[str]:
+    return own_causes(job, now, folder, forced, follows)
 
 
 # --- differences ------------------------------------------------------------------------------------------------------
@@ -119,22 +121,30 @@ def test_specs_that_differ_have_differences_in_words_and_equal_ones_have_none(ol
     assert bool(differences(old, new)) == (canonical(old) != canonical(new))
 
 
-def test_changed_modules_are_named():
-    assert code_changed(MODULES, MODULES, False) == []
-    assert code_changed(MODULES, {**MODULES, "clearminds.stages.build_masks": "2"}, False) == [
-        "code of clearminds.stages.build_masks changed"
+def test_changed_definitions_are_named():
+    assert code_changed(CODE, CODE, False) == []
+    assert code_changed(CODE, EDITED, False) == ["code of clearminds.stages.build_masks.count changed"]
+    more = {"code": "d", "definitions": {"clearminds.stages.build_masks:count": "1", "clearminds.new:f": "3"}}
+    assert code_changed(CODE, more, False) == [
+        "code of clearminds.new.f added",
+        "code of clearminds.plugins.weights.perplexity.weights left out",
     ]
-    more = {"clearminds.stages.build_masks": "1", "clearminds.new": "1"}
-    assert code_changed(MODULES, more, False) == [
-        "code of clearminds.new added",
-        "code of clearminds.plugins.weights.perplexity left out",
-    ]
-    assert code_changed(MODULES, more, True) == []  # another rule has other modules
+    assert code_changed(CODE, more, True) == []  # another rule has other code
 
 
-def test_many_changed_modules_are_counted():
-    old, new = ({f"m{n}": value for n in range(9)} for value in "12")
-    assert code_changed(old, new, False) == ["code of m0, m1, m2, 6 more changed"]
+def test_a_definition_that_moved_is_no_change_of_its_own():
+    moved = {"code": "d", "definitions": {"clearminds.other:count": "1", **dict([list(SAID.items())[1]])}}
+    assert code_changed(CODE, moved, False) == ["what its code refers to changed"]
+
+
+def test_a_record_from_before_definitions_were_recorded_tells_what_it_can():
+    old = {"code": "d", "modules": {"clearminds.stages.build_masks": "1"}}
+    assert code_changed(old, CODE, False) == ["code changed since records told which definition"]
+
+
+def test_many_changed_definitions_are_counted():
+    old, new = ({"code": value, "definitions": {f"m:{n}": f"{value}{n}" for n in range(9)}} for value in "12")
+    assert code_changed(old, new, False) == ["code of m.0, m.1, m.2, 6 more changed"]
 
 
 # --- causes of a job --------------------------------------------------------------------------------------------------
@@ -143,12 +153,9 @@ def test_many_changed_modules_are_counted():
 def test_changed_settings_and_code_are_causes(folder):
     job = made(folder, spec={**STM, "weights": {**STM["weights"], "tau": "3"}}, reason="Params have changed since ...")
     assert causes(job, folder) == ["weights: tau 2.5 -> 3"]
-    changed = {**MODULES, "clearminds.stages.build_masks": "2"}
-    assert causes(job, folder, modules=changed) == [
-        "weights: tau 2.5 -> 3",
-        "code of clearminds.stages.build_masks changed",
-    ]
-    assert causes(made(folder), folder, modules=changed) == ["code of clearminds.stages.build_masks changed"]
+    code = "code of clearminds.stages.build_masks.count changed"
+    assert causes(job, folder, now=EDITED) == ["weights: tau 2.5 -> 3", code]
+    assert causes(made(folder), folder, now=EDITED) == [code]
 
 
 def test_a_job_that_never_ran_is_new(tmp_path):
@@ -210,7 +217,8 @@ def test_two_jobs_are_named_and_more_are_counted():
 
 @pytest.fixture
 def no_code(monkeypatch):
-    monkeypatch.setattr(stages, "parts", lambda stage, spec: MODULES)
+    monkeypatch.setattr(stages, "parts", lambda stage, spec: SAID)
+    monkeypatch.setattr(stages, "fingerprint", lambda stage, spec: "c")
 
 
 def chain(folder, **training: object) -> list[Planned]:

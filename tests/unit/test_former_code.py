@@ -76,7 +76,7 @@ def test_nothing_is_written_into_a_former_namespace(tmp_path):
         return [{"numbers": [2.0 * names[n]]} for n in indices], len(indices)
 
     keys = [key_of(n) for n in names]
-    _, counts = fill(store, keys, [1, 1, 1], compute, {}, batch_tokens=2, what="items")
+    _, counts = fill(store, keys, [1, 1, 1], compute, batch_tokens=2, part_seconds=60, what="items")
     assert counts == {"asked": 3, "hits": 1, "computed": 2} and sorted(computed) == [2, 3]
     assert contents(former.folder) == before
     assert store.folder.name == digest({**ABOUT, "arithmetic": 1})[:16] and list(store.folder.glob("*.parquet"))

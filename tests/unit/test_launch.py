@@ -143,21 +143,21 @@ def test_control_characters_of_the_data_never_reach_the_terminal(tmp_path):
     assert r"no column 'reply'; found: prompt, response, \x1b[2J\x07red\u202e next" in error
 
 
-def test_code_that_changed_after_submission_is_refused_with_its_modules(tmp_path):
+def test_code_that_changed_after_submission_is_refused(tmp_path):
     run = Run(tmp_path, *GOOD)
     assert only_error(run(code="0" * 32)) == (
-        "the code of scripts/prepare_task.py, clearminds.stages.prepare_task, clearminds.plugins.task_kinds.file "
-        "changed after this job was submitted; start the workflow again"
+        "the code of prepare_task changed after this job was submitted; start the workflow again"
     )
     assert not run.output.exists()
 
 
-def test_the_module_that_changed_since_the_run_began_is_named(tmp_path, monkeypatch):
+def test_the_definition_that_changed_since_the_run_began_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run = Run(tmp_path, *GOOD)
-    before = stages.parts("prepare_task", run.spec)
-    write_json(CODE, {**before, "clearminds.stages.normalise": "another"})
-    assert only_error(run(code="0" * 32)).startswith("the code of clearminds.stages.normalise changed after")
+    definition, root = "clearminds.stages.normalise:normalise_example", "root scripts.prepare_task:main"
+    write_json(CODE, {**stages.everything(), definition: "another", root: "another"})
+    named = "the code of clearminds.stages.normalise.normalise_example changed after"
+    assert only_error(run(code="0" * 32)).startswith(named)
 
 
 def test_a_job_run_by_hand_needs_no_code(tmp_path):
@@ -191,10 +191,11 @@ def waiting(run: Run, folder: Path, work: str = "open(fed).read()") -> Path:
         f"import sys; sys.path.insert(0, {str(SCRIPTS)!r}); import _setup\n"
         "from pathlib import Path\n"
         "from clearminds.job.launch import Job, Output, launch\n"
+        "from clearminds.stages.prepare_task import Settings\n"
         "def main(job: Job, *, task: str, examples: Output) -> None:\n"
         f"    fed = {str(fed)!r}\n"
         f"    {work}\n"
-        "launch(main)\n",
+        "launch(main, Settings)\n",
         encoding="utf-8",
     )
     return fed
@@ -312,6 +313,10 @@ def no_large_library(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(folder))
 
 
+ON_A_GPU = '{"gpus": 1, "batch_tokens": 64, "batch_rows": 4, "vllm_python": ""}'
+RUNTIME = '{"batch_tokens": 64, "batch_rows": 4, "vllm_python": ""}'
+
+
 class Evaluation:
     """A job of evaluate_base.py, whose main needs torch."""
 
@@ -332,7 +337,7 @@ class Evaluation:
         memory.keep(made_by("evaluate_base", self.spec, self.code, parts, [self.model]))
         self.output.unlink()
 
-    def __call__(self, runtime: str = "{}", code: str = "") -> subprocess.CompletedProcess:
+    def __call__(self, runtime: str = RUNTIME, code: str = "") -> subprocess.CompletedProcess:
         command = [sys.executable, SCRIPTS / "evaluate_base.py", "--spec", self.text, "--code", code or self.code]
         command += ["--runtime", runtime, "--memory", self.memory, "--log", self.log, "--examples", "--answers"]
         command += ["--model", self.model, "--evaluation", self.output]
@@ -343,7 +348,7 @@ def test_a_job_that_takes_its_result_back_imports_no_torch_and_takes_no_gpu(tmp_
     monkeypatch.setenv("CLEARMINDS_DEVICES", "")
     job = Evaluation(tmp_path)
     job.remember()
-    done = job(runtime='{"gpus": 1}')
+    done = job(runtime=ON_A_GPU)
     assert done.returncode == 0, done.stderr
     assert "taken back: settings, code and inputs are what they were" in done.stderr
     assert job.output.read_text() == "result"
@@ -354,7 +359,7 @@ def test_a_job_that_is_refused_imports_no_torch(tmp_path, no_large_library, monk
     job = Evaluation(tmp_path)
     assert "changed after this job was submitted" in only_error(job(code="0" * 32))
     monkeypatch.setenv("CLEARMINDS_DEVICES", "")
-    assert "runtime: gpus: asked 1, found 0 devices on this machine" in only_error(job(runtime='{"gpus": 1}'))
+    assert "runtime: gpus: asked 1, found 0 devices on this machine" in only_error(job(runtime=ON_A_GPU))
     assert "torch was imported" in only_error(job()), "its main does"
 
 

@@ -57,7 +57,7 @@ def test_rows_fit_the_contract(tmp_path):
     rows, counts = prepare("sums", spec, "train")
     write_table(tmp_path / "train.parquet", rows, contracts.EXAMPLES, {"counts": counts})
     table = read_table(tmp_path / "train.parquet", contracts.EXAMPLES)
-    assert table.schema.names == EXAMPLES.names
+    assert table.schema.names == EXAMPLES.schema.names
     assert table.to_pylist() == rows
 
 

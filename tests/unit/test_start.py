@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from clearminds.files.layout import Layout
 from clearminds.job.guard import RUN
 from clearminds.reuse.run_code import CODE
 from clearminds.reuse.snakemake_compat import Records
@@ -39,7 +40,7 @@ def execute(*, dry: bool = False, mode: str = "DEFAULT", default: dict | None = 
         resource_settings=SimpleNamespace(default_resources=default, overwrite_resources={}),
     )
     before = everything()
-    prepare_execution(workflow, STUDY, Path("results/s"))
+    prepare_execution(workflow, STUDY, Layout.of("s"))
     assert everything() == before
     workflow.execute(executor_plugin=SimpleNamespace(common_settings=SimpleNamespace(dryrun_exec=dry)))
 

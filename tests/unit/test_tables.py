@@ -11,7 +11,7 @@ import pytest
 
 from clearminds.checkout import WORKFLOW
 from clearminds.errors import UserError
-from clearminds.files import contracts
+from clearminds.files import contracts, tables
 from clearminds.files.digests import file_sha256
 from clearminds.files.tables import (
     atomic_path,
@@ -130,7 +130,7 @@ def test_another_contract_is_refused(verdicts):
 
 
 def test_another_version_is_refused(verdicts, monkeypatch):
-    monkeypatch.setattr(contracts, "VERSION", contracts.VERSION + 1)
+    monkeypatch.setattr(tables, "VERSION", contracts.VERSION + 1)
     assert refusal(verdicts) == (
         "holds VERDICTS version 1, but VERDICTS version 2 is needed; delete it and run the workflow again"
     )
@@ -208,8 +208,9 @@ def test_a_killed_writer_leaves_the_old_file(verdicts):
     script = (
         f"import os, sys; sys.path.insert(0, {str(WORKFLOW)!r})\n"
         "from pathlib import Path\n"
+        "from clearminds.files import contracts\n"
         "from clearminds.files.tables import table_writer\n"
-        f"with table_writer(Path({str(verdicts)!r}), 'VERDICTS'):\n"
+        f"with table_writer(Path({str(verdicts)!r}), contracts.VERDICTS):\n"
         "    os.kill(os.getpid(), 9)\n"
     )
     assert subprocess.run([sys.executable, "-c", script]).returncode == -9

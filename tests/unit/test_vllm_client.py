@@ -174,7 +174,7 @@ def adapted(tmp_path, monkeypatch):
     (tmp_path / "adapter" / "adapter_config.json").write_text(json.dumps({"r": 8}))
     monkeypatch.setattr(vllm_backend, "interpreter", lambda runtime: "python")
     monkeypatch.setattr(vllm_backend, "merged_copy", lambda *given, **named: nullcontext(tmp_path / "merged"))
-    return Sampler(tmp_path, dtype="float32", loading={}, runtime={}, adapter=tmp_path / "adapter")
+    return Sampler(tmp_path, dtype="float32", loading=Loading(), adapter=tmp_path / "adapter")
 
 
 def test_an_adapter_that_vllm_cannot_take_is_merged(adapted, monkeypatch):

@@ -1,0 +1,75 @@
+"""Which definitions ran while the stages of a study computed, as `tracing/sitecustomize.py` noted them."""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from collections import defaultdict
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+TRACING = Path(__file__).with_name("tracing")
+
+
+def run_traced(snakefile: Path, study: dict, folder: Path) -> list[dict]:
+    """Run a study in a folder of its own and note what its launchers ran.
+
+    Args:
+        snakefile: of the checkout whose code is run.
+        study: its config.
+        folder: the working directory; it must not exist.
+
+    Returns:
+        per job its `stage`, `spec`, and `ran`: keys of definitions ("module:name").
+    """
+    notes = folder / "notes"
+    notes.mkdir(parents=True)
+    file = folder / "study.yaml"
+    file.write_text(yaml.safe_dump(study, sort_keys=False), encoding="utf-8")
+    workflow = snakefile.parent / "workflow"
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile), "--directory", str(folder)]
+    command += ["--workflow-profile", str(snakefile.parent / "profiles" / "default"), "--cores", "2"]
+    done = subprocess.run(
+        [*command, "--configfile", str(file)],
+        env=os.environ | {"TRACE_TO": str(notes), "PYTHONPATH": os.pathsep.join([str(TRACING), str(workflow)])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(done.stdout[-6000:])
+    jobs = []
+    for note in sorted(notes.glob("*.json")):
+        found = json.loads(note.read_text(encoding="utf-8"))
+        ran = {key for file, line in found["ran"] for key in definitions_at(workflow / file, line, workflow)}
+        jobs.append({**found, "ran": ran})
+    return jobs
+
+
+def definitions_at(file: Path, line: int, workflow: Path) -> list[str]:
+    """Keys of what the top-level statement of a module that has this line binds."""
+    module = ".".join(file.relative_to(workflow).with_suffix("").parts).removesuffix(".__init__")
+    return [f"{module}:{name}" for name in _statements(file)[line]]
+
+
+@cache
+def _statements(file: Path) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = defaultdict(list)
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names, first = [node.name], min([node.lineno, *(d.lineno for d in node.decorator_list)])
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names, first = (
+                [t.id for target in targets for t in ast.walk(target) if isinstance(t, ast.Name)],
+                node.lineno,
+            )
+        else:
+            continue
+        for line in range(first, (node.end_lineno or first) + 1):
+            found[line] = names
+    return found
