@@ -100,7 +100,7 @@ def test_a_stream_s_seed_is_63_bits_of_prompt_sample_and_seed(prompt, number, se
     assert found != stream_seed(prompt, number, seed + 1)
 
 
-def draw(probs, n, top_p, temperature=1.0):
+def counted(probs, n, top_p, temperature=1.0):
     """Counts of n tokens, the first of n streams, drawn from one distribution."""
     source = {"temperature": temperature, "top_p": top_p, "max_new_tokens": 1}
     scores = torch.tensor(probs).log().expand(n, -1)
@@ -122,7 +122,7 @@ def draw(probs, n, top_p, temperature=1.0):
 )
 def test_sampling_follows_the_distribution(top_p, temperature, expected):
     n = 4000
-    counts = draw([0.1, 0.4, 0.05, 0.3, 0.15], n, top_p, temperature)
+    counts = counted([0.1, 0.4, 0.05, 0.3, 0.15], n, top_p, temperature)
     assert set(counts) == {token for token, p in enumerate(expected) if p}
     chi_square = sum((counts[token] - n * p) ** 2 / (n * p) for token, p in enumerate(expected) if p)
     assert chi_square < 18.5  # exceeded once in a thousand with 4 degrees of freedom
@@ -144,7 +144,7 @@ def test_tokens_of_one_stream_follow_the_distribution_too():
 
 
 def test_a_token_that_cannot_come_never_comes():
-    assert set(draw([0.5, 0.0, 0.5, 0.0], 500, 1.0)) == {0, 2}
+    assert set(counted([0.5, 0.0, 0.5, 0.0], 500, 1.0)) == {0, 2}
 
 
 @given(

@@ -236,9 +236,9 @@ def test_its_lines_go_to_the_log_alone_and_a_long_start_is_told(tmp_path, monkey
     assert ours[-1].startswith("vLLM 1 started in")
 
 
-def test_nothing_is_started_for_nothing(tmp_path):
-    with Sampler(tmp_path, dtype="float32", loading=Loading(), vllm_python="nowhere") as draw:
-        assert draw.cost() == {}
+def test_nothing_is_started_before_it_is_needed(tmp_path):
+    with Sampler(tmp_path, dtype="float32", loading=Loading(), vllm_python="nowhere") as sampler:
+        assert sampler.cost() == {}
 
 
 HOLDER = """

@@ -45,7 +45,7 @@ pytestmark = [
 ]
 SETTINGS = {"dtype": "float32", "loading": Loading(), "vllm_python": VLLM_PYTHON}
 GREEDY = {"temperature": 0, "top_p": 1.0, "max_new_tokens": 40}
-DRAWN = {"temperature": 1.0, "top_p": 0.95, "max_new_tokens": 24}
+SAMPLED = {"temperature": 1.0, "top_p": 0.95, "max_new_tokens": 24}
 RUNTIME = Runtime(store="", generate_tokens=200, part_seconds=60, vllm_python=VLLM_PYTHON)
 QUESTIONS = (
     "What is 17 + 25?",
@@ -78,8 +78,8 @@ def prompts(chat) -> list[list[int]]:
 @pytest.fixture(scope="module")
 def served(smollm2):
     """The demo's model in vLLM."""
-    with vllm.Sampler(smollm2, **SETTINGS) as draw:
-        yield draw
+    with vllm.Sampler(smollm2, **SETTINGS) as sampler:
+        yield sampler
 
 
 @pytest.fixture(scope="module")
@@ -119,17 +119,17 @@ def test_greedy_answers_are_those_of_transformers(served, smollm2, chat, prompts
 
 def test_a_sample_depends_on_its_prompt_and_seed_alone(served, chat, prompts):
     ends, seeds = chat.end_of_turn_ids, [stream_seed(prompt, 0, 0) for prompt in prompts]
-    together = served(ends, prompts, seeds, DRAWN)
-    assert served(ends, prompts, seeds, DRAWN) == together
-    assert [served(ends, [p], [s], DRAWN)[0] for p, s in zip(prompts, seeds, strict=True)] == together
-    crowd = served(ends, [*prompts[::-1], *prompts * 3], [*seeds[::-1], *range(3 * len(prompts))], DRAWN)
+    together = served(ends, prompts, seeds, SAMPLED)
+    assert served(ends, prompts, seeds, SAMPLED) == together
+    assert [served(ends, [p], [s], SAMPLED)[0] for p, s in zip(prompts, seeds, strict=True)] == together
+    crowd = served(ends, [*prompts[::-1], *prompts * 3], [*seeds[::-1], *range(3 * len(prompts))], SAMPLED)
     assert crowd[: len(prompts)] == together[::-1]
-    assert served(ends, prompts, [seed + 1 for seed in seeds], DRAWN) != together
+    assert served(ends, prompts, [seed + 1 for seed in seeds], SAMPLED) != together
 
 
 def test_tables_of_samples_come_out_of_a_store_of_their_own(served, chat, tmp_path):
     rows = [{"example_id": q, "messages": [{"role": "user", "content": q}], "reference": ""} for q in QUESTIONS[:3]]
-    source = Source(kind="self_output", samples=2, seed=0, dtype="float32", backend="vllm", **DRAWN)
+    source = Source(kind="self_output", samples=2, seed=0, dtype="float32", backend="vllm", **SAMPLED)
     store = response_store(tmp_path, "weights", chat, source, Loading())
     few, _, counts = generate(store, served, chat, rows, source, RUNTIME)
     assert counts == {"asked": 6, "hits": 0, "computed": 6}
@@ -153,10 +153,10 @@ def test_an_adapter_is_a_lora_request_and_answers_as_in_transformers(smollm2, ch
     adapter, ends = adapter_of(smollm2, tmp_path / "adapter", 0.02), chat.end_of_turn_ids
     expected = by_transformers(smollm2, ends, prompts, adapter)
     assert expected != by_transformers(smollm2, ends, prompts)
-    with caplog.at_level(logging.INFO, "clearminds"), vllm.Sampler(smollm2, adapter=adapter, **SETTINGS) as draw:
-        assert draw(ends, prompts, [0] * len(prompts), GREEDY) == expected
+    with caplog.at_level(logging.INFO, "clearminds"), vllm.Sampler(smollm2, adapter=adapter, **SETTINGS) as sampler:
+        assert sampler(ends, prompts, [0] * len(prompts), GREEDY) == expected
     assert "vLLM takes the adapter as a LoRA request" in caplog.messages
-    assert draw.cost()["vllm"]["adapter"] == "lora"
+    assert sampler.cost()["vllm"]["adapter"] == "lora"
 
 
 # --- a tiny one -------------------------------------------------------------------------------------------------------
@@ -182,17 +182,17 @@ def test_an_adapter_that_it_cannot_take_is_merged_and_the_harness_gets_the_same_
     ]
     asked = {"batch_size": 4, "system": None, "template_arguments": {}, "max_new_tokens": 12}
 
-    def rows(draw=None, adapter=adapter):
+    def rows(sampler=None, adapter=adapter):
         model = load_model(tiny, dtype="float32", loading=Loading(), adapter=adapter)
-        return lm_harness.evaluate(model, AutoTokenizer.from_pretrained(tiny), tasks, **asked, draw=draw)
+        return lm_harness.evaluate(model, AutoTokenizer.from_pretrained(tiny), tasks, **asked, sampler=sampler)
 
     expected = rows()
     assert {row["eval_task"] for row in expected} == {task["name"] for task in tasks}
-    with caplog.at_level(logging.INFO, "clearminds"), vllm.Sampler(tiny, adapter=adapter, **SETTINGS) as draw:
-        assert rows(draw) == expected
+    with caplog.at_level(logging.INFO, "clearminds"), vllm.Sampler(tiny, adapter=adapter, **SETTINGS) as sampler:
+        assert rows(sampler) == expected
     merged = [line for line in caplog.messages if line.startswith("the adapter is merged")]
     assert merged == ["the adapter is merged into a temporary copy of the model in float32: vLLM knows no DoRA"]
-    assert draw.cost()["vllm"]["adapter"] == "merged"
+    assert sampler.cost()["vllm"]["adapter"] == "merged"
     assert not list(tmp_path.glob("clearminds-*")), "nothing temporary is left"
     assert rows(adapter=None) != expected
 
@@ -210,42 +210,42 @@ def _hub(path, name=None, **options):
 
 def test_longer_prompts_get_room_up_to_what_the_model_takes(tiny):
     ends = Chat(AutoTokenizer.from_pretrained(tiny)).end_of_turn_ids
-    with vllm.Sampler(tiny, **SETTINGS) as draw:
+    with vllm.Sampler(tiny, **SETTINGS) as sampler:
         with pytest.raises(UserError, match="have up to 513 tokens, more than the model's 512; lower max_new_tokens"):
-            draw(ends, [[5] * 473], [0], GREEDY)
-        assert draw.engine is None, "nothing was started for it"
+            sampler(ends, [[5] * 473], [0], GREEDY)
+        assert sampler.engine is None, "nothing was started for it"
 
 
 def test_a_build_for_another_kind_of_device_is_named(tiny):
     with (
-        vllm.Sampler(tiny, **SETTINGS, gpus=1) as draw,
+        vllm.Sampler(tiny, **SETTINGS, gpus=1) as sampler,
         pytest.raises(
             UserError, match=r"vllm 0\.\S+ is built for CPUs, but runtime: gpus is 1; set it to 0, or let `make"
         ),
     ):
-        draw([], [[5, 6]], [0], GREEDY)
+        sampler([], [[5, 6]], [0], GREEDY)
 
 
-def test_more_memory_than_there_is_is_asked_for_in_vain(tiny, monkeypatch):
+def test_more_memory_than_there_is_is_refused(tiny, monkeypatch):
     monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "99999")
     with (
-        vllm.Sampler(tiny, **SETTINGS) as draw,
+        vllm.Sampler(tiny, **SETTINGS) as sampler,
         pytest.raises(
             UserError, match=r"too little of it, in vLLM \(.*change VLLM_CPU_KVCACHE_SPACE \(now 99999 GiB\); its own"
         ),
     ):
-        draw([], [[5, 6]], [0], GREEDY)
+        sampler([], [[5, 6]], [0], GREEDY)
 
 
 def test_an_engine_that_is_killed_ends_the_job_with_one_line(tiny):
     ends = Chat(AutoTokenizer.from_pretrained(tiny)).end_of_turn_ids
-    with vllm.Sampler(tiny, **SETTINGS) as draw:
-        draw(ends, [[5, 6]], [0], GREEDY)
-        process = draw.engine.process
+    with vllm.Sampler(tiny, **SETTINGS) as sampler:
+        sampler(ends, [[5, 6]], [0], GREEDY)
+        process = sampler.engine.process
         threading.Timer(0.5, process.kill).start()
         with pytest.raises(UserError, match=r"vLLM ended while generating \(SIGKILL, perhaps killed for lack of mem"):
             for _ in range(100):
-                draw([], [[5, 6]] * 200, list(range(200)), {**DRAWN, "max_new_tokens": 400})
+                sampler([], [[5, 6]] * 200, list(range(200)), {**SAMPLED, "max_new_tokens": 400})
     assert process.returncode == -signal.SIGKILL
 
 
@@ -254,11 +254,11 @@ import sys
 from pathlib import Path
 from clearminds.model.loading import Loading
 from clearminds.model.backends.vllm import Sampler
-with Sampler(Path(sys.argv[1]), dtype="float32", loading=Loading(), vllm_python={VLLM_PYTHON!r}) as draw:
-    draw([], [[5, 6]], [0], {{"temperature": 0, "max_new_tokens": 2}})
-    print(draw.engine.process.pid, flush=True)
+with Sampler(Path(sys.argv[1]), dtype="float32", loading=Loading(), vllm_python={VLLM_PYTHON!r}) as sampler:
+    sampler([], [[5, 6]], [0], {{"temperature": 0, "max_new_tokens": 2}})
+    print(sampler.engine.process.pid, flush=True)
     while True:
-        draw([], [[5, 6]] * 200, list(range(200)), {{"temperature": 1.0, "max_new_tokens": 400}})
+        sampler([], [[5, 6]] * 200, list(range(200)), {{"temperature": 1.0, "max_new_tokens": 400}})
 """
 
 

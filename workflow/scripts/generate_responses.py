@@ -25,9 +25,9 @@ def main(job: Job[Settings, Runtime], *, examples: Path, model: Path, responses:
         store = response_store(Path(job.runtime.store), facts["model"], chat, source, loading)
         backend = load("backends", source.backend or "transformers")
         how = {"gpus": job.gpus, "vllm_python": job.runtime.vllm_python}
-        with backend.Sampler(model.parent, dtype=source.dtype, loading=loading, **how) as draw:
-            found, progress, counts = generate(store, draw, chat, rows, source, job.runtime, shard)
-        cost = {"store": counts, **(draw.cost(progress) if counts["computed"] else {})}
+        with backend.Sampler(model.parent, dtype=source.dtype, loading=loading, **how) as sampler:
+            found, progress, counts = generate(store, sampler, chat, rows, source, job.runtime, shard)
+        cost = {"store": counts, **(sampler.cost(progress) if counts["computed"] else {})}
     if shard:
         write_json(responses, {"shard": shard, **cost})
     else:

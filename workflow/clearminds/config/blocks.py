@@ -1,6 +1,6 @@
 """The blocks of config.yaml, one model each: which keys there are, what they may be, and what they mean.
 
-What must fit together across blocks is checked by `config.Study`.
+What must fit together across blocks is checked by `config.study`.
 """
 
 from __future__ import annotations

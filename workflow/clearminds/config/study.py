@@ -1,4 +1,4 @@
-"""What a study may say, checked before anything runs: the blocks of `config_blocks`, and how they fit together.
+"""What a study may say, checked before anything runs: the blocks of `config.blocks`, and how they fit together.
 
 No stage imports this module: a new key or rule in it makes nothing rerun. `workflow/schemas/config.schema.json` is
 generated from it for editors (`python -m clearminds.commands.config_schema`).

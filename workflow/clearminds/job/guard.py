@@ -113,7 +113,7 @@ def before_forced_exit(call: Callable[[int], None]) -> None:
 
 
 def ignore_further_signals() -> None:
-    """Let a job that is ending finish that: a second Ctrl-C would only interrupt its cleaning up."""
+    """Ignore further signals while shutting down: a second Ctrl-C would only interrupt the cleaning up."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
 

@@ -16,7 +16,7 @@ from clearminds.model.padding import pad
 
 # Version of the samples, part of the name of the store's namespace. Raise it when the same model, dtype, prompt and
 # seed give other tokens than before, beyond rounding: after a change here, or of what logits come from in `batches`,
-# `decoding` or `models`. Code that gives the same tokens keeps it, and so finds what has been sampled.
+# `decoding` or `load`. Code that gives the same tokens keeps it, and so finds what has been sampled.
 ARITHMETIC = 1
 ROUND = 16  # new tokens after which finished rows leave a batch
 

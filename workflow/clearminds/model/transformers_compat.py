@@ -1,4 +1,4 @@
-"""What this project uses of transformers that it does not document, in one place: read from the source of 5.23.0.
+"""What this project uses of transformers that it does not document, in one place: read from its code, 5.23.0.
 
 - `TrainingArguments._n_gpu`: the documented `n_gpu` cannot be set, and is every GPU that the process sees.
 - `Trainer.is_distributed_loading_by_transformers`: nothing documented tells that the weights are spread over processes.

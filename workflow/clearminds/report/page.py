@@ -63,7 +63,7 @@ class ReportData:
         training: the settings that all variants share.
         seeds: seeds of the training runs.
         summary: of `summarise.summarise`.
-        counts: of `summarise.counts_table`.
+        counts: of `token_counts.counts_table`.
         matching: one per model and target.
         ti_bwt_svg: the figure of `figures.ti_bwt`.
         perplexity: one figure per model and target.

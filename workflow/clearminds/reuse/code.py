@@ -104,7 +104,7 @@ def changed(old: Mapping[str, str], new: Mapping[str, str]) -> Changes:
 
 
 def words(key: str) -> str:
-    """A definition's name for readers, such as "clearminds.tables.read_table"."""
+    """A definition's name for readers, such as "clearminds.files.tables.read_table"."""
     module, _, name = key.partition(":")
     if name == EFFECTS:
         return f"{module} (what it does when imported)"

@@ -25,7 +25,7 @@ VERSIONS = {
     "0b221c268423085fb88e0db7eb7f81a2": 1,
     "708e20eb23aa2f7e19fae4538424adaf": 1,
     "fc03a9486b7299c4235b8b7ba0b996f3": 1,
-    # responses of vLLM (`vllm_engine.ARITHMETIC`)
+    # responses of vLLM (`engine.ARITHMETIC`)
     "f0f81b75cef9d348df9f0dce1d0bf2ab": 1,
 }
 

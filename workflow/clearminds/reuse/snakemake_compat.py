@@ -1,4 +1,4 @@
-"""What this project uses of Snakemake that it does not document, in one place: read from the source of 9.27.1.
+"""What this project uses of Snakemake that it does not document, in one place: read from its code, 9.27.1.
 
 - `Workflow.execute` and `Workflow.delete_output`: what the command line calls when jobs will run or outputs will be
   deleted, after the Snakefile was read and before outputs are compared or the folder is locked. `onstart:` comes after

@@ -80,7 +80,7 @@ class Specs:
         return lambda wildcards: canonical(getattr(self, stage)(wildcards))
 
     def code(self, stage: str) -> Callable[[object], str]:
-        """The `code` param of a rule: wildcards to the fingerprint of the modules that this job runs."""
+        """The `code` param of a rule: wildcards to the fingerprint of the code that this job runs."""
         return lambda wildcards: stages.fingerprint(stage, getattr(self, stage)(wildcards))
 
     # --- one method per stage: wildcards to spec --------------------------------------------------------------------

@@ -123,10 +123,10 @@ def evaluate(
         adapter=adapter,
         gpus=gpus,
         vllm_python=runtime.vllm_python,
-    ) as draw:
-        rows = evaluate_suite(network, chat, settings, examples, responses, runtime, draw)
+    ) as sampler:
+        rows = evaluate_suite(network, chat, settings, examples, responses, runtime, sampler)
     progress.add(len(settings.tasks), answered_tokens(rows))
-    return rows, {**draw.cost(), **rate(progress, device())}
+    return rows, {**sampler.cost(), **rate(progress, device())}
 
 
 def evaluate_suite(
@@ -136,7 +136,7 @@ def evaluate_suite(
     examples: dict[str, Path],
     responses: dict[str, Path],
     runtime: Runtime,
-    draw: Callable[..., list[list[int]]] | None = None,
+    sampler: Callable[..., list[list[int]]] | None = None,
 ) -> list[dict]:
     """Rows of the contract EVALUATION for every task of the suite.
 
@@ -147,7 +147,7 @@ def evaluate_suite(
         examples: Parquet file of the contract EXAMPLES per task that has one.
         responses: Parquet file of the base's own answers per drift task.
         runtime: sizes of batches.
-        draw: what generates answers in the model's place; see `lm_harness.evaluate`.
+        sampler: what generates answers in the model's place; see `lm_harness.evaluate`.
     """
     drifts, texts, generated = (
         [task for task in settings.tasks if task.evaluate in kinds]
@@ -181,7 +181,7 @@ def evaluate_suite(
             template_arguments=chat.arguments,
             max_new_tokens=settings.evaluation.max_new_tokens,
             limit=settings.evaluation.limit,
-            draw=draw,
+            sampler=sampler,
         )
     return rows
 

@@ -107,7 +107,7 @@ def reference_rows(examples: list[dict], count_tokens) -> list[dict]:
 
 def generate(
     store: Store,
-    draw: Callable[..., list[list[int]]],
+    sampler: Callable[..., list[list[int]]],
     chat: Chat,
     examples: list[dict],
     source: Source,
@@ -118,7 +118,7 @@ def generate(
 
     Args:
         store: from `response_store`.
-        draw: ends, prompts, seeds and source to new token ids per prompt, as `sampling.generate_batch` does with a
+        sampler: ends, prompts, seeds and source to new token ids per prompt, as `sampling.generate_batch` does with a
             model; called only if there is something to compute.
         chat: its tokenizer with the template.
         examples: rows of the contract EXAMPLES.
@@ -141,7 +141,7 @@ def generate(
 
     def compute(indices: list[int]) -> tuple[list[dict], int]:
         asked, streams = [prompts[rows[n][0]] for n in indices], [seeds[n] for n in indices]
-        outputs = draw(chat.end_of_turn_ids, asked, streams, decoding)
+        outputs = sampler(chat.end_of_turn_ids, asked, streams, decoding)
         return [{"token_ids": ids} for ids in outputs], sum(map(len, outputs))
 
     lengths = [len(prompts[i]) + source.max_new_tokens for i, _ in rows]

@@ -27,7 +27,7 @@ class Settings:
     """What the result table depends on.
 
     Attributes:
-        names: what implies every evaluation, see `files.layout.evaluation_rows`.
+        names: what implies every evaluation, see `files.study_files.evaluation_rows`.
         tasks: each evaluated task with its `name`, `evaluate`, `metric` and `filter`.
     """
 

@@ -66,7 +66,7 @@ class Engine:
 
     Args:
         python: the interpreter that has vLLM.
-        request: the first of `vllm_engine`'s protocol.
+        request: the first of `engine`'s protocol.
 
     Attributes:
         version, device: of vLLM, and what it runs on.

@@ -1,4 +1,4 @@
-"""What this project uses of lm-evaluation-harness that it does not document, in one place: read from the source of
+"""What this project uses of lm-evaluation-harness that it does not document, in one place: read from its code,
 0.4.13.
 
 - `HFLM._model_call`, `._model_generate`: every forward pass and every generated batch goes through one of them; its

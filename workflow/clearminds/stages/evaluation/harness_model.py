@@ -23,7 +23,7 @@ class Model(HookedModel):
         chat: its tokenizer and chat settings.
         batch_size: prompts at a time.
         max_new_tokens: of a response, where a task does not say.
-        draw: what generates in the model's place, as `sampling.generate_batch` does; the model is unloaded before.
+        sampler: what generates in the model's place, as `sampling.generate_batch` does; the model is unloaded before.
 
     Attributes:
         generated: per prompt (its token ids), how many tokens were generated, the end-of-turn token included, and
@@ -36,7 +36,7 @@ class Model(HookedModel):
         chat: Chat,
         batch_size: int,
         max_new_tokens: int,
-        draw: Callable[..., list[list[int]]] | None = None,
+        sampler: Callable[..., list[list[int]]] | None = None,
     ):
         # every prompt comes out of the chat template, which writes the special tokens itself
         super().__init__(
@@ -46,7 +46,7 @@ class Model(HookedModel):
             softmax_dtype="float32",
             add_bos_token=False,
         )
-        self.chat, self.max_new_tokens, self.draw = chat, max_new_tokens, draw
+        self.chat, self.max_new_tokens, self.sampler = chat, max_new_tokens, sampler
         self.generated: dict[tuple[int, ...], tuple[int, bool]] = {}
         self.progress = Progress(0, "requests")
         inner = model.get_base_model() if hasattr(model, "get_base_model") else model
@@ -86,7 +86,7 @@ class Model(HookedModel):
                     f"ones are more than the model's {self.max_length:,}; lower max_new_tokens or num_fewshot, "
                     "or drop the task"
                 )
-        if self.draw:
+        if self.sampler:
             unload(self.model)
         with self._progress(len(requests)):
             return super().generate_until(requests, disable_tqdm=True)
@@ -114,9 +114,9 @@ class Model(HookedModel):
         """Continue a batch of prompts greedily, and keep how many tokens that took. Args: as of `HookedModel`."""
         prompts = [row[mask.bool()].tolist() for row, mask in zip(context, attention_mask, strict=True)]
         greedy = {"temperature": 0, "max_new_tokens": max_length - context.shape[1]}
-        if self.draw:
+        if self.sampler:
             # knows no strings to stop at; the harness cuts the text behind the first one anyway
-            output = self._appended(context, self.draw(self.ends, prompts, [0] * len(prompts), greedy))
+            output = self._appended(context, self.sampler(self.ends, prompts, [0] * len(prompts), greedy))
         elif set(stop) <= {self.tokenizer.decode([end]) for end in self.ends}:
             new = generate_batch(self.model, self.chat.end_of_turn_ids, prompts, [0] * len(prompts), greedy)
             output = self._appended(context, new)

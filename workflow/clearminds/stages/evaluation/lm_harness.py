@@ -42,7 +42,7 @@ def evaluate(
     template_arguments: dict,
     max_new_tokens: int,
     limit: int | None = None,
-    draw: Callable[..., list[list[int]]] | None = None,
+    sampler: Callable[..., list[list[int]]] | None = None,
 ) -> list[dict]:
     """Evaluate a model on tasks.
 
@@ -56,8 +56,8 @@ def evaluate(
         template_arguments: further arguments of the chat template.
         max_new_tokens: of a response, where the harness' task does not say.
         limit: only the first so many items of every task.
-        draw: what generates answers in the model's place, as `sampling.generate_batch` does. Log-likelihoods stay with
-            the model, come first, and it is unloaded after them.
+        sampler: what generates answers in the model's place, as `sampling.generate_batch` does. Log-likelihoods stay
+            with the model, come first, and it is unloaded after them.
 
     Returns:
         rows of the contract EVALUATION, task by task and item by item.
@@ -66,7 +66,7 @@ def evaluate(
         UserError: a task is unknown, cannot be loaded, runs generated code, or asks more than the model's length.
     """
     with _quiet():
-        lm = Model(model, Chat(tokenizer, system, template_arguments), batch_size, max_new_tokens, draw)
+        lm = Model(model, Chat(tokenizer, system, template_arguments), batch_size, max_new_tokens, sampler)
         manager = _task_manager({_harness_name(task) for task in tasks if _is_built_in(task)})
         loaded: dict[str, dict[str, Task]] = {}
         for task in tasks:

@@ -1,4 +1,4 @@
-"""Leaving a trained adapter behind: PEFT's files, a model card, the history of the loss, what the run cost, and
+"""Saving a trained adapter: PEFT's files, a model card, the history of the loss, what the run cost, and
 `adapter.json` with the hashes of the files that the adapter consists of."""
 
 import json
