@@ -97,7 +97,7 @@ class Specs:
 
     def fetch_model(self, wc) -> dict:
         """The origin of the model, its hash, and its chat template."""
-        return {"source": chosen(fetch_model.Source, self.study.models[wc.model].model_dump(exclude_none=True))}
+        return {"source": chosen(fetch_model.Origin, self.study.models[wc.model].model_dump(exclude_none=True))}
 
     def _loading(self, model: str) -> dict:
         return chosen(Loading, dict(self.study.models[model]))
