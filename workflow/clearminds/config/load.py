@@ -4,6 +4,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from clearminds.config.study import Study
 from clearminds.config.yaml_strict import load_yaml
@@ -61,7 +62,7 @@ def _explain(error: ValidationError) -> str:
     return ": ".join([*keys, message])
 
 
-def _most_telling(errors: list[dict]) -> dict:
+def _most_telling(errors: list[ErrorDetails]) -> ErrorDetails:
     """The first error; where its value could be of two types, the error that went deeper into one of them."""
     first = errors[0]
     same = [e for e in errors if e["loc"][: len(first["loc"]) - 1] == first["loc"][:-1]]

@@ -6,6 +6,7 @@ generated from it for editors (`python -m clearminds.commands.config_schema`).
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import Annotated
 
 from pydantic import Field, ValidationError, model_validator
@@ -142,7 +143,7 @@ class Study(Strict):
         return Training.model_validate({**self.training.model_dump(), **self.variants[variant].training})
 
 
-def _among(where: str, found: list[str], allowed) -> None:
+def _among(where: str, found: Sequence[str | None], allowed: Collection[str]) -> None:
     from difflib import get_close_matches
 
     for value in found:

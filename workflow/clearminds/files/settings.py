@@ -44,7 +44,7 @@ def parse(cls: type[T], values: object, where: str) -> T:
         place = ": ".join([where, *map(str, first["loc"])])
         unknown = first["type"] in ("unexpected_keyword_argument", "extra_forbidden")
         problem = "unknown key" if unknown else f"{first['msg'][0].lower()}{first['msg'][1:]}"
-        raise UserError(f"{place}: {problem}; known here: {', '.join(f.name for f in fields(cls))}") from error  # type: ignore[arg-type]
+        raise UserError(f"{place}: {problem}; known here: {', '.join(f.name for f in fields(cls))}") from error  # type: ignore[arg-type]  # `settings` made a dataclass of it
 
 
 def chosen(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -77,7 +77,8 @@ def failure_of(log: Path, count: int, codes: dict[int, int]) -> UserError:
         count: how many processes there were.
         codes: exit codes by rank, of those that failed.
     """
-    expected, unexpected = [], []
+    expected: list[RecordedFailure] = []
+    unexpected: list[RecordedFailure] = []
     for number in range(count):
         outcome = read_outcome(rank_log(log, number))
         if outcome and outcome.state is State.FAILED:

@@ -6,9 +6,11 @@ last one that is scored and trained.
 
 import datetime
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any, Literal, Protocol
 
 from clearminds.errors import UserError
 from clearminds.model.encoded import Encoded
@@ -30,6 +32,30 @@ class MergedPromptError(UserError):
     """The prompt's last token merges with the response's first, so that the prompt's tokens are not a prefix."""
 
 
+class Tokenizer(Protocol):
+    """What this project uses of a fast tokenizer of transformers; Any stands for what that gives of batches."""
+
+    @property
+    def added_tokens_decoder(self) -> Mapping[int, Any]:
+        """Tokens that were added to its vocabulary, by their ids; `special` tells whether one is."""
+
+    @property
+    def all_special_ids(self) -> list[int]:
+        """Ids of the special tokens."""
+
+    def __call__(self, text: str, **options: Any) -> Mapping[str, Any]:
+        """Token ids of a text, and their places in it where these are asked for."""
+
+    def get_chat_template(self) -> str:
+        """The text of its chat template."""
+
+    def apply_chat_template(self, conversation: list[dict], *, tokenize: Literal[False], **options: Any) -> str | Any:
+        """A conversation as text."""
+
+    def decode(self, token_ids: list[int], *, skip_special_tokens: bool) -> str | Any:
+        """Token ids as text."""
+
+
 @dataclass
 class Chat:
     """A tokenizer with the chat settings of its model.
@@ -40,7 +66,7 @@ class Chat:
         arguments: further arguments of the template, such as enable_thinking.
     """
 
-    tokenizer: object
+    tokenizer: Tokenizer
     system: str | None = None
     arguments: dict = field(default_factory=dict)
 
@@ -56,6 +82,7 @@ class Chat:
         """The conversation as text."""
         if self.system is not None and messages[0]["role"] != "system":
             messages = [{"role": "system", "content": self.system}, *messages]
+        date: dict[str, Any]
         template, date = self.tokenizer.get_chat_template(), {"date_string": FIXED_DATE.strftime("%d %b %Y")}
         if "strftime_now" in template:
             template, date = DATE_MACRO + template, {**date, "date_codes": DATE_CODES}

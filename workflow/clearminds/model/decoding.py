@@ -7,12 +7,13 @@ penalty or a temperature that its makers recommend would leak into samples and g
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import torch
 from transformers import GenerationConfig
+
+from clearminds.model.causal_model import CausalModel
 
 
 @contextmanager
-def own_settings_only(model: torch.nn.Module) -> Iterator[None]:
+def own_settings_only(model: CausalModel) -> Iterator[None]:
     """Within the block, the model has no generation settings of its own. Takes a PEFT model too."""
     # PEFT's generate copies settings onto the base model, so that is where they are swapped
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 
 import torch
 
+from clearminds.model.causal_model import CausalModel
+
 log = logging.getLogger("clearminds")
 
 CHUNK = 256  # rows of logits at a time: 50 MB in float32 for a vocabulary of 49,152
@@ -24,7 +26,7 @@ class ChunkedHead:
         chunk: most rows of logits that exist at a time.
     """
 
-    def __init__(self, model: torch.nn.Module, chunk: int = CHUNK):
+    def __init__(self, model: CausalModel, chunk: int = CHUNK):
         self.model, self.chunk = model, chunk
         self.inner = model.get_base_model() if hasattr(model, "get_base_model") else model
         self.trusted: bool | None = None

@@ -10,6 +10,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig
 from transformers.distributed import DistributedConfig
 
 from clearminds.errors import UserError
+from clearminds.model.causal_model import CausalModel
 from clearminds.model.loading import Loading
 
 
@@ -27,7 +28,7 @@ def longest_input(folder: Path, loading: Loading) -> int:
 
 def load_model(
     folder: Path, *, dtype: str, loading: Loading, adapter: Path | None = None, processes: int = 1
-) -> torch.nn.Module:
+) -> CausalModel:
     """Load a causal language model for this process's device, in evaluation mode.
 
     Args:
@@ -52,6 +53,7 @@ def load_model(
         options["distributed_config"] = DistributedConfig(fsdp_size=processes)
     elif device().type == "cuda":
         options["device_map"] = {"": device()}
+    model: Any  # what PEFT wraps is of another type than before, and neither says that it is a `CausalModel`
     model = AutoModelForCausalLM.from_pretrained(
         folder,
         dtype=getattr(torch, dtype),

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 import torch
 from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 
+from clearminds.model.causal_model import CausalModel
 from clearminds.model.decoding import own_settings_only
 from clearminds.model.padding import pad
 
@@ -76,7 +77,7 @@ def nucleus(probs: torch.Tensor, top_p: float) -> tuple[torch.Tensor, torch.Tens
 
 @torch.inference_mode()
 def generate_batch(
-    model: torch.nn.Module, ends: Iterable[int], prompts: list[list[int]], seeds: list[int], source: dict
+    model: CausalModel, ends: Iterable[int], prompts: list[list[int]], seeds: list[int], source: dict
 ) -> list[list[int]]:
     """Sample or decode one batch.
 
@@ -136,7 +137,7 @@ def generate_batch(
     return [found[n] for n in range(len(prompts))]
 
 
-def _prefix(model: torch.nn.Module, input_ids: torch.Tensor, attention_mask: torch.Tensor, rows: torch.Tensor):
+def _prefix(model: CausalModel, input_ids: torch.Tensor, attention_mask: torch.Tensor, rows: torch.Tensor):
     """The cache of each prompt but its last token, computed once per prompt and laid out by `rows`."""
     if len(rows) == len(input_ids):
         return None

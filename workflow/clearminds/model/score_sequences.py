@@ -1,16 +1,16 @@
 """Scoring conversations at once and for this once: what evaluations do. Training data is scored through the store."""
 
 import numpy as np
-import torch
 
 from clearminds.model.batches import plan
+from clearminds.model.causal_model import CausalModel
 from clearminds.model.encoded import Encoded
 from clearminds.model.head import ChunkedHead
 from clearminds.model.token_statistics import score_batch
 from clearminds.progress import Progress
 
 
-def score(model: torch.nn.Module, encoded: list[Encoded], batch_tokens: int) -> tuple[list[np.ndarray], Progress]:
+def score(model: CausalModel, encoded: list[Encoded], batch_tokens: int) -> tuple[list[np.ndarray], Progress]:
     """Score the response tokens of each sequence.
 
     Args:

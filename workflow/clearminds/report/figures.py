@@ -40,18 +40,17 @@ def ti_bwt(summary: pl.DataFrame) -> alt.TopLevelMixin:
     )
 
 
-def _ti_bwt_panel(runs: pl.DataFrame, variants: list[str]) -> alt.LayerChart:
+def _ti_bwt_panel(runs: pl.DataFrame, variants: list[str]) -> alt.LayerChart | alt.FacetChart:
     model, target = runs.select("model", "target").row(0)
     means = runs.group_by("variant", maintain_order=True).agg(pl.col("bwt", "ti").mean())
     labels = _spread_labels(means, runs)
     spokes = runs.join(means, on="variant", suffix="_mean", maintain_order="left")
-    right, top, bottom = labels["label_x"][0], labels["label_y"].max(), labels["label_y"].min()
-    low_x = min(0.0, runs["bwt"].min())
+    right, (bottom, top) = labels["label_x"][0], _extent(labels, "label_y")
+    (low_bwt, _), (low_ti, high_ti) = _extent(runs, "bwt"), _extent(runs, "ti")
+    low_x = min(0.0, low_bwt)
     margin = 0.04 * (right - low_x)
     x_scale = alt.Scale(domain=[low_x - margin, right], nice=False)
-    y_scale = alt.Scale(
-        domain=[min(0.0, runs["ti"].min(), bottom), max(0.0, runs["ti"].max(), top)], padding=14, nice=False
-    )
+    y_scale = alt.Scale(domain=[min(0.0, low_ti, bottom), max(0.0, high_ti, top)], padding=14, nice=False)
     others = [variant for variant in variants if variant != BASE]
     order = [BASE, *others]
     colours = [GREY, *(PALETTE[i % len(PALETTE)] for i in range(len(others)))]
@@ -84,13 +83,19 @@ def _ti_bwt_panel(runs: pl.DataFrame, variants: list[str]) -> alt.LayerChart:
 def _spread_labels(means: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
     """Place one label per variant in a column right of all points, in the order of TI and never one over another."""
     means = means.sort("ti", "variant")
-    height, width = (max(0.0, runs[name].max()) - min(0.0, runs[name].min()) for name in ("ti", "bwt"))
+    (low_ti, high_ti), (low_bwt, high_bwt) = _extent(runs, "ti"), _extent(runs, "bwt")
+    height, width = max(0.0, high_ti) - min(0.0, low_ti), max(0.0, high_bwt) - min(0.0, low_bwt)
     gap = max(height, 1.0) / 12
     heights: list[float] = []
     for ti in means["ti"]:
         heights.append(ti if not heights else max(ti, heights[-1] + gap))
-    column = max(0.0, runs["bwt"].max()) + max(0.1 * width, 0.5)
+    column = max(0.0, high_bwt) + max(0.1 * width, 0.5)
     return means.with_columns(label_x=pl.lit(column), label_y=pl.Series(heights))
+
+
+def _extent(frame: pl.DataFrame, column: str) -> tuple[float, float]:
+    """The least and the greatest number of a column."""
+    return frame.select(pl.col(column).min().alias("least"), pl.col(column).max().alias("greatest")).row(0)
 
 
 def perplexity_bins(scores: Sequence[tuple[str, Path]]) -> pl.DataFrame:

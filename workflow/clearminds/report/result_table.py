@@ -61,7 +61,14 @@ def _result_row(variant: str, runs: pl.DataFrame, tasks: list[str]) -> ResultRow
     scores, changes = zip(*(means[task] for task in tasks), strict=True)
     seeds = runs["seed"].drop_nulls().n_unique()
     per_run = runs.unique("seed", maintain_order=True)
-    return ResultRow(variant, seeds, list(scores), list(changes), per_run["ti"].mean(), per_run["bwt"].mean())
+    return ResultRow(
+        variant,
+        seeds,
+        list(scores),
+        list(changes),
+        per_run["ti"].mean(),  # type: ignore[arg-type]  # polars: a value of any kind
+        per_run["bwt"].mean(),  # type: ignore[arg-type]  # as above
+    )
 
 
 def undefined(summary: pl.DataFrame) -> list[str]:

@@ -154,7 +154,9 @@ def _numbered(tree: Tree, root: str, reporting: Collection[str], with_effects: b
     """
     reports = _is_reporting(reporting)
     numbers = {root: 0}
-    order, rows, effects = [root], [], set()
+    order = [root]
+    rows: list[list] = []
+    effects: set[str] = set()
     while len(rows) < len(order):
         definition = tree.definition(order[len(rows)])
         for key in definition.references:

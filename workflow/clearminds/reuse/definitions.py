@@ -53,7 +53,7 @@ class Tree:
 
     workflow: Path
     overlay: Mapping[Path, str] | None = None
-    memory: dict[Hashable, object] = field(default_factory=dict, repr=False)
+    memory: dict[Hashable, str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self):
         self._texts = {Path(file).absolute(): text for file, text in (self.overlay or {}).items()}

@@ -59,8 +59,9 @@ def _value(value: object) -> str:
 
 
 def _short(value: object) -> str:
-    plain = isinstance(value, str) and value.isprintable() and value.strip() == value != ""
-    text = value if plain else _json(value)
+    text = _json(value)
+    if isinstance(value, str) and value.isprintable() and value.strip() == value != "":
+        text = value
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 

@@ -69,7 +69,7 @@ class Module:
                 else Imported(alias.name.split(".")[0], self._absolute(alias.name.split(".")[0]), None, place)
                 for alias in statement.names
             ]
-        if statement.level:
+        if statement.level or statement.module is None:
             raise ValueError(f"{place}: relative import; name the package")
         if any(alias.name == "*" for alias in statement.names):
             raise ValueError(f"{place}: import of *; name what is used")
@@ -129,7 +129,7 @@ def parse(name: str, file: Path, text: str, siblings: Collection[str] = ()) -> M
     return module
 
 
-def outside_functions(statement: ast.stmt) -> Iterator[ast.AST]:
+def outside_functions(statement: ast.AST) -> Iterator[ast.AST]:
     """The statement and what is in it, without the bodies of functions."""
     yield statement
     if not isinstance(statement, Function | ast.Lambda):

@@ -97,7 +97,7 @@ class Writer:
             self.inside.pop()
         else:
             fields = dict(ast.iter_fields(node))
-            if isinstance(node, ast.AnnAssign):
+            if isinstance(node, ast.AnnAssign) and isinstance(node.annotation, ast.Constant):  # as `reduce` left it
                 fields["field"] = node.annotation.value
             self._fields(kind, fields)
 

@@ -5,6 +5,7 @@ A statement that goes leaves a `pass`, since a body needs one; whoever writes th
 
 import ast
 from collections.abc import Callable
+from typing import Any
 
 from clearminds.reuse.modules import Import, Imported, Module
 from clearminds.reuse.scopes import scopes
@@ -46,7 +47,7 @@ class _Reduction(ast.NodeTransformer):
     def __init__(self, module: Module, is_log: Callable[[ast.expr], bool]):
         self.module, self.is_log, self.depth = module, is_log, 0
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+    def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
         node.returns = None
         return self._inside(node)
 
@@ -55,7 +56,7 @@ class _Reduction(ast.NodeTransformer):
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
         return self._inside(node)
 
-    def _inside(self, node: ast.stmt) -> ast.AST:
+    def _inside(self, node: ast.AST) -> ast.AST:
         self.depth += 1
         node = self.generic_visit(node)
         self.depth -= 1
@@ -66,7 +67,7 @@ class _Reduction(ast.NodeTransformer):
         return node
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
-        names = {getattr(part, "id", getattr(part, "attr", None)) for part in ast.walk(node.annotation)}
+        names: set[Any] = {getattr(part, "id", getattr(part, "attr", None)) for part in ast.walk(node.annotation)}
         kind = next(iter(sorted(names & _FIELD_KINDS)), None)
         # an annotation without value still makes the name local to its function
         node.annotation = ast.copy_location(ast.Constant(kind), node.annotation)

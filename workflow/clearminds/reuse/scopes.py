@@ -37,7 +37,9 @@ def scopes(statements: Sequence[ast.stmt]) -> Scopes:
     module = ast.Module(body=list(statements), type_ignores=[])
     # -O would leave out assertions, and this file's own __future__ imports are none of the statements'
     top = compile(module, "<definition>", "exec", dont_inherit=True, optimize=0)
-    bound, read, local = set(), set(), set()
+    bound: set[str] = set()
+    read: set[str] = set()
+    local: set[str] = set()
     for code in _with_inner(top):
         local.update(code.co_varnames, code.co_cellvars, code.co_freevars)
         for operation, name in _names(code):

@@ -17,9 +17,9 @@ import contextlib
 import functools
 import logging
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from snakemake.persistence import RECORD_FORMAT_VERSION, MetadataRecord
 from snakemake.persistence.file import FilePersistence
@@ -117,6 +117,17 @@ class Records:
         self._store._write_record(path, record)
 
 
+class PlannedJob(Protocol):
+    """The record of a job with a command that Snakemake logs in a dry-run: what is read of it."""
+
+    rule_name: str
+    wildcards: Mapping[str, str]
+    reason: str
+    input: Iterable[str]
+    output: Sequence[str]
+    shellcmd: str
+
+
 class _PlannedJobs(logging.Filter):
     """Collects the jobs that Snakemake logs, and lets nothing but warnings and errors through.
 
@@ -125,21 +136,22 @@ class _PlannedJobs(logging.Filter):
 
     def __init__(self) -> None:
         super().__init__()
-        self.records: list[logging.LogRecord] = []
+        self.records: list[PlannedJob] = []
 
     def filter(self, record: logging.LogRecord) -> bool:
         from snakemake_interface_logger_plugins.common import LogEvent
 
-        if getattr(record, "event", None) == LogEvent.JOB_INFO and record.shellcmd:  # targets run no command
-            self.records.append(record)
+        job: Any = record  # an event of Snakemake's has more attributes than a record
+        if getattr(record, "event", None) == LogEvent.JOB_INFO and job.shellcmd:  # targets run no command
+            self.records.append(job)
         return record.levelno >= logging.WARNING
 
 
-def dry_run(arguments: list[str]) -> list[logging.LogRecord]:
+def dry_run(arguments: list[str]) -> list[PlannedJob]:
     """The jobs that `snakemake --dry-run` plans with these arguments. Once per process: Snakemake keeps state.
 
     Returns:
-        a record per job with a command: rule_name, wildcards, reason, input, output and shellcmd.
+        a record per job with a command.
 
     Raises:
         SystemExit: it failed; with the Snakefile's message, or with 1 where Snakemake has said why on standard error.

@@ -40,7 +40,7 @@ ENTRIES = {
     "backends": ("Sampler",),
     "evaluations": ("evaluate",),
 }
-HARNESS_TASKS = ("tasks.clearminds_tasks:ConversationTask", "tasks.clearminds_tasks:load_examples")
+HARNESS_TASKS: tuple[str, ...] = ("tasks.clearminds_tasks:ConversationTask", "tasks.clearminds_tasks:load_examples")
 HARNESS_TASKS += ("tasks.clearminds_tasks:process_results", "tasks/clearminds_generate.yaml")
 
 

@@ -1,7 +1,6 @@
 """What the next run would do: the plan of Snakemake's own dry-run, job by job; for `make explain` and `make plan`."""
 
 import json
-import logging
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from clearminds.errors import UserError
 from clearminds.files.layout import job_name
 from clearminds.reuse import stage_code as stages
 from clearminds.reuse.job_memory import find_record
-from clearminds.reuse.snakemake_compat import dry_run
+from clearminds.reuse.snakemake_compat import PlannedJob, dry_run
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def plan(arguments: list[str], directory: Path = Path()) -> list[Planned]:
     return sorted(found, key=lambda job: (stages.STAGES.index(job.stage), job.name))
 
 
-def _planned(record: logging.LogRecord, directory: Path) -> Planned:
+def _planned(record: PlannedJob, directory: Path) -> Planned:
     command = shlex.split(record.shellcmd)
     given = {option: command[command.index(option) + 1] for option in ("--spec", "--runtime", "--memory", "--log")}
     stage = Path(command[1]).stem  # python workflow/scripts/STAGE.py ...

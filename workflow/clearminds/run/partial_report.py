@@ -43,7 +43,7 @@ def write(specs: Specs) -> str:
     there = _with_their_base(rows, {one.path for one in missing})
     if not any(row["variant"] != "base" for row in there):
         return "\n".join(lines)
-    spec = specs.report(None)
+    spec = specs.report()
     summary = summarise(there, task_kinds(spec["tasks"]))
     files = {
         "evaluations": there,
@@ -66,7 +66,7 @@ def remove(specs: Specs) -> None:
 
 def _with_their_base(rows: list[dict], missing: set[str]) -> list[dict]:
     """The rows whose suite has been evaluated of the base and of every task, as relative changes need both."""
-    whole = {}
+    whole: dict[tuple, bool] = {}
     for row in rows:
         key = row["model"], row["target"], row["variant"], row["seed"]
         whole[key] = whole.get(key, True) and row["path"] not in missing

@@ -5,7 +5,7 @@ Keys that are null are in no spec: a key added to the config, null unless a stud
 Used by the Snakefile; no stage imports it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from clearminds.checkout import LAUNCHERS
 from clearminds.config.blocks import RandomRule
@@ -19,6 +19,7 @@ from clearminds.reuse import stage_code as stages
 from clearminds.run.file_names import refuse_equal_files
 from clearminds.run.sizing import resources
 from clearminds.run.sizing.workload import Workloads
+from clearminds.run.wildcards import Wildcards
 from clearminds.stages import evaluate, fetch_model, generate_responses, score_token_perplexity, train_adapter
 from clearminds.stages.source_names import source_names
 
@@ -50,42 +51,42 @@ class Specs:
         keys = chosen(RUNTIME[stage], runtime) if stage in RUNTIME else {}
         keys |= {"gpus": self.workloads.gpus(stage), "reuse": runtime["reuse"]}
 
-        def how(wildcards, attempt: int) -> str:
+        def how(wildcards: Wildcards, attempt: int) -> str:
             return canonical({**keys, **({"attempt": attempt} if attempt > 1 else {})})
 
         gpus = {"gpu": keys["gpus"]} if keys["gpus"] else {}
         return {"launcher": str(LAUNCHERS / f"{stage}.py"), "how": how, **gpus}
 
-    def environment(self, usual: str, vllm: str) -> Callable[[object], str]:
+    def environment(self, usual: str, vllm: str) -> Callable[[Wildcards], str]:
         """The `conda` of a rule that generates: wildcards to one of two files, by the source's backend or, where there
         is no source, the evaluation's."""
 
-        def chosen(wildcards) -> str:
+        def chosen(wildcards: Wildcards) -> str:
             name = getattr(wildcards, "source", None)
             settings = self.study.evaluation if name is None else self.study.sources.get(name)
             return vllm if settings and settings.backend == "vllm" else usual
 
         return chosen
 
-    def memory(self, stage: str) -> Callable[[object, int], int]:
+    def memory(self, stage: str) -> Callable[[Wildcards, int], int]:
         """The `mem_mb` of a rule: wildcards and attempt to MB of the host's memory."""
         return lambda wildcards, attempt: resources.host_memory(self.workloads.of(stage, wildcards), attempt)
 
-    def minutes(self, stage: str) -> Callable[[object], int]:
+    def minutes(self, stage: str) -> Callable[[Wildcards], int]:
         """The `runtime` of a rule: wildcards to minutes."""
         return lambda wildcards: resources.minutes(self.workloads.of(stage, wildcards))
 
-    def text(self, stage: str) -> Callable[[object], str]:
+    def text(self, stage: str) -> Callable[[Wildcards], str]:
         """The `spec` param of a rule: wildcards to canonical JSON."""
         return lambda wildcards: canonical(getattr(self, stage)(wildcards))
 
-    def code(self, stage: str) -> Callable[[object], str]:
+    def code(self, stage: str) -> Callable[[Wildcards], str]:
         """The `code` param of a rule: wildcards to the fingerprint of the code that this job runs."""
         return lambda wildcards: stages.fingerprint(stage, getattr(self, stage)(wildcards))
 
     # --- one method per stage: wildcards to spec --------------------------------------------------------------------
 
-    def prepare_task(self, wc) -> dict:
+    def prepare_task(self, wc: Wildcards) -> dict:
         """The task's own keys; of its splits only this one's size, of the others that they exist."""
         task = self.study.tasks[wc.task].model_dump(exclude={"evaluate", "answers", "verifier"}, exclude_none=True)
         task["splits"] = {name: value if name == wc.split else None for name, value in task["splits"].items()}
@@ -95,7 +96,7 @@ class Specs:
             "needs_reference": wc.task in self.study.targets and wc.split == "train",
         }
 
-    def fetch_model(self, wc) -> dict:
+    def fetch_model(self, wc: Wildcards) -> dict:
         """The origin of the model, its hash, and its chat template."""
         return {"source": chosen(fetch_model.Origin, self.study.models[wc.model].model_dump(exclude_none=True))}
 
@@ -108,20 +109,20 @@ class Specs:
         source = self.study.sources[name]
         return chosen(generate_responses.Source, {**dict(source), "kind": source.kind or name})
 
-    def generate_responses(self, wc) -> dict:
+    def generate_responses(self, wc: Wildcards) -> dict:
         """How the source samples; nothing of the model where references are only copied."""
         source = self._source(wc.source)
         return {"source": source, **({} if source["kind"] == "reference" else {"loading": self._loading(wc.model)})}
 
-    def verify_responses(self, wc) -> dict:
+    def verify_responses(self, wc: Wildcards) -> dict:
         """The task's verifier."""
         return {"verifier": self.study.tasks[wc.task].verifier}
 
-    def score_token_perplexity(self, wc) -> dict:
+    def score_token_perplexity(self, wc: Wildcards) -> dict:
         """The scorer's dtype and how it is loaded. Never a threshold or a mask."""
         return {"dtype": self.study.scoring.dtype, "loading": self._loading(wc.scorer)}
 
-    def build_masks(self, wc) -> dict:
+    def build_masks(self, wc: Wildcards) -> dict:
         """The variant's rule, its source, what fixes the matched examples, and the seed if its rule draws at random."""
         variant, study = self.study.variants[wc.variant], self.study
         weights = variant.weights.model_dump(exclude_none=True)
@@ -137,13 +138,13 @@ class Specs:
             "draw": seed_of(wc.draw),
         }
 
-    def train_adapter(self, wc) -> dict:
+    def train_adapter(self, wc: Wildcards) -> dict:
         """The variant's training settings without `max_length`, which the masks have used, and the seed."""
         training = chosen(train_adapter.Training, dict(self.study.training_of(wc.variant)))
         return {"training": training, "seed": int(wc.seed), "loading": self._loading(wc.model)}
 
     def _evaluated(self, suite: str) -> list[dict]:
-        found = []
+        found: list[dict[str, str | None]] = []
         for name in self.study.suites[suite]:
             if name.startswith("lm_eval:"):
                 found.append({"name": name, "evaluate": "lm_eval"})
@@ -159,7 +160,7 @@ class Specs:
             )
         return found
 
-    def evaluate_base(self, wc) -> dict:
+    def evaluate_base(self, wc: Wildcards) -> dict:
         """The suite's tasks and how their answers are generated and scored."""
         evaluation = chosen(evaluate.Evaluation, dict(self.study.evaluation))
         return {
@@ -171,7 +172,7 @@ class Specs:
 
     evaluate_adapter = evaluate_base
 
-    def summarise(self, wc) -> dict:
+    def summarise(self, wc: Wildcards | None = None) -> dict:
         """The names that imply every evaluation, and each task's kind."""
         names = {key: value for key, value in self.names.items() if key != "sources"}
         return {"names": names, "tasks": self._summarised_tasks()}
@@ -201,7 +202,7 @@ class Specs:
                 found.append({"name": task["name"], "evaluate": task["evaluate"], **chosen})
         return found
 
-    def report(self, wc) -> dict:
+    def report(self, wc: Wildcards | None = None) -> dict:
         """The study as it is now, which the report shows."""
         return {
             "study": self.study.model_dump(exclude={"runtime"}, exclude_none=True),
@@ -215,16 +216,16 @@ class Specs:
         """The wildcard `draw` of a variant's masks: of the seed where its rule draws at random, else of none."""
         return draw_of(seed if isinstance(self.study.variants[variant].weights, RandomRule) else None)
 
-    def mask_of(self, wc) -> str:
+    def mask_of(self, wc: Wildcards) -> str:
         """The masks that an adapter is trained on."""
         draw = self.draws(wc.variant, wc.seed)
         return self.layout.masks.path(model=wc.model, target=wc.target, variant=wc.variant, draw=draw)
 
-    def mask_inputs(self, kind: str) -> Callable[[object], list[str]]:
+    def mask_inputs(self, kind: str) -> Callable[[Wildcards], list[str]]:
         """Wildcards to the tables of one kind (verdicts, sequences, scores), one per source of `source_names`."""
         table = getattr(self.layout, kind)
 
-        def paths(wc) -> list[str]:
+        def paths(wc: Wildcards) -> list[str]:
             spec = self.build_masks(wc)
             names = source_names(spec["match"], spec["responses"], spec["sources"])
             given = {"scorer": wc.model, "model": wc.model, "task": wc.target, "split": "train"}
@@ -232,7 +233,7 @@ class Specs:
 
         return paths
 
-    def shards(self, kind: str) -> Callable[[object], list[str]]:
+    def shards(self, kind: str) -> Callable[[Wildcards], list[str]]:
         """Wildcards to the marks of the jobs that share a table's work: none where one job does it alone.
 
         Args:
@@ -241,14 +242,14 @@ class Specs:
         number = self.study.runtime.shards
         mark = {"responses": self.layout.responses_shard, "scores": self.layout.scores_shard}[kind]
 
-        def marks(wc) -> list[str]:
+        def marks(wc: Wildcards) -> list[str]:
             if number == 1 or (kind == "responses" and wc.source == "reference"):
                 return []
             return [mark.path(**dict(wc.items()), shard=shard) for shard in shards_of(number)]
 
         return marks
 
-    def task_file(self, wc) -> list[str]:
+    def task_file(self, wc: Wildcards) -> list[str]:
         """The user's own file of a split, if the task is read from one."""
         task = self.study.tasks[wc.task]
         if task.kind != "file":
@@ -256,13 +257,13 @@ class Specs:
         split = task.splits[wc.split]
         return [split if isinstance(split, str) else split.path]
 
-    def suite_examples(self, wc) -> list[str]:
+    def suite_examples(self, wc: Wildcards) -> list[str]:
         """The examples of a suite's own tasks."""
         split = self.study.evaluation.split
         names = [name for name in self.study.suites[wc.suite] if name in self.study.tasks]
         return [self.layout.examples.path(task=name, split=split) for name in names]
 
-    def suite_answers(self, wc) -> list[str]:
+    def suite_answers(self, wc: Wildcards) -> list[str]:
         """The base's own answers for a suite's drift tasks."""
         split = self.study.evaluation.split
         tasks = {name: self.study.tasks[name] for name in self.study.suites[wc.suite] if name in self.study.tasks}
@@ -272,19 +273,19 @@ class Specs:
             if task.evaluate == "drift"
         ]
 
-    def evaluations(self, wc=None) -> list[str]:
+    def evaluations(self, wc: Wildcards | None = None) -> list[str]:
         """Every evaluation of the study."""
         return [row["path"] for row in evaluation_rows(self.names)]
 
-    def adapters(self, wc=None) -> list[str]:
+    def adapters(self, wc: Wildcards | None = None) -> list[str]:
         """Every adapter of the study."""
         return adapter_paths(self.names)
 
-    def masks(self, wc=None) -> list[str]:
+    def masks(self, wc: Wildcards | None = None) -> list[str]:
         """The masks of every variant."""
         return [row["path"] for row in mask_rows(self.names)]
 
-    def scores(self, wc=None) -> list[str]:
+    def scores(self, wc: Wildcards | None = None) -> list[str]:
         """The score tables of every source that a variant or the matching uses."""
         return [row["path"] for row in score_rows(self.names)]
 
@@ -292,7 +293,7 @@ class Specs:
         """Regular expressions of the wildcards, built from the study's ids."""
         study = self.study
         splits = {split for task in study.tasks.values() for split in task.splits}
-        names = {
+        names: dict[str, Iterable[str]] = {
             "model": study.models,
             "scorer": study.models,
             "task": study.tasks,

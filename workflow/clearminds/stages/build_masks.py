@@ -222,7 +222,7 @@ def responses_of(path: Path) -> Iterator[tuple[tuple[str, int], dict[str, np.nda
     """The token scores of a file, one response at a time: (example_id, sample) and its columns as arrays."""
     rest: pl.DataFrame | None = None
     for batch in pq.ParquetFile(path).iter_batches(65536):
-        frame = pl.from_arrow(batch)
+        frame: pl.DataFrame = pl.from_arrow(batch)  # type: ignore[assignment]  # a Series comes of single arrays only
         if rest is not None:
             frame = pl.concat([rest, frame])
         groups = frame.partition_by("example_id", "sample", maintain_order=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clearminds.files import contracts
 from clearminds.files.settings import as_keys, settings
@@ -186,7 +186,7 @@ def evaluate_suite(
     return rows
 
 
-def merged(model: torch.nn.Module) -> torch.nn.Module:
+def merged(model: Any) -> torch.nn.Module:  # Any: a Module is not known to have what PEFT's have
     """The model with its adapter added into its weights, where these are float32 and the sum loses nothing.
 
     An adapter of its own costs as much time again on a small model. Weights of fewer bits would round it away: there

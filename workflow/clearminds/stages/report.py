@@ -72,7 +72,7 @@ def _first_tau(variants: dict) -> float | None:
 
 
 def _matching(masks: list[dict]) -> list[Matching]:
-    found = {}
+    found: dict[tuple[str, str], Matching] = {}
     for mask in masks:
         counts = read_provenance(mask["path"])["counts"]
         key = mask["model"], mask["target"]

@@ -26,7 +26,7 @@ from clearminds.reuse.fill_store import fill
 from clearminds.reuse.store import Store, key_of
 
 if TYPE_CHECKING:  # the workflow reads `Settings` here, and needs no torch for it
-    import torch
+    from clearminds.model.causal_model import CausalModel
 
 VALUES = pa.schema([(name, pa.list_(contracts.TOKEN_SCORES.schema.field(name).type)) for name in STATISTICS])
 
@@ -74,7 +74,7 @@ def score_store(folder: Path, scorer: str, settings: Settings) -> Store:
 
 
 def score_through(
-    store: Store, model: Callable[[], torch.nn.Module], encoded: list[Encoded], runtime: Runtime, shard: str = ""
+    store: Store, model: Callable[[], CausalModel], encoded: list[Encoded], runtime: Runtime, shard: str = ""
 ) -> tuple[pa.Table, Progress, dict[str, int]]:
     """Score the response tokens of each conversation, computing only what the store lacks.
 
@@ -124,7 +124,7 @@ def _row(statistics: np.ndarray) -> dict[str, np.ndarray]:
     return {name: values.astype(t) for name, values, t in zip(STATISTICS, statistics.T, types, strict=True)}
 
 
-def measure_noise(model: torch.nn.Module, encoded: list[Encoded], statistics: pa.Table, n: int = 16) -> dict:
+def measure_noise(model: CausalModel, encoded: list[Encoded], statistics: pa.Table, n: int = 16) -> dict:
     """How far log-probabilities move when sequences are scored alone instead of in batches (nats): mean and worst.
 
     Worth knowing below float32, where the arithmetic depends on the batch.

@@ -60,7 +60,9 @@ def summarise(evaluations: Sequence[Mapping], tasks: Mapping[str, Mapping]) -> p
     Raises:
         UserError: a task is missing from a run, a score is missing, or a run and the base saw different items.
     """
-    paths: dict[tuple, list[Path]] = {}
+    # of the base target and seed are None, of adapters never
+    run: Mapping | tuple[str, Any, str, Any]  # an evaluation, and further down the key of a run
+    paths: dict[tuple[str, Any, str, Any], list[Path]] = {}
     for run in evaluations:
         paths.setdefault((run["model"], run["target"], run["variant"], run["seed"]), []).append(Path(run["path"]))
     adapters = [key for key in paths if key[1] is not None]
@@ -141,7 +143,10 @@ def _result(path: Path, task: str, rows: pl.DataFrame, settings: Mapping) -> _Ta
     if kind in ("likelihood", "drift"):
         metric, score_of = {"likelihood": ("nll", likelihood_score), "drift": ("kl", drift_score)}[kind]
         rows = _chosen(path, task, rows, "metric", [metric])
-        score = score_of(math.fsum(_finite(path, task, rows)), rows["n_tokens"].cast(pl.Int64).sum())
+        score = score_of(
+            math.fsum(_finite(path, task, rows)),
+            rows["n_tokens"].cast(pl.Int64).sum(),  # type: ignore[arg-type]  # polars: a number of any kind
+        )
         label = f"exp(-mean {metric})"
     else:
         rows = _chosen(path, task, rows, "metric", [settings["metric"]] if settings["metric"] else HARNESS_METRICS)
@@ -150,7 +155,13 @@ def _result(path: Path, task: str, rows: pl.DataFrame, settings: Mapping) -> _Ta
         score = fmean(fmean(_finite(path, task, subtask)) for subtask in rows.partition_by("subtask"))
         metric, chosen_filter = rows.select("metric", "filter").row(0)
         label = f"{metric},{chosen_filter}" if kind == "lm_eval" else metric
-    return _TaskResult(path, label, score, rows["format_ok"].mean(), Counter(rows.select("subtask", "doc_hash").rows()))
+    return _TaskResult(
+        path,
+        label,
+        score,
+        rows["format_ok"].mean(),  # type: ignore[arg-type]  # polars: a value of any kind
+        Counter(rows.select("subtask", "doc_hash").rows()),
+    )
 
 
 def _chosen(path: Path, task: str, rows: pl.DataFrame, column: str, wanted: Sequence[str]) -> pl.DataFrame:

@@ -13,6 +13,7 @@ from clearminds.model.loading import Loading
 
 if TYPE_CHECKING:  # the workflow reads `Settings` here, and needs no torch for it
     import pyarrow as pa
+    import torch
     from transformers import Trainer
 
     from clearminds.stages.training.checkpoints import Checkpoints
@@ -104,6 +105,7 @@ def train_adapter(
 
     seeded(settings.seed)
     spread = gpus if runtime.fsdp else 1
+    network: torch.nn.Module
     network = load_model(model, dtype=settings.training.dtype, loading=settings.loading, processes=spread)
     network = add_adapter(network, settings.training, base)
     trainer, progress, resumed = train(network, masks, settings.training, settings.seed, runtime, checkpoints)

@@ -4,8 +4,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 
-import torch
-
+from clearminds.model.causal_model import CausalModel
 from clearminds.model.load import load_model
 from clearminds.model.loading import Loading
 from clearminds.model.sampling import ARITHMETIC, generate_batch
@@ -45,7 +44,7 @@ class Sampler:
         pass
 
     @cached_property
-    def model(self) -> torch.nn.Module:
+    def model(self) -> CausalModel:
         """The loaded model."""
         return load_model(self.folder, dtype=self.dtype, loading=self.loading, adapter=self.adapter)
 

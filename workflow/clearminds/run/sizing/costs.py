@@ -15,6 +15,7 @@ from clearminds.config.study import Study
 from clearminds.files.layout import run_records
 from clearminds.run.sizing.hardware import Device
 from clearminds.run.sizing.workload import BYTES, RUN_A_MODEL, Workload, Workloads
+from clearminds.run.wildcards import Wildcards
 
 # bytes on disk: the store takes 14 a scored token (benchmarks/store_lookup.py), the others are estimates
 PER_SCORED_TOKEN = 2 * 16  # in the table and in the store
@@ -74,7 +75,7 @@ class Rates:
         return cls({key: median(values) for key, values in rates.items()})
 
 
-def cost(stage: str, wildcards: object, works: Workloads, device: Device, utilisation: float, rates: Rates) -> Cost:
+def cost(stage: str, wildcards: Wildcards, works: Workloads, device: Device, utilisation: float, rates: Rates) -> Cost:
     """What one job costs.
 
     Args:
@@ -114,7 +115,7 @@ def adapter_parameters(parameters: float, rank: int) -> float:
     return rank * MATRICES * width * width / HIDDEN_PER_LAYER
 
 
-def _disk(stage: str, wc: object, works: Workloads) -> float:
+def _disk(stage: str, wc: Wildcards, works: Workloads) -> float:
     study = works.study
     if stage == "fetch_model":
         model = study.models[wc.model]

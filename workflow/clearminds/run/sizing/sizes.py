@@ -11,6 +11,7 @@ from pathlib import Path
 
 from clearminds.config.study import Study
 from clearminds.files.layout import Layout, draw_of
+from clearminds.run.wildcards import Wildcards
 
 UNKNOWN_PARAMETERS = 8 * 10**9  # of a model whose name says nothing, until it is fetched
 UNKNOWN_ITEMS = 10_000  # of a data set whose config says nothing, until it is prepared; and of an lm_eval: task
@@ -47,7 +48,7 @@ class Sizes:
             settings = self.study.models[model]
             return named_parameters(settings.hub, settings.file, settings.path, settings.pypi, model)
 
-    def mask_tokens(self, wc) -> float:
+    def mask_tokens(self, wc: Wildcards) -> float:
         """Tokens of a variant's conversations."""
         variant = self.study.variants[wc.variant]
         draw = getattr(wc, "draw", "") or draw_of(wc.seed if variant.weights.rule == "random" else None)

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 from clearminds.config.study import Study
 from clearminds.run.sizing.sizes import PROMPT, UNKNOWN_ITEMS, Sizes
+from clearminds.run.wildcards import Wildcards
 
 RUN_A_MODEL = ("generate_responses", "score_token_perplexity", "train_adapter", "evaluate_base", "evaluate_adapter")
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
@@ -66,11 +67,11 @@ class Workloads:
     def __init__(self, study: Study, results: str):
         self.study, self.sizes = study, Sizes(study, Path(results))
 
-    def of(self, stage: str, wildcards: object) -> Workload:
+    def of(self, stage: str, wildcards: Wildcards) -> Workload:
         """The work of a job of a stage."""
         return getattr(self, stage)(wildcards)
 
-    def parts(self, stage: str, wildcards: object) -> list[Workload]:
+    def parts(self, stage: str, wildcards: Wildcards) -> list[Workload]:
         """The same by the precision that it is computed in: evaluations score in one and generate in another."""
         if stage in ("evaluate_base", "evaluate_adapter"):
             return [self._measured(wildcards), self._answered(wildcards)]
@@ -81,18 +82,18 @@ class Workloads:
         gpus = self.study.runtime.gpus
         return gpus if stage == "train_adapter" else min(gpus, 1) if stage in RUN_A_MODEL else 0
 
-    def prepare_task(self, wc) -> Workload:
+    def prepare_task(self, wc: Wildcards) -> Workload:
         """Its items."""
         return Workload(items=self.sizes.items(wc.task, wc.split))
 
-    def fetch_model(self, wc) -> Workload:
+    def fetch_model(self, wc: Wildcards) -> Workload:
         """A model in a GGUF file is loaded whole, in float32 beside its blocks; others are only moved."""
         parameters = self.sizes.parameters(wc.model)
         if self.study.models[wc.model].pypi is not None:
             return Workload(parameters, weight_bytes=6, torch=True)
         return Workload(fetched=parameters * BYTES["bfloat16"], torch=True)
 
-    def generate_responses(self, wc) -> Workload:
+    def generate_responses(self, wc: Wildcards) -> Workload:
         """New tokens of every sample of every item; references are only copied."""
         items = self.sizes.items(wc.task, wc.split)
         if wc.source == "reference":
@@ -112,12 +113,12 @@ class Workloads:
             vllm=source.backend == "vllm",
         )
 
-    def verify_responses(self, wc) -> Workload:
+    def verify_responses(self, wc: Wildcards) -> Workload:
         """Every response."""
         responses = self.sizes.items(wc.task, wc.split) * self.sizes.samples(wc.source)
         return Workload(items=responses, judged=responses)
 
-    def score_token_perplexity(self, wc) -> Workload:
+    def score_token_perplexity(self, wc: Wildcards) -> Workload:
         """Every conversation once."""
         rows = self.sizes.items(wc.task, wc.split) * self.sizes.samples(wc.source)
         responses = self.sizes.response_tokens(wc.model, wc.task, wc.split, wc.source)
@@ -132,12 +133,12 @@ class Workloads:
             torch=True,
         )
 
-    def build_masks(self, wc) -> Workload:
+    def build_masks(self, wc: Wildcards) -> Workload:
         """Every response of every source that the variant and the matching use."""
         sources = {*self.study.match.sources, self.study.variants[wc.variant].responses}
         return Workload(items=self.sizes.items(wc.target, "train") * sum(map(self.sizes.samples, sources)))
 
-    def train_adapter(self, wc) -> Workload:
+    def train_adapter(self, wc: Wildcards) -> Workload:
         """Every epoch over the masks' tokens, forward and backward; checkpointed gradients cost a pass more."""
         study, training = self.study, self.study.training_of(wc.variant)
         checkpointed = study.runtime.gradient_checkpointing
@@ -151,7 +152,7 @@ class Workloads:
             torch=True,
         )
 
-    def evaluate_base(self, wc) -> Workload:
+    def evaluate_base(self, wc: Wildcards) -> Workload:
         """Answers to the items of a suite, and the texts whose likelihood or drift it measures."""
         texts, answers = self._measured(wc), self._answered(wc)
         return replace(
@@ -162,9 +163,11 @@ class Workloads:
             items=texts.items + answers.items,
         )
 
-    def _measured(self, wc) -> Workload:
+    def _measured(self, wc: Wildcards) -> Workload:
         """The texts of a suite, in the precision of scoring; for drift both models take them."""
-        study, read, items, counted = self.study, 0, 0, 0
+        read: float = 0
+        counted: float = 0
+        study, items = self.study, 0
         for name in study.suites[wc.suite]:
             task = study.tasks.get(name)
             if task is not None and task.evaluate != "accuracy":
@@ -186,7 +189,7 @@ class Workloads:
             torch=True,
         )
 
-    def _answered(self, wc) -> Workload:
+    def _answered(self, wc: Wildcards) -> Workload:
         """The answers to a suite, in the precision of evaluations."""
         evaluation, rows = self.study.evaluation, 0
         for name in self.study.suites[wc.suite]:
@@ -211,7 +214,7 @@ class Workloads:
 
     evaluate_adapter = evaluate_base
 
-    def summarise(self, wc=None) -> Workload:
+    def summarise(self, wc: Wildcards | None = None) -> Workload:
         """Every item of every evaluation."""
         study = self.study
         models = len(study.models) * (1 + len(study.targets) * len(study.variants) * len(study.seeds))
@@ -220,11 +223,11 @@ class Workloads:
 
     report = summarise
 
-    def _part(self, wc) -> float:
+    def _part(self, wc: Wildcards) -> float:
         """Of a table's rows: all, or those of a shard."""
         return 1 / self.study.runtime.shards if getattr(wc, "shard", None) else 1
 
-    def _share(self, wc) -> float:
+    def _share(self, wc: Wildcards) -> float:
         """Of the model's work on a table: all of it, a shard's, or none where shards have done it before."""
         return self._part(wc) if getattr(wc, "shard", None) else float(self.study.runtime.shards == 1)
 

@@ -11,6 +11,7 @@ import torch
 
 from clearminds.files.digests import digest
 from clearminds.model.batches import plan
+from clearminds.model.causal_model import CausalModel
 from clearminds.model.conversation import Chat
 from clearminds.model.encode_responses import Sequence, encode_responses
 from clearminds.model.head import ChunkedHead
@@ -20,7 +21,7 @@ from clearminds.progress import Progress
 
 @torch.inference_mode()
 def evaluate(
-    model: torch.nn.Module, chat: Chat, task: str, examples: list[dict], responses: list[dict], batch_tokens: int
+    model: CausalModel, chat: Chat, task: str, examples: list[dict], responses: list[dict], batch_tokens: int
 ) -> list[dict]:
     """Rows of the contract EVALUATION, one per sampled answer.
 
@@ -46,7 +47,7 @@ def _without_end(sequence: Sequence) -> Sequence:
     return replace(sequence, encoded=replace(encoded, n_response=encoded.n_response - 1, spans=encoded.spans[:-1]))
 
 
-def _divergences(model: torch.nn.Module, encoded: list, batch_tokens: int) -> list[float]:
+def _divergences(model: CausalModel, encoded: list, batch_tokens: int) -> list[float]:
     if not hasattr(model, "disable_adapter"):
         return [0.0] * len(encoded)
     device = next(model.parameters()).device

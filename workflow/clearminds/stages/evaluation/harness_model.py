@@ -7,6 +7,7 @@ import jinja2
 import torch
 
 from clearminds.errors import UserError
+from clearminds.model.causal_model import CausalModel
 from clearminds.model.conversation import Chat
 from clearminds.model.padding import pad
 from clearminds.model.sampling import generate_batch
@@ -32,7 +33,7 @@ class Model(HookedModel):
 
     def __init__(
         self,
-        model: torch.nn.Module,
+        model: CausalModel,
         chat: Chat,
         batch_size: int,
         max_new_tokens: int,

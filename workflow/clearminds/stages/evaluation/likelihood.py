@@ -3,14 +3,13 @@
 Templated like training data; the end-of-turn token is left out, so that only the text counts.
 """
 
-import torch
-
 from clearminds.files.digests import digest
+from clearminds.model.causal_model import CausalModel
 from clearminds.model.conversation import Chat
 from clearminds.model.score_sequences import score
 
 
-def evaluate(model: torch.nn.Module, chat: Chat, task: str, examples: list[dict], batch_tokens: int) -> list[dict]:
+def evaluate(model: CausalModel, chat: Chat, task: str, examples: list[dict], batch_tokens: int) -> list[dict]:
     """Rows of the contract EVALUATION, one per example.
 
     Metric `nll`: the sum over the reference's tokens of -log p, in nats; `n_tokens` says over how many.

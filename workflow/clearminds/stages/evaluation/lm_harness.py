@@ -14,14 +14,14 @@ from contextlib import contextmanager
 import datasets
 import huggingface_hub.utils
 import lm_eval
-import torch
 from lm_eval.api.task import Task
 from lm_eval.tasks import TaskManager
 
 from clearminds.checkout import TASKS
 from clearminds.errors import UserError
 from clearminds.files.digests import digest
-from clearminds.model.conversation import Chat
+from clearminds.model.causal_model import CausalModel
+from clearminds.model.conversation import Chat, Tokenizer
 from clearminds.model.decoding import own_settings_only
 from clearminds.plugins.load import load
 from clearminds.stages.evaluation.harness_compat import declared_to_run_code, read_task, runs_code
@@ -33,8 +33,8 @@ FEWSHOT_SEED = 1234  # the harness' own default
 
 
 def evaluate(
-    model: torch.nn.Module,
-    tokenizer: object,
+    model: CausalModel,
+    tokenizer: Tokenizer,
     tasks: list[dict],
     *,
     batch_size: int,

@@ -10,6 +10,7 @@ import logging
 import os
 import time
 from contextlib import nullcontext
+from typing import Any
 
 import torch
 from accelerate import PartialState
@@ -49,8 +50,9 @@ class WeightedTrainer(Trainer):
         batch_tokens: most tokens of a forward pass, padding included.
     """
 
-    def __init__(self, *args, batch_tokens: int, **options):
+    def __init__(self, *args: *tuple[torch.nn.Module, TrainingArguments], batch_tokens: int, **options: Any):
         super().__init__(*args, data_collator=_as_list, **options)
+        self.train_dataset: Examples
         self.batch_tokens = batch_tokens
         self.tokens_seen = 0
 
@@ -106,8 +108,9 @@ class _Report(TrainerCallback):
     """Plain progress lines in place of the Trainer's bar."""
 
     def __init__(self):
-        self.trainer: WeightedTrainer | None = None
-        self.progress: Progress | None = None
+        # Any stands for None, which they are before the training begins
+        self.trainer: WeightedTrainer | Any = None
+        self.progress: Progress | Any = None
 
     def on_train_begin(self, args, state, control, **_):
         self.progress = Progress(state.max_steps, "steps", done=state.global_step)
@@ -196,6 +199,7 @@ def train(
         ddp_find_unused_parameters=False,
     )
     use_one_device(arguments)
+    checkpoint: Any  # a folder, or None
     with arguments.main_process_first(local=False):
         checkpoint = checkpoints.open()
     report, saving = _Report(), _Checkpointing(checkpoints, runtime.checkpoint_seconds)
