@@ -22,7 +22,7 @@ if target := os.environ.get("TRACE_TO"):
                 state["root"] = code.co_filename.partition("/scripts/")[0] + "/"
             else:
                 return
-        if event == "call" and code not in seen:
+        if event == "call" and code not in seen and not importing(frame):
             seen.add(code)
             if code.co_filename.startswith(state["root"]) and code.co_filename.endswith(".py"):
                 ran.add((code.co_filename.removeprefix(state["root"]), code.co_firstlineno))
@@ -30,6 +30,14 @@ if target := os.environ.get("TRACE_TO"):
             leave()
             state["root"] = None
             seen.clear()
+
+    def importing(frame):
+        """Whether a module is being imported: what runs then defines what is called later, and counts as that."""
+        while frame is not None and frame.f_code.co_qualname != "main":
+            if frame.f_code.co_name == "<module>":
+                return True
+            frame = frame.f_back
+        return False
 
     def leave():
         given = dict(zip(sys.argv, sys.argv[1:], strict=False))

@@ -37,14 +37,14 @@ def definitions_of(job: dict) -> list[str]:
     return [root for root in stage_code.roots(job["stage"], job["spec"]) if "/" not in root]
 
 
-def test_what_runs_while_a_stage_computes_is_in_its_code_or_only_only_reports(jobs):
+def test_what_runs_while_a_stage_computes_is_in_its_code_or_only_reports(jobs):
     assert {job["stage"] for job in jobs} == set(stage_code.STAGES)
     outside, counted = defaultdict(set), Counter()
     for job in jobs:
         covered = closure(stage_code.tree(), definitions_of(job), REPORTING_ONLY)
         counted[job["stage"]] = max(counted[job["stage"]], len(job["ran"]))
         outside[job["stage"]] |= {key for key in job["ran"] if key not in covered and not only_reports(key)}
-    assert not {stage: keys for stage, keys in outside.items() if keys}
+    assert not {stage: keys for stage, keys in outside.items() if keys}, dict(outside)
     assert min(counted.values()) >= 5 and sum(counted.values()) > 200, counted
 
 
@@ -129,7 +129,7 @@ def test_every_mutation_of_what_runs_changes_the_code_of_a_stage_that_runs_it(jo
             unseen.append((module, name, kind, number))
         kinds[kind] += 1
         modules.add(module)
-    assert not unseen
+    assert not unseen, unseen
     assert len(chosen) >= 200 and len(modules) >= 30 and len(kinds) == 4, (len(chosen), len(modules), kinds)
 
 

@@ -19,12 +19,13 @@ from pathlib import Path
 from clearminds.checkout import ACCEPTED_CODE, ROOT
 from clearminds.commands.run_command import run_command
 from clearminds.errors import UserError
+from clearminds.files.layout import Layout
 from clearminds.files.tables import content_sha256, write_text
 from clearminds.reuse.accepted import entries
 from clearminds.reuse.code import changed
 
 # what says how long it took, which code made it, or what a reader is told; a report is made again in seconds
-NOT_COMPARED = ("run.json", "report.html", "README.md")
+NOT_COMPARED = ("run.json", Layout.report.template, "README.md")
 OF_THE_CODE = ("code", "libraries", "versions")
 # run in either checkout: of each job the digests of its roots and what its definitions say
 ASKED = """
