@@ -50,25 +50,29 @@ def codes(commit: str) -> dict[tuple[str, str], str] | None:
 
 
 def main() -> None:
-    """Print a line per commit, and how many commits make something rerun."""
+    """Print a line per commit, how many make something rerun, and what the whole range does in one step."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("range", help="such as HEAD~10..HEAD")
     first, _, last = parser.parse_args().range.partition("..")
     commits = [first, *git("rev-list", "--first-parent", "--reverse", f"{first}..{last or 'HEAD'}").split()]
-    before, rows, reruns = codes(commits[0]), [], 0
+    start = before = codes(commits[0])
+    rows, reruns = [], 0
     for commit in commits[1:]:
         now = codes(commit)
-        if before is None or now is None:
-            words = "does not run"
-        else:
-            changed = [key for key in now if key in before and before[key] != now[key]]
-            stages = list(dict.fromkeys(stage for stage, _ in changed))
-            reruns += bool(stages)
-            words = ", ".join(stages) or "nothing"
+        words = "does not run" if before is None or now is None else changed(before, now)
+        reruns += words not in ("nothing", "does not run")
         rows.append((commit[:7], words, git("log", "-1", "--format=%s", commit).strip()[:70]))
         before = now or before
     print(tabulate(rows, ("commit", "reruns", "subject")))
     print(f"\n{reruns} of {len(rows)} commits make something rerun")
+    if start and before:
+        print(f"from {commits[0][:7]} to {commits[-1][:7]}, in one step: {changed(start, before)}")
+
+
+def changed(before: dict[tuple[str, str], str], now: dict[tuple[str, str], str]) -> str:
+    """The stages whose jobs have another `code`, in words. Args: as of `codes`."""
+    found = [stage for (stage, spec), code in now.items() if before.get((stage, spec), code) != code]
+    return ", ".join(dict.fromkeys(found)) or "nothing"
 
 
 if __name__ == "__main__":
