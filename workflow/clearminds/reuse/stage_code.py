@@ -92,9 +92,10 @@ def all_roots() -> list[str]:
 
 
 def everything() -> dict[str, str]:
-    """What each definition of the whole checkout says by itself, and the digest of each root."""
-    said = {key: tree().definition(key).own for module in tree().modules() for key in tree().keys(module)}
-    return said | {f"root {root}": root_digest(root) for root in all_roots()}
+    """What each definition that a stage may reach says by itself, and the digest of each root."""
+    found = all_roots()
+    said = own(tree(), [root for root in found if not _is_file(root)], REPORTING_ONLY)
+    return said | {f"root {root}": root_digest(root) for root in found}
 
 
 def _is_file(root: str) -> bool:
