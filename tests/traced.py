@@ -23,7 +23,8 @@ def run_traced(snakefile: Path, study: dict, folder: Path) -> list[dict]:
         folder: the working directory; it must not exist.
 
     Returns:
-        per job its `stage`, `spec`, and `ran`: keys of definitions ("module:name").
+        per job its `stage`, `spec`, `ran`: keys of definitions ("module:name"), and `called`: functions and methods
+        ("module:Class.method").
     """
     notes = folder / "notes"
     notes.mkdir(parents=True)
@@ -45,15 +46,19 @@ def run_traced(snakefile: Path, study: dict, folder: Path) -> list[dict]:
     jobs = []
     for note in sorted(notes.glob("*.json")):
         found = json.loads(note.read_text(encoding="utf-8"))
-        ran = {key for file, line in found["ran"] for key in definitions_at(workflow / file, line, workflow)}
-        jobs.append({**found, "ran": ran})
+        ran = {key for file, line, _ in found["ran"] for key in definitions_at(workflow / file, line, workflow)}
+        called = {f"{_module(workflow / file, workflow)}:{name}" for file, _, name in found["ran"]}
+        jobs.append({**found, "ran": ran, "called": called})
     return jobs
 
 
 def definitions_at(file: Path, line: int, workflow: Path) -> list[str]:
     """Keys of what the top-level statement of a module that has this line binds."""
-    module = ".".join(file.relative_to(workflow).with_suffix("").parts).removesuffix(".__init__")
-    return [f"{module}:{name}" for name in _statements(file)[line]]
+    return [f"{_module(file, workflow)}:{name}" for name in _statements(file)[line]]
+
+
+def _module(file: Path, workflow: Path) -> str:
+    return ".".join(file.relative_to(workflow).with_suffix("").parts).removesuffix(".__init__")
 
 
 @cache

@@ -1,4 +1,4 @@
-"""A study that runs every stage, weight rule, source, task kind, verifier and evaluation that needs no network."""
+"""A study that runs every stage, weight rule and source, and what evaluations and tasks need no network."""
 
 import json
 from pathlib import Path

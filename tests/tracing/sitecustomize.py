@@ -1,7 +1,7 @@
 """Notes which first-party functions run while a stage computes; loaded by a Python that has this folder in its path.
 
-Where TRACE_TO names a folder, each launcher leaves a JSON file there: its stage, its spec, and [file, line] of the code
-of each first-party function that ran between the call of its `main` and the end of that.
+Where TRACE_TO names a folder, each launcher leaves a JSON file there: its stage, its spec, and file, line and name of
+each first-party function that ran between the call of its `main` and the end of that.
 """
 
 import json
@@ -25,7 +25,7 @@ if target := os.environ.get("TRACE_TO"):
         if event == "call" and code not in seen and not importing(frame):
             seen.add(code)
             if code.co_filename.startswith(state["root"]) and code.co_filename.endswith(".py"):
-                ran.add((code.co_filename.removeprefix(state["root"]), code.co_firstlineno))
+                ran.add((code.co_filename.removeprefix(state["root"]), code.co_firstlineno, code.co_qualname))
         elif event == "return" and code.co_qualname == "main" and "/workflow/scripts/" in code.co_filename:
             leave()
             state["root"] = None

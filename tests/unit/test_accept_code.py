@@ -5,12 +5,12 @@ import re
 
 import pytest
 
-from clearminds.commands import accept_code
-from clearminds.commands.accept_code import compare, declarations
+from clearminds.commands.accept_code import changed_roots, compare, unrun
 from clearminds.errors import UserError
 from clearminds.files import contracts
 from clearminds.files.tables import write_json, write_table
 from clearminds.reuse import accepted, stage_code
+from clearminds.reuse.definitions import Tree
 
 VERDICT = {"example_id": "a", "sample": 0, "verdict": "correct", "detail": ""}
 
@@ -46,26 +46,81 @@ def test_a_result_that_differs_is_named(sides, name):
         compare(*sides)
 
 
+def test_a_count_that_differs_is_a_difference(sides):
+    facts = {"code": "new", "spec": {}, "stage": "s", "counts": {"kept": 3}}
+    write_table(sides[1] / "golden" / "v.parquet", [VERDICT], contracts.VERDICTS, facts)
+    with pytest.raises(UserError, match=r"v\.parquet differs"):
+        compare(*sides)
+
+
 def test_a_result_on_one_side_only_is_named(sides):
     (sides[1] / "golden" / "more").write_text("")
     with pytest.raises(UserError, match="other results: golden/more"):
         compare(*sides)
 
 
-def test_roots_whose_digest_changed_are_declared_once_and_the_report_s_are_not():
-    jobs = [["train_adapter", {}], ["train_adapter", {}], ["report", {}]]
-    old = [[["a:main", "1"], ["b:f", "2"]], [["a:main", "1"], ["b:f", "2"]], [["c:main", "3"]]]
-    new = [[["a:main", "9"], ["b:f", "2"]], [["a:main", "9"], ["b:f", "2"]], [["c:main", "8"]]]
-    assert declarations(jobs, old, new, "abc", "renamed", 7) == [
-        {"root": "a:main", "old": "1", "new": "9", "since": "abc", "reason": "renamed", "files": 7}
-    ]
+def test_changed_roots_are_paired_by_name_with_what_their_jobs_called():
+    jobs = [{"stage": "train_adapter", "called": {"a:f"}}, {"stage": "train_adapter", "called": {"a:g"}}]
+    jobs += [{"stage": "report", "called": set()}]
+    old = [{"a:main": "1", "b:f": "2"}, {"a:main": "1"}, {"c:main": "3"}]
+    new = [{"b:f": "2", "a:main": "9"}, {"a:main": "9"}, {"c:main": "8"}]
+    assert changed_roots(jobs, old, new) == [(("a:main", "1"), ("a:main", "9"), {"a:f", "a:g"})]
+    renamed = [{"other:main": "9", "b:f": "2"}, {"a:main": "1"}, {}]
+    assert changed_roots(jobs, old, renamed) == [(("a:main", "1"), ("other:main", "9"), {"a:f"})]
+    with pytest.raises(UserError, match="were added, removed or renamed"):
+        changed_roots(jobs, old, [{"x:main": "9", "y:f": "2"}, {"a:main": "1"}, {}])
 
 
-def test_what_changed_and_did_not_run_is_refused():
-    old, new = [{"m:f": "1", "m:C": "1", "n:g": "1"}], [{"m:f": "2", "m:C": "2", "n:g": "1"}]
-    accept_code._refuse_unrun(old, new, {"m:f"})  # the constant is one of a module that ran
-    with pytest.raises(UserError, match=r"did not run m\.C, m\.f, which changed"):
-        accept_code._refuse_unrun(old, new, {"n:g"})
+BEFORE = """
+LIMIT = 3
+UNREAD = 1
+
+
+class Model:
+    def run(self):
+        return LIMIT
+
+    def rest(self):
+        return 1
+
+
+def helper():
+    return 1
+
+
+def other():
+    return 2
+
+
+def main():
+    if Model().run():
+        return helper()
+    return other(), UNREAD
+"""
+RAN = {"scripts.s:main", "scripts.s:Model.run", "scripts.s:helper"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "left"),
+    [
+        ("return 1\n\n\ndef other", "return 1 + 0\n\n\ndef other", []),
+        ("LIMIT = 3", "LIMIT = 2 + 1", []),
+        ("return LIMIT", "return int(LIMIT)", []),
+        ("return 2", "return 1 + 1", ["scripts.s.other"]),
+        ("return 1\n\n\ndef helper", "return 2 - 1\n\n\ndef helper", ["scripts.s.Model.rest"]),
+        ("return other(), UNREAD", "return helper(), UNREAD", []),
+        ("# nothing", "", []),
+    ],
+)
+def test_what_changed_behind_a_root_must_have_run_in_its_jobs(tmp_path, old, new, left):
+    trees = []
+    for name, text in (("old", BEFORE), ("new", BEFORE.replace(old, new, 1))):
+        file = tmp_path / name / "scripts" / "s.py"
+        file.parent.mkdir(parents=True)
+        file.write_text(text)
+        trees.append(Tree(tmp_path / name))
+    assert unrun(*trees, "scripts.s:main", "scripts.s:main", RAN) == left
+    assert bool(unrun(*trees, "scripts.s:main", "scripts.s:main", set())) == (old in BEFORE)
 
 
 def test_declared_digests_stand_for_the_first_one(tmp_path, monkeypatch):

@@ -36,3 +36,23 @@ def test_a_study_whose_files_cannot_be_told_apart_is_refused(changes, message):
 @pytest.mark.parametrize("name", ["my.own", "sequences", "x.sequences", "x.shard1of2", "train.parquet"])
 def test_a_source_may_have_dots_where_its_files_are_told_apart(name):
     assert name in Specs(demo({f"sources/{name}": {"kind": "rephrase"}})).study.sources
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"tasks/sums/verifier": "nubmer"},
+            "tasks: sums: verifier: 'nubmer' is not one of exact, math, number, reasoning_gym, unverified; "
+            "did you mean number?",
+        ),
+        (
+            {"tasks/gcd/reference": "wordings"},
+            "tasks: gcd: reference: wordings: generator: 'gcd' is not one of chain_sum",
+        ),
+    ],
+)
+def test_a_plugin_that_does_not_exist_is_refused_with_the_config(changes, message):
+    with pytest.raises(UserError) as caught:
+        Specs(demo(changes))
+    assert str(caught.value) == message

@@ -87,6 +87,23 @@ def test_a_new_plugin_changes_no_fingerprint(package):
     assert fingerprints() == before
 
 
+def test_a_plugin_may_take_what_it_has_from_another(package):
+    mine = package / "plugins" / "verifiers" / "mine.py"
+    mine.write_text("from clearminds.plugins.verifiers.number import FILTERS, verify\n")
+    forget()
+    number = stage_code.fingerprint("verify_responses", {"verifier": "number"})
+    assert stage_code.fingerprint("verify_responses", {"verifier": "mine"}) == number
+
+
+@pytest.mark.parametrize("text", ["def verify(:", "from . import number", "from clearminds.nowhere import verify"])
+def test_a_plugin_that_cannot_be_read_concerns_no_run_without_it(package, text):
+    (package / "plugins" / "verifiers" / "broken.py").write_text(text)
+    forget()
+    assert "root clearminds.plugins.verifiers.number:verify" in stage_code.everything()
+    with pytest.raises((ValueError, SyntaxError)):
+        stage_code.fingerprint("verify_responses", {"verifier": "broken"})
+
+
 @pytest.mark.parametrize(
     ("file", "old", "new", "stage", "key", "value"),
     [

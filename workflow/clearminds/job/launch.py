@@ -133,7 +133,10 @@ def _job(stage: str, given: Arguments) -> Job:
     path = given.log if number is None else rank_log(given.log, number)
     if not number:
         open_terminal(stage, job_name(given.log, stage), process=number)
-    code = stages.fingerprint(stage, given.spec)
+    try:
+        code = stages.fingerprint(stage, given.spec)
+    except (ValueError, SyntaxError) as error:  # an edit that is not finished
+        sys.exit(f"error: the code of {stage} cannot be read: {error}; fix it, then start the workflow again")
     return Job(stage, given.settings, given.runtime, given.running.gpus, given.spec, code, path)
 
 

@@ -105,6 +105,8 @@ def changed(old: Mapping[str, str], new: Mapping[str, str]) -> Changes:
 
 def words(key: str) -> str:
     """A definition's name for readers, such as "clearminds.files.tables.read_table"."""
+    if "/" in key:  # a file
+        return key
     module, _, name = key.partition(":")
     if name == EFFECTS:
         return f"{module} (what it does when imported)"

@@ -89,6 +89,20 @@ class Tree:
             self._definitions[key] = self._define(key)
         return self._definitions[key]
 
+    def is_function(self, key: str) -> bool:
+        """Whether a definition is a function, which is called, and no class or value."""
+        name, _, own = key.partition(":")
+        found = self._module(name).definitions.get(own, [])
+        return bool(found) and all(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) for node in found)
+
+    def methods(self, key: str) -> dict[str, str]:
+        """What each method of a class says, by name, without what changes no number; of other definitions nothing."""
+        name, _, own = key.partition(":")
+        module = self._module(name)
+        classes = (node for node in module.definitions.get(own, []) if isinstance(node, ast.ClassDef))
+        reduced = (part for node in classes for part in getattr(self._reduce(module, node), "body", []))
+        return {node.name: ast.dump(node) for node in reduced if isinstance(node, ast.FunctionDef)}
+
     def effects(self, module: str) -> frozenset[str]:
         """Keys of the statements that run when a module is imported: its own and those of all that it imports.
 

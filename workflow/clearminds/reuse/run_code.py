@@ -18,7 +18,7 @@ def remember() -> None:
 def changed_since(stage: str, spec: dict) -> list[str]:
     """What of a job's code is not what it was when its run began, in words; empty where that is not known."""
     before = read_record(CODE) or {}
-    if all(before.get(f"root {root}") in (None, root_digest(root)) for root in roots(stage, spec)):
+    if not before or all(before.get(f"root {root}") == root_digest(root) for root in roots(stage, spec)):
         return []
     said = set(before.values())
     edited = [words(key) for key, own in parts(stage, spec).items() if before.get(key) != own and own not in said]

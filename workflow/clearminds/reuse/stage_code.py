@@ -5,6 +5,7 @@ counts (`code.digest`), but what only reports (`reporting_only`). A digest that 
 replaced by that (`accepted`).
 """
 
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -78,17 +79,15 @@ def roots(stage: str, spec: dict) -> tuple[str, ...]:
 
 def all_roots() -> list[str]:
     """The roots of every stage and plugin there is, sorted."""
-    mains = [f"scripts.{stage}:main" for stage in STAGES]
-    plugins = [
-        key
-        for kind, package in PLUGINS.items()
-        for module in tree().modules()
-        if module.startswith(f"{package}.")
-        for key in tree().keys(module)
-        if key.partition(":")[2] in ENTRIES[kind]
-    ]
-    files = ("clearminds/plugins/wordings/everyday_prompts.txt", "clearminds/report/page.html.jinja")
-    return sorted([*mains, *plugins, *HARNESS_TASKS, *files])
+    found = {f"scripts.{stage}:main" for stage in STAGES} | set(HARNESS_TASKS)
+    found |= {"clearminds/plugins/wordings/everyday_prompts.txt", "clearminds/report/page.html.jinja"}
+    for kind, package in PLUGINS.items():
+        for module in tree().modules():
+            # one that cannot be read concerns nobody until a study names it
+            with suppress(ValueError, SyntaxError):
+                if module.startswith(f"{package}."):
+                    found |= {key for entry in ENTRIES[kind] if (key := _entry(module, entry)) and root_digest(key)}
+    return sorted(found)
 
 
 def everything() -> dict[str, str]:
@@ -103,7 +102,14 @@ def _is_file(root: str) -> bool:
 
 
 def _plugin(kind: str, name: str) -> tuple[str, ...]:
-    return tuple(f"{PLUGINS[kind]}.{name}:{entry}" for entry in ENTRIES[kind])
+    module = f"{PLUGINS[kind]}.{name}"
+    return tuple(_entry(module, entry) or f"{module}:{entry}" for entry in ENTRIES[kind])
+
+
+def _entry(module: str, entry: str) -> str | None:
+    """The key of what a plugin has under a name, also where it takes that from another module; None: nothing."""
+    found = tree().attribute(module, entry)
+    return found.name if found and found.kind == "definition" else None
 
 
 def _of_task(spec: dict) -> tuple[str, ...]:

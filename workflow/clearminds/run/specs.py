@@ -17,6 +17,7 @@ from clearminds.files.study_files import adapter_paths, evaluation_rows, mask_ro
 from clearminds.model.loading import Loading
 from clearminds.reuse import stage_code as stages
 from clearminds.run.file_names import refuse_equal_files
+from clearminds.run.plugin_names import refuse_unknown_plugins
 from clearminds.run.sizing import resources
 from clearminds.run.sizing.workload import Workloads
 from clearminds.run.wildcards import Wildcards
@@ -38,6 +39,7 @@ class Specs:
 
     def __init__(self, study: Study):
         refuse_equal_files(study)
+        refuse_unknown_plugins(study)
         self.study = study
         self.layout = Layout.of(study.study)
         self.workloads = Workloads(study, self.layout.results)
