@@ -3,6 +3,7 @@
 import ast
 import json
 import shutil
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -36,8 +37,13 @@ def edit(file: Path, old: str, new: str) -> None:
     forget()
 
 
+@cache
+def specs() -> set[tuple[str, str]]:
+    return {(stage, text) for (stage, *_), text in jobs(demo()).items()}
+
+
 def fingerprints() -> dict[tuple, str]:
-    return {(job[0], text): stage_code.fingerprint(job[0], json.loads(text)) for job, text in jobs(demo()).items()}
+    return {(stage, text): stage_code.fingerprint(stage, json.loads(text)) for stage, text in specs()}
 
 
 def changed_by(file: Path, old: str, new: str) -> set[tuple]:
@@ -49,12 +55,12 @@ def changed_by(file: Path, old: str, new: str) -> set[tuple]:
 
 def test_every_root_of_the_demo_exists():
     """A name that finds nothing would silently leave its code out of the fingerprint."""
-    specs = Specs(demo())
+    of_demo = Specs(demo())
     found = set()
     for stage in stage_code.STAGES:
         for task in DEMO["tasks"]:
             wildcards = SimpleNamespace(**{**vars(WILDCARDS), "task": task, "split": "test"})
-            for root in stage_code.roots(stage, getattr(specs, stage)(wildcards)):
+            for root in stage_code.roots(stage, getattr(of_demo, stage)(wildcards)):
                 assert stage_code.root_digest(root)
                 found.add(root)
     assert found <= set(stage_code.all_roots())
