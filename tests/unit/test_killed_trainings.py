@@ -150,6 +150,7 @@ def test_a_job_that_is_killed_at_any_moment_ends_in_the_same_adapter(base, tmp_p
 
 TWO = """
 import json, os, signal, sys
+from dataclasses import asdict
 from pathlib import Path
 import pyarrow.parquet as pq, torch
 from transformers import AutoModelForCausalLM
@@ -175,7 +176,7 @@ runtime = Runtime(60, 0 if rank == 0 else 1e9, fsdp=False, gradient_checkpointin
 kept = Checkpoints(checkpoints_of(adapter), {})
 trainer, _, resumed = train(model, pq.read_table(table), training, 0, runtime, kept)
 assert trainer.args.world_size == 2
-save(trainer, adapter, {"spec": {"training": training, "seed": 0}, "base": "owner/name"}, {"versions": {}})
+save(trainer, adapter, {"spec": {"training": asdict(training), "seed": 0}, "base": "owner/name"}, {"versions": {}})
 if rank == 0:
     print("resumed from", resumed)
     kept.remove()

@@ -156,8 +156,8 @@ def _begin(job: Job, given: Arguments, memory: JobMemory | None) -> None:
     if memory:
         guard.only_writer(memory.folder, str(given.outputs[0]))
     open_log(job.log)  # only now: until then log and record are another writer's
+    outcome.begin(job.log, given.running.attempt)  # before it is said, so that a kill from here on is known
     lifecycle.info("started")
-    outcome.begin(job.log, given.running.attempt)
     guard.before_forced_exit(partial(outcome.record_forced_exit, job.log))
 
 
