@@ -36,7 +36,7 @@ def golden_study(model: Path, folder: Path) -> dict:
             "chat": {"kind": "everyday_prompts", "splits": {"test": 2}, "evaluate": "drift", "answers": "everyday"},
         },
         "targets": ["sums"],
-        "suites": {"answers": ["sums", "numbers", "formulas", "words"], "texts": ["code"], "drifts": ["chat"]},
+        "suites": {"all": ["sums", "numbers", "formulas", "words", "code", "chat"]},
         "sources": {
             "self_output": {"samples": 2, "max_new_tokens": 6, "when_none_accepted": "reference", "dtype": "float32"},
             "rephrase": {"samples": 1, "max_new_tokens": 6, "when_none_accepted": "reference", "dtype": "float32"},
