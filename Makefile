@@ -1,5 +1,5 @@
 # make setup | setup-vllm | demo | demo-quick | test | test-all | test-slurm | lint | lock   (README.md says what each does)
-# make explain | plan | resume | prune | store-stats | store-verify | accept-code   [STUDY=studies/quick.yaml]
+# make explain | plan | resume | prune | verify | store-stats | store-verify | accept-code   [STUDY=studies/quick.yaml]
 PYTHON ?= python3.11
 BIN := .venv/bin
 SNAKEMAKE = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake
@@ -7,7 +7,7 @@ SNAKEMAKE = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake
 COMMAND = PYTHONPATH=workflow $(BIN)/python -m clearminds.commands
 GIVEN = $(if $(STUDY),--configfile $(STUDY))
 
-.PHONY: setup setup-vllm setup-test demo demo-quick accept-code explain plan resume prune store-stats store-verify test test-all test-slurm lint lock schema envs
+.PHONY: setup setup-vllm setup-test demo demo-quick accept-code explain plan resume prune verify store-stats store-verify test test-all test-slurm lint lock schema envs
 
 setup: .venv/.lock
 
@@ -66,6 +66,10 @@ resume: setup
 # results of what the study no longer names: lists them, and removes them with YES=1
 prune: setup
 	$(COMMAND).prune $(GIVEN) $(if $(YES),--yes)
+
+# compares every file of a study with what its job has on record
+verify: setup
+	$(COMMAND).verify $(GIVEN)
 
 store-stats: setup
 	$(COMMAND).store_stats $(GIVEN)

@@ -21,6 +21,7 @@ if not compat.study_is_given(workflow):
 
 def begin(dry):
     print("BEGIN dry" if dry else "BEGIN", compat.is_one_job(workflow), Path(".snakemake/locks").exists(), flush=True)
+    print("FORCED", sorted(compat.forced_targets(workflow)), flush=True)
     if "stop" in config:
         sys.exit("error: stopped")
 
@@ -122,6 +123,20 @@ def test_resources_of_the_profile_are_told(run):
     assert "DEFAULT None" in run("-n") and "RULES {}" in run("-n")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "forced"),
+    [
+        ([], []),
+        (["a.txt"], []),
+        (["--forcerun", "a", "b.txt", "--"], ["a", "b.txt"]),
+        (["--force", "a.txt"], ["a.txt"]),
+        (["--forceall"], ["*"]),
+    ],
+)
+def test_what_is_forced_is_told(run, arguments, forced):
+    assert f"FORCED {forced}" in run("-n", *arguments)
+
+
 # --- records ----------------------------------------------------------------------------------------------------------
 
 
@@ -143,6 +158,8 @@ def test_snakemake_writes_records_that_are_seen(run, tmp_path):
     assert not records.has("a.txt")
     run("a.txt")
     assert Records(tmp_path / ".snakemake").has("a.txt")
+    assert Records(tmp_path / ".snakemake").params("a.txt") == params("a", "c")
+    assert records.params("b.txt") is None
     assert not records.has("b.txt")
 
 

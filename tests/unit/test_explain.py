@@ -3,6 +3,7 @@
 import json
 import shlex
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -36,6 +37,7 @@ def masks(**changes: object) -> Planned:
         runtime={},
         inputs=("results/s/examples/sums/train.parquet",),
         outputs=("results/s/masks/tiny/sums/stm-2.5.parquet",),
+        memory=Path("results/s/.jobs/masks/tiny/sums/.stm-2.5.parquet"),
         record={
             "spec": canonical(STM),
             **CODE,
@@ -174,7 +176,7 @@ def test_an_altered_result_is_named(folder):
     job = made(folder, reason="Params have changed since last execution: Union of ...")
     [output] = job.outputs
     (folder / output).write_text("altered")
-    assert causes(job, folder) == [f"result {output} is not as it was made"]
+    assert causes(job, folder) == [f"{output}: is not what its job made (edited or damaged)"]
 
 
 def test_a_changed_input_is_named(folder):

@@ -5,8 +5,9 @@ import os
 
 import pytest
 
+from clearminds.files.digests import file_sha256
 from clearminds.files.layout import earlier_memory_of, memory_of
-from clearminds.reuse.job_memory import JobMemory, find_record, made_by, records
+from clearminds.reuse.job_memory import JobMemory, digests, find_record, made_by, records
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ class Job:
             output.write_text(json.dumps({"text": text, "of": output.name}))
 
     def origin(self, spec=None, code="c"):
-        return made_by("stage", spec or {"tau": "2"}, code, {"m": "1"}, [self.input])
+        return made_by("stage", spec or {"tau": "2"}, code, {"m": "1"}, digests([self.input]))
 
     def remove_outputs(self):
         for output in self.outputs:
@@ -79,19 +80,65 @@ def test_a_broken_record_is_none(job):
     assert not job.take_back()
 
 
-def test_a_record_that_declares_files_which_are_gone_is_not_enough(tmp_path):
-    adapter = tmp_path / "seed0" / "adapter.json"
-    adapter.parent.mkdir()
-    adapter.write_text(json.dumps({"files": {"adapter_model.safetensors": "0"}}))
-    weights = adapter.parent / "adapter_model.safetensors"
-    weights.write_text("weights")
-    memory, origin = JobMemory(tmp_path / "memory", [adapter]), made_by("train_adapter", {}, "c", {}, [])
-    memory.keep(origin)
-    adapter.unlink()
-    assert memory.take_back(origin)
-    weights.unlink()
-    adapter.unlink()
-    assert not memory.take_back(origin) and not adapter.exists()
+class Training:
+    """A job whose declared result, `adapter.json`, names files in its folder, as training has."""
+
+    def __init__(self, folder):
+        self.adapter = folder / "seed0" / "adapter.json"
+        self.weights, self.history = (self.adapter.with_name(name) for name in ("adapter.safetensors", "history.json"))
+        self.adapter.parent.mkdir()
+        self.weights.write_text("weights")
+        self.history.write_text("history")
+        self.adapter.write_text(json.dumps({"files": {self.weights.name: file_sha256(self.weights)}}))
+        self.memory, self.origin = JobMemory(folder / "memory", [self.adapter]), made_by("train", {}, "c", {}, {})
+        self.memory.keep(self.origin)
+
+    def take_back(self):
+        self.adapter.unlink()
+        return self.memory.take_back(self.origin)
+
+
+@pytest.fixture
+def training(tmp_path):
+    return Training(tmp_path)
+
+
+def test_every_file_of_a_declared_folder_is_on_record(training):
+    assert training.memory.record["companions"] == {
+        str(file): file_sha256(file) for file in (training.weights, training.history)
+    }
+
+
+@pytest.mark.parametrize("name", ["weights", "history"])
+def test_a_companion_that_is_gone_or_replaced_is_taken_back_too(training, name):
+    file = getattr(training, name)
+    file.unlink()
+    assert training.take_back() and file.read_text() == name
+    file.unlink()
+    file.write_text("others")
+    assert training.take_back() and file.read_text() == name
+
+
+@pytest.mark.parametrize("text", ["", "w", "weighty"])
+def test_a_companion_that_was_altered_in_place_is_made_anew(training, text):
+    with open(training.weights, "w") as handle:  # the kept copy is the same file
+        handle.write(text)
+    assert not training.take_back() and not training.adapter.exists()
+
+
+def test_companions_of_an_earlier_version_s_record_are_those_that_the_kept_file_names(training):
+    record = training.memory.record
+    del record["companions"]
+    (training.memory.folder / "record.json").write_text(json.dumps(record))
+    assert training.take_back()
+    training.weights.write_text("others")
+    assert not training.take_back()
+
+
+def test_what_is_never_taken_back_is_not_kept(job):
+    job.memory.keep(job.origin(), to_take_back=False)
+    assert not list((job.memory.folder / "kept").iterdir())
+    assert not job.take_back()
 
 
 def test_a_later_run_takes_the_place_of_an_earlier_one(job):

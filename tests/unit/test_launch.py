@@ -16,7 +16,7 @@ from clearminds.files import contracts
 from clearminds.files.tables import read_provenance, read_table, write_json
 from clearminds.job.outcome import Kind, Outcome, State, read_outcome, write_outcome
 from clearminds.reuse import stage_code as stages
-from clearminds.reuse.job_memory import JobMemory, made_by
+from clearminds.reuse.job_memory import JobMemory, digests, made_by
 from clearminds.reuse.run_code import CODE
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
@@ -323,7 +323,7 @@ class Evaluation:
     def __init__(self, folder: Path):
         study_spec = spec(demo(), "evaluate_base")
         self.spec, self.model = json.loads(study_spec), folder / "model.json"
-        self.model.write_text("{}")
+        self.model.write_text('{"files": {}}')
         self.output, self.log = folder / "all.parquet", folder / "logs" / "evaluate_base" / "m" / "all.log"
         self.memory = folder / ".jobs"
         self.code = stages.fingerprint("evaluate_base", self.spec)
@@ -334,7 +334,7 @@ class Evaluation:
         self.output.write_text("result")
         memory = JobMemory(self.memory / "evaluate_base" / "m" / "all", [self.output])
         parts = stages.parts("evaluate_base", self.spec)
-        memory.keep(made_by("evaluate_base", self.spec, self.code, parts, [self.model]))
+        memory.keep(made_by("evaluate_base", self.spec, self.code, parts, digests([self.model])))
         self.output.unlink()
 
     def __call__(self, runtime: str = RUNTIME, code: str = "") -> subprocess.CompletedProcess:

@@ -7,9 +7,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from snakemake.settings.types import DAGSettings
 
 from clearminds.files.layout import Layout
 from clearminds.job.guard import RUN
+from clearminds.reuse.adopt import UNKNOWN
+from clearminds.reuse.forced import is_forced
+from clearminds.reuse.job_memory import JobMemory, digests, made_by
 from clearminds.reuse.run_code import CODE
 from clearminds.reuse.snakemake_compat import Records
 from clearminds.run import one_run
@@ -31,12 +35,13 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def execute(*, dry: bool = False, mode: str = "DEFAULT", default: dict | None = None) -> None:
+def execute(*, dry: bool = False, mode: str = "DEFAULT", default: dict | None = None, **forced: object) -> None:
     """Read a Snakefile that prepares its execution, which must change nothing, and execute it."""
     workflow = SimpleNamespace(
         execute=lambda executor_plugin: None,
         delete_output=lambda only_temp, dryrun: None,
         exec_mode=SimpleNamespace(name=mode),
+        dag_settings=DAGSettings(**forced),
         resource_settings=SimpleNamespace(default_resources=default, overwrite_resources={}),
     )
     before = everything()
@@ -91,3 +96,90 @@ def test_a_job_of_another_snakemake_neither_locks_nor_adopts(folder, mode):
     execute(mode=mode, default={"account": "SET_ME"})
     assert not one_run.LOCK.exists() and not adopted()
     assert os.environ[RUN] == str(os.getpid())
+
+
+# --- what is forced ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "stages"),
+    [
+        ({}, set()),
+        ({"forceall": True}, {"train_adapter", "build_masks", "score_token_perplexity"}),
+        ({"forcerun": {"train_adapter"}}, {"train_adapter"}),
+        ({"forcerun": {RESULT}}, {"build_masks"}),
+        ({"targets": {RESULT}, "forcetargets": True}, {"build_masks"}),
+        ({"targets": {RESULT}}, set()),
+        ({"forcerun": {"score_shard"}}, {"score_token_perplexity"}),
+    ],
+)
+def test_jobs_learn_what_the_run_forces(folder, given, stages):
+    execute(**given)
+    outputs = {"build_masks": RESULT, "train_adapter": "adapter.json", "score_token_perplexity": "scores.parquet"}
+    assert {stage for stage, output in outputs.items() if is_forced(stage, [Path(output)])} == stages
+    one_run.LOCK.unlink()  # as if that run had ended
+    execute()
+    assert not any(is_forced(stage, [Path(output)]) for stage, output in outputs.items())
+
+
+# --- results that are not as recorded ---------------------------------------------------------------------------------
+
+
+class Job:
+    """A mask that its job has made and remembers, of a file of the user's."""
+
+    def __init__(self):
+        self.result, self.data = Path(RESULT), Path("data.jsonl")
+        self.result.write_bytes(b"masks")
+        self.data.write_text("data")
+        memory = JobMemory.of(Path("results/s/.jobs"), [self.result], "build_masks", "m/t/v")
+        memory.keep(made_by("build_masks", {"tau": "2"}, "c", {}, digests([self.data])))
+
+    @staticmethod
+    def params() -> list[str]:
+        return Records(Path(".snakemake")).params(RESULT)
+
+
+MADE = sorted(map(repr, ('{"tau":"2"}', "c")))
+
+
+def test_snakemake_is_told_what_the_job_of_a_result_remembers(folder, capsys):
+    job = Job()
+    execute(dry=True)
+    assert job.params() == MADE and capsys.readouterr().err == ""
+    # a launcher was run by hand with another spec before
+    Records(Path(".snakemake")).write(RESULT, params=["'of the study'"])
+    execute(dry=True)
+    assert job.params() == MADE
+
+
+def test_a_touched_or_copied_result_is_the_same(folder, capsys):
+    job = Job()
+    copy = Path("copy")
+    copy.write_bytes(job.result.read_bytes())
+    copy.replace(job.result)
+    os.utime(job.result, (1, 1))
+    execute(dry=True)
+    assert job.params() == MADE and capsys.readouterr().err == ""
+
+
+def test_an_edited_result_is_named_and_made_again(folder, capsys):
+    job = Job()
+    execute(dry=True)
+    with open(job.result, "r+b") as handle:
+        handle.write(b"MASKS")
+    execute(dry=True)
+    assert job.params() == UNKNOWN
+    assert capsys.readouterr().err == (
+        f"{RESULT}: is not what its job made (edited or damaged): it is made again where this run needs it\n"
+    )
+
+
+def test_what_was_made_of_a_user_s_file_that_is_another_now_is_made_again_whatever_its_time(folder, capsys):
+    job = Job()
+    old = job.data.stat()
+    job.data.write_text("DATA")
+    os.utime(job.data, ns=(old.st_atime_ns, old.st_mtime_ns - 10**12))
+    execute(dry=True)
+    assert job.params() == UNKNOWN
+    assert capsys.readouterr().err.startswith("data.jsonl: is not the file that the results were made of: what was ")

@@ -1,5 +1,7 @@
 """A model as a folder of safetensors, tokenizer and chat template, with hashes."""
 
+from pathlib import Path
+
 import _setup  # noqa: F401
 
 from clearminds.files.tables import write_json
@@ -13,4 +15,9 @@ def main(job: Job[Settings, None], *, model: Output) -> None:
     write_json(model, {**job.provenance(), **found})
 
 
-launch(main, Settings, reuse=False)  # the files behind a path, and a hub, are not input files
+def template_file(settings: Settings) -> list[Path]:
+    file = settings.source.chat_template.file
+    return [Path(file)] if file and Path(file).is_file() else []
+
+
+launch(main, Settings, also_reads=template_file, reuse=False)  # the files behind a path, and a hub, are not input files

@@ -7,6 +7,7 @@ each planned job would be called with to what it remembers of its last run (`job
 """
 
 import argparse
+import contextlib
 import json
 import re
 from collections import Counter
@@ -15,10 +16,10 @@ from pathlib import Path
 from clearminds.checkout import SNAKEFILE
 from clearminds.commands.run_command import run_command
 from clearminds.errors import UserError
-from clearminds.files.digests import file_sha256
 from clearminds.reuse import stage_code as stages
 from clearminds.reuse.code import changed
 from clearminds.reuse.differences import differences
+from clearminds.reuse.integrity import deviations
 from clearminds.run.dry_run import Planned, plan
 
 MOST = 4  # causes of one job, and names in one cause, that are written out
@@ -77,8 +78,9 @@ def own_causes(job: Planned, now: dict, directory: Path, forced: bool, follows: 
         found.append("its command changed")
     if found or (follows and "Params" not in job.reason and "Set of input" not in job.reason):
         return found
-    if altered := [path for path in job.outputs if file_sha256(directory / path) != job.record["outputs"].get(path)]:
-        return [f"result {path} is not as it was made" for path in altered]
+    with contextlib.chdir(directory):  # which records count their paths from
+        if altered := deviations(job.memory, job.record):
+            return list(map(str, altered))
     if "Set of input files has changed" in job.reason:
         return differences(sorted(job.record["inputs"]), sorted(job.inputs), ("inputs",)) or ["other input files"]
     return ["Snakemake's own record of it differs" if "Params have changed" in job.reason else job.reason]

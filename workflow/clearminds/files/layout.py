@@ -19,6 +19,7 @@ from string import Formatter
 # what a wildcard may be, as a regular expression; any other is a name without a slash, as short as it can be
 WILDCARDS = {"seed": r"\d+", "shard": r"\d+of\d+", "draw": r"(\.draw\d+)?"}
 NAME = r"[^./][^/]*?"
+JOBS = ".jobs"  # the folder in which the jobs of a study remember their runs
 DECLARING = ("model.json", "adapter.json")  # files that are written last and declare the folder around them whole
 
 
@@ -30,6 +31,7 @@ class Artefact:
         template: its path below the study's folder of results, with {wildcards}.
         stage: the stage whose jobs make it; empty where no rule does.
         name: of such a job, with {wildcards}; by default `place` without its first folder and suffixes.
+        first: what the same job declares first, by its name in `Layout`; empty: this.
         results: the study's folder of results with a slash behind it; empty outside the layout of a study.
         logs: the study's folder of logs, likewise.
     """
@@ -37,6 +39,7 @@ class Artefact:
     template: str
     stage: str = ""
     name: str = ""
+    first: str = ""
     results: str = ""
     logs: str = ""
 
@@ -125,18 +128,20 @@ class Layout:
     responses_shard = Artefact("responses/{model}/{task}/{split}.{source}.shard{shard}", "generate_responses")
     verdicts = Artefact("verdicts/{model}/{task}/{split}.{source}.parquet", "verify_responses")
     scores = Artefact("scores/{scorer}/{model}/{task}/{split}.{source}.parquet", "score_token_perplexity")
-    sequences = Artefact("scores/{scorer}/{model}/{task}/{split}.{source}.sequences.parquet", "score_token_perplexity")
+    sequences = Artefact(
+        "scores/{scorer}/{model}/{task}/{split}.{source}.sequences.parquet", "score_token_perplexity", first="scores"
+    )
     scores_shard = Artefact("scores/{scorer}/{model}/{task}/{split}.{source}.shard{shard}", "score_token_perplexity")
     masks = Artefact("masks/{model}/{target}/{variant}{draw}.parquet", "build_masks")
     adapter = Artefact("adapters/{model}/{target}/{variant}/seed{seed}/adapter.json", "train_adapter")
     base_evaluation = Artefact("evaluations/{model}/base/{suite}.parquet", "evaluate_base", "{model}/{suite}")
     evaluation = Artefact("evaluations/{model}/{target}/{variant}/seed{seed}/{suite}.parquet", "evaluate_adapter")
     summary = Artefact("tables/summary.parquet", "summarise")
-    summary_csv = Artefact("tables/summary.csv", "summarise", "summary")
-    summary_md = Artefact("tables/summary.md", "summarise", "summary")
+    summary_csv = Artefact("tables/summary.csv", "summarise", "summary", first="summary")
+    summary_md = Artefact("tables/summary.md", "summarise", "summary", first="summary")
     report = Artefact("report.html", "report", "report")
-    ti_bwt = Artefact("figures/ti_bwt.svg", "report", "report")
-    perplexity = Artefact("figures/perplexity.svg", "report", "report")
+    ti_bwt = Artefact("figures/ti_bwt.svg", "report", "report", first="report")
+    perplexity = Artefact("figures/perplexity.svg", "report", "report", first="report")
     partial_report = Artefact("report.partial.html")
     partial_ti_bwt = Artefact("figures/ti_bwt.partial.svg")
 
@@ -149,7 +154,7 @@ class Layout:
     @property
     def jobs(self) -> str:
         """The folder in which jobs remember their runs."""
-        return f"{self.results}/.jobs"
+        return f"{self.results}/{JOBS}"
 
     @classmethod
     def outputs(cls) -> dict[str, Artefact]:
@@ -232,6 +237,25 @@ def memory_of(jobs: str | Path, output: str | Path) -> Path:
     # an output elsewhere, of a command run by hand, is remembered here too
     folders = ["..." if part == ".." else part for part in inner.parts[:-1]]
     return Path(jobs, *folders, f".{inner.name}")
+
+
+def results_of(memory: Path) -> Path:
+    """The study's folder of results that a memory belongs to. Args: the folder of one job."""
+    return next((folder.parent for folder in memory.parents if folder.name == JOBS), memory)
+
+
+def first_output(path: str) -> str:
+    """The first output of the job that makes a file, which its memory is named by. Args: the path of any output."""
+    for kind in Layout.outputs().values():
+        # sought from the left: the folder of results may itself have such a part
+        place = re.search(rf"(?<=/){_whole(kind)}$", path, flags=re.DOTALL) if kind.first else None
+        if place:
+            return path[: place.start()] + getattr(Layout, kind.first).template.format(**place.groupdict())
+    return path
+
+
+def _whole(kind: Artefact) -> str:
+    return "".join(map(_regex, kind.template.split("/"))).removeprefix("/")
 
 
 def earlier_memory_of(jobs: str | Path, stage: str, name: str) -> Path:

@@ -181,7 +181,7 @@ def content_sha256(path: Path) -> str:
     Two runs may come to the same rows by other settings, or count other things on the way; who reads the rows need not
     care. Of a table the data pages are taken as they are in the file, and of its footer the schema and facts.
     """
-    if path.suffix != ".parquet" or b"clearminds" not in (pq.read_metadata(path).metadata or {}):
+    if path.suffix != ".parquet" or not _is_ours(path):
         return file_sha256(path)
     facts = {key: value for key, value in read_provenance(path).items() if key not in _OF_THE_RUN}
     found = hashlib.sha256(json.dumps([str(pq.read_schema(path).remove_metadata()), facts], sort_keys=True).encode())
@@ -193,6 +193,13 @@ def content_sha256(path: Path) -> str:
             found.update(block)
             left -= len(block)
     return found.hexdigest()
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        return b"clearminds" in (pq.read_metadata(path).metadata or {})
+    except (pa.ArrowInvalid, OSError):  # a user's file that is none: who reads it says so
+        return False
 
 
 _OF_THE_RUN = ("spec", "code", "libraries", "counts", "masks", "left_out")

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from clearminds.errors import UserError
+from clearminds.files import stamps
 from clearminds.files.layout import job_name, rank_log, run_record
 from clearminds.files.tables import library_versions, write_json
 from clearminds.job import guard, outcome
@@ -30,7 +31,9 @@ from clearminds.job.log import lifecycle, log, open_log, open_terminal
 from clearminds.job.outcome import Kind, Outcome, State
 from clearminds.job.processes import rank
 from clearminds.reuse import stage_code as stages
-from clearminds.reuse.job_memory import JobMemory, made_by
+from clearminds.reuse.forced import is_forced
+from clearminds.reuse.integrity import refuse_altered
+from clearminds.reuse.job_memory import JobMemory, digests, made_by
 from clearminds.reuse.run_code import changed_since
 
 __all__ = ["Job", "Output", "launch", "log"]
@@ -107,9 +110,12 @@ def launch(
         _begin(job, given, memory)
         _refuse_changed_code(job, given.code)
         _remove_half_written(given.outputs)
-        inputs = [*given.inputs, *also_reads(job.settings)]
+        inputs = digests([*given.inputs, *also_reads(job.settings)])
+        if rank() is None:  # of several processes the one that waits for them has checked
+            refuse_altered(given.memory, inputs)
         origin = made_by(stage, job.spec, job.code, stages.parts(stage, job.spec), inputs)
-        if memory and reuse and given.running.reuse and memory.take_back(origin):
+        forced = guard.RUN in os.environ and is_forced(stage, given.outputs)
+        if memory and reuse and given.running.reuse and not forced and memory.take_back(origin):
             lifecycle.info("taken back: settings, code and inputs are what they were")
             outcome.write_outcome(job.log, Outcome(State.TAKEN_BACK, exit_code=0))
             return
@@ -120,7 +126,7 @@ def launch(
     try:
         write_json(run_record(job.log), job.record(cost))
         if memory:
-            memory.keep(origin)
+            memory.keep(origin, to_take_back=reuse)
     except OSError as error:  # the result is there and stays good
         ended = outcome.outcome_of(error, job.log, stage, given.budgets)
         lifecycle.warning("what this run cost is not recorded: %s", ended.line)
@@ -187,6 +193,12 @@ def _work(main: Main, job: Job, given: Arguments) -> dict:
     start = time.monotonic()
     require_devices(job.gpus)
     measured = main(job, **given.own) or {}
+    try:
+        stamps.refuse_changed()
+    except UserError:
+        for output in given.outputs:  # made of something else than its record would say
+            output.unlink(missing_ok=True)
+        raise
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     # of several processes the memory is known already
     return {"peak_memory_bytes": peak, **measured, "seconds": round(time.monotonic() - start, 2)}

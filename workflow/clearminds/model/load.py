@@ -10,6 +10,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig
 from transformers.distributed import DistributedConfig
 
 from clearminds.errors import UserError
+from clearminds.files.stamps import refuse_changed
 from clearminds.model.causal_model import CausalModel
 from clearminds.model.loading import Loading
 
@@ -64,4 +65,6 @@ def load_model(
         from peft import PeftModel
 
         model = PeftModel.from_pretrained(model, adapter)
+    for loaded in (folder, adapter) if adapter is not None else (folder,):
+        refuse_changed(loaded)  # what was checked before is what was loaded, and so what a store is keyed by
     return model.eval()

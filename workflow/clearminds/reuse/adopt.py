@@ -1,46 +1,57 @@
-"""Telling Snakemake what made the results that it has no record of.
+"""Comparing a study's results with what their jobs left on record, before Snakemake decides what to run.
 
-Its records are in `.snakemake/`: where results were moved, restored or cloned without it, it takes every file that is
-there as current, whatever the config says. Here each such file gets a record from the job's own one (`job_memory`), so
-that Snakemake compares it like any other: an unchanged step is reused, a changed one reruns. A file without a job's
-record, or whose content is not the recorded one, is made again.
+Snakemake's own records are in `.snakemake/`: where results were moved, restored or cloned without it, it takes every
+file that is there as current, whatever the config says; and no record of its own tells that a file was edited,
+damaged, or made by a command run by hand. So what counts is each job's record (`job_memory`): Snakemake is told what
+made a file, and compares it like any other: an unchanged step is reused, a changed one reruns. A file that is not what
+is on record, or whose origin nobody has on record, is made again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from clearminds.files.digests import file_sha256
 from clearminds.files.layout import Layout
-from clearminds.reuse.job_memory import records
+from clearminds.reuse.integrity import Deviation, deviations
+from clearminds.reuse.job_memory import memories
 from clearminds.reuse.snakemake_compat import Records
 
 UNKNOWN = ["'unknown'"]  # as params: equal to no job's
 
 
-def adopt(layout: Layout, snakemake: Path = Path(".snakemake")) -> int:
-    """Write the missing records of a study's results. Returns how many were adopted."""
+def adopt(layout: Layout, snakemake: Path = Path(".snakemake")) -> list[Deviation]:
+    """Bring Snakemake's records in line with the jobs'.
+
+    Args:
+        layout: of the study.
+        snakemake: its folder.
+
+    Returns:
+        the files that are not as recorded, each once; what they make wrong will be made again.
+    """
     if not Path(layout.results).is_dir():
-        return 0
-    ledger, known, adopted = Records(snakemake), records(Path(layout.jobs)), 0
-    for path, job in known.items():
-        if not Path(path).is_file() or ledger.has(path):
-            continue
-        if file_sha256(Path(path)) == job["outputs"][path]:
-            checksums = {name: f"sha256:{value}" for name, value in job["inputs"].items()}
-            params = sorted(map(repr, (job["spec"], job["code"])))
-            ledger.write(path, rule=job["rule"], params=params, checksums=checksums)
-            adopted += 1
-        else:
+        return []
+    ledger, jobs = Records(snakemake), memories(Path(layout.jobs))
+    wrong: dict[str, Deviation] = {}
+    for memory, record in jobs.items():
+        there = [path for path in record["outputs"] if Path(path).is_file()]
+        found = deviations(memory, record)
+        wrong |= {one.path: one for one in found}
+        params = UNKNOWN if found else sorted(map(repr, (record["spec"], record["code"])))
+        checksums = {name: f"sha256:{value}" for name, value in record["inputs"].items()}
+        for path in there:
+            if ledger.params(path) != params:
+                ledger.write(path, rule=record["rule"], params=params, checksums=checksums)
+    for path in results_without_record(layout, jobs.values()):
+        if not ledger.has(path):
             ledger.write(path, params=UNKNOWN)
-    for path in _results(Path(layout.results)):
-        if path not in known and not ledger.has(path):
-            ledger.write(path, params=UNKNOWN)
-    return adopted
+    return list(wrong.values())
 
 
-def _results(results: Path) -> Iterator[str]:
-    """The files of a study that may be a rule's output."""
+def results_without_record(layout: Layout, records: Iterable[dict]) -> Iterator[str]:
+    """The files of a study that may be a rule's output and that no job has on record. Args: the records of all jobs."""
+    results, known = Path(layout.results), {path for record in records for path in record["outputs"]}
     for kind in Layout.outputs().values():
         for path in results.glob(kind.glob):
-            if not any(part.startswith(".") for part in path.relative_to(results).parts):
+            hidden = any(part.startswith(".") for part in path.relative_to(results).parts)
+            if not hidden and str(path) not in known:
                 yield str(path)

@@ -11,6 +11,7 @@ REPORTING_ONLY = (
     "clearminds.checkout",  # where this checkout's files are; those that are read count by their content
     "clearminds.job",  # how a job runs: its log, locks, devices and record
     "clearminds.model.throughput",  # what a run cost
+    "clearminds.files.stamps",  # refuses files that changed, and hands on none of what they say
     "clearminds.plugins.load",  # finds plugins by their names; the one that is found counts
     "clearminds.files.tables:LIBRARIES",  # versions, recorded
     "clearminds.files.tables:library_versions",

@@ -4,8 +4,8 @@
   deleted, after the Snakefile was read and before outputs are compared or the folder is locked. `onstart:` comes after
   both, and not at all under `--no-hooks`; while the Snakefile is read nothing tells a run from `--summary` or
   `--unlock`.
-- `Workflow.exec_mode`, `.overwrite_configfiles`, `.configfiles`, `.resource_settings`, `Resource.raw`: nothing
-  documented says the same.
+- `Workflow.exec_mode`, `.overwrite_configfiles`, `.configfiles`, `.resource_settings`, `Resource.raw`, `.dag_settings`:
+  nothing documented says the same.
 - `FilePersistence._read_record`, `._write_record`, `MetadataRecord`, `RECORD_FORMAT_VERSION`: records are written only
   for jobs that Snakemake ran itself.
 - `cli.main`, the logger, and the fields of its JOB_INFO events: the documented Python interface returns no plan.
@@ -41,6 +41,14 @@ def config_files(workflow: "Workflow") -> list[Path]:
 def is_one_job(workflow: "Workflow") -> bool:
     """Whether this Snakemake runs one job of another one, on a cluster's node or in a process of its own."""
     return workflow.exec_mode.name != "DEFAULT"
+
+
+def forced_targets(workflow: "Workflow") -> set[str]:
+    """The rules and files that the command line forces to be made; {"*"}: all. Known once Snakemake executes."""
+    settings = workflow.dag_settings
+    if settings.forceall:
+        return {"*"}
+    return {*settings.forcerun, *(settings.targets if settings.forcetargets else ())}
 
 
 def default_resources(workflow: "Workflow") -> dict[str, str]:
@@ -95,6 +103,11 @@ class Records:
     def has(self, path: str) -> bool:
         """Whether there is a readable record of a file."""
         return self._store._read_record(path) is not None
+
+    def params(self, path: str) -> list[str] | None:
+        """The params on record, as `write` takes them; None where there is no readable record."""
+        record = self._store._read_record(path)
+        return None if record is None else sorted(record.params or [])
 
     def write(
         self, path: str, *, params: list[str], rule: str | None = None, checksums: dict[str, str] | None = None

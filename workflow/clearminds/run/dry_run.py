@@ -7,7 +7,7 @@ from pathlib import Path
 
 from clearminds.checkout import SNAKEFILE
 from clearminds.errors import UserError
-from clearminds.files.layout import job_name
+from clearminds.files.layout import job_name, memory_of
 from clearminds.reuse import stage_code as stages
 from clearminds.reuse.job_memory import find_record
 from clearminds.reuse.snakemake_compat import PlannedJob, dry_run
@@ -27,6 +27,7 @@ class Planned:
         runtime: how it would run.
         inputs: paths below the working directory.
         outputs: paths below the working directory.
+        memory: the folder in which it remembers its runs.
         record: what it remembers of its last run; None where it remembers nothing.
     """
 
@@ -39,6 +40,7 @@ class Planned:
     runtime: dict
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    memory: Path
     record: dict | None
 
     @property
@@ -83,5 +85,6 @@ def _planned(record: PlannedJob, directory: Path) -> Planned:
         runtime=json.loads(given["--runtime"]),
         inputs=tuple(dict.fromkeys(record.input)),
         outputs=tuple(record.output),
+        memory=memory_of(Path(given["--memory"]), record.output[0]),
         record=find_record(directory / given["--memory"], directory / record.output[0], stage, name),
     )

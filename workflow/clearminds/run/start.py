@@ -5,14 +5,24 @@ from typing import TYPE_CHECKING
 
 from clearminds.errors import UserError
 from clearminds.files.layout import Layout
+from clearminds.reuse import forced
 from clearminds.reuse.adopt import adopt
-from clearminds.reuse.snakemake_compat import before_execution, default_resources, is_one_job, rule_resources
+from clearminds.reuse.integrity import Deviation
+from clearminds.reuse.snakemake_compat import (
+    before_execution,
+    default_resources,
+    forced_targets,
+    is_one_job,
+    rule_resources,
+)
 from clearminds.run import one_run
 from clearminds.run.interpreter import put_first_in_path
 from clearminds.run.placeholders import refuse_placeholders
 
 if TYPE_CHECKING:
     from snakemake.workflow import Workflow
+
+MOST = 10  # files that are named one by one
 
 
 def prepare_execution(workflow: "Workflow", study: dict, layout: Layout) -> None:
@@ -42,7 +52,17 @@ def _begin(workflow: "Workflow", study: dict, layout: Layout, dry: bool) -> None
         refuse_placeholders(default_resources(workflow), rule_resources(workflow))
         # before Snakemake's own lock, whose error neither says who holds it nor that a killed run left it behind
         one_run.begin(study)
+        forced.remember(forced_targets(workflow))
     elif one_run.alive():
         return  # that run has adopted, and is writing the records of what it makes
-    # before outputs are compared; a dry-run writes them too, as Snakemake compares with what is on disk only
-    adopt(layout)
+    # before outputs are compared; a dry-run writes records too, as Snakemake compares with what is on disk only
+    for line in _told(adopt(layout)):
+        print(line, file=sys.stderr)
+
+
+def _told(wrong: list[Deviation]) -> list[str]:
+    lines = [
+        f"{one}: {'what was made of it' if one.is_input else 'it'} is made again where this run needs it"
+        for one in wrong[:MOST]
+    ]
+    return lines + ([f"and {len(wrong) - MOST} more files"] if len(wrong) > MOST else [])

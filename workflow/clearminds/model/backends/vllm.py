@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from clearminds.errors import UserError
+from clearminds.files.stamps import refuse_changed
 from clearminds.model.load import device, longest_input
 from clearminds.model.loading import Loading
 from clearminds.model.throughput import device_name
@@ -114,6 +115,9 @@ class Sampler:
             self.longest = min(max(LEAST, 2 * self.longest), most)
         start = time.monotonic()
         self.engine = self._started()
+        for loaded in (self.folder, self.adapter):
+            if loaded:
+                refuse_changed(loaded)
         self.starting += time.monotonic() - start
         return self.engine
 

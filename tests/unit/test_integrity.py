@@ -1,0 +1,152 @@
+"""Files are compared with the records of the jobs that made them: when a run begins, before a job, and on demand."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from clearminds.commands.verify import main as verify
+from clearminds.errors import UserError
+from clearminds.files import stamps
+from clearminds.files.digests import file_sha256
+from clearminds.files.layout import Layout
+from clearminds.reuse.integrity import Deviation, deviations, refuse_altered
+from clearminds.reuse.job_memory import JobMemory, digests, made_by
+
+LAYOUT = Layout.of("demo")
+ADAPTER = LAYOUT.adapter.path(model="m", target="t", variant="v", seed=0)
+WEIGHTS, HISTORY = (str(Path(ADAPTER).with_name(name)) for name in ("adapter_model.safetensors", "history.parquet"))
+SCORES, SEQUENCES = (
+    kind.path(scorer="m", model="m", task="t", split="train", source="reference")
+    for kind in (LAYOUT.scores, LAYOUT.sequences)
+)
+
+
+class Study:
+    """Two jobs that have run: two tables, made of a user's file; and an adapter, which declares its folder."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        for path in ("data.jsonl", SCORES, SEQUENCES):
+            self.write(path, path)
+        weights = self.write(WEIGHTS, "weights")
+        self.write(HISTORY, "history")
+        self.write(ADAPTER, json.dumps({"files": {"adapter_model.safetensors": file_sha256(weights)}}))
+        self.keep("score_token_perplexity", [SCORES, SEQUENCES], ["data.jsonl"])
+        self.keep("train_adapter", [ADAPTER], [SCORES])
+
+    def write(self, path, text):
+        file = self.folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        return file
+
+    def keep(self, stage, outputs, inputs):
+        files = [Path(path) for path in outputs]
+        memory = JobMemory.of(Path(LAYOUT.jobs), files, stage, "j")
+        memory.keep(made_by(stage, {}, "c", {}, digests([Path(path) for path in inputs])))
+
+    def memories(self) -> list[tuple[Path, dict]]:
+        return [(file.parent, json.loads(file.read_text())) for file in Path(LAYOUT.jobs).rglob("record.json")]
+
+    def found(self) -> set[str]:
+        return {one.path for memory, record in self.memories() for one in deviations(memory, record)}
+
+    def read(self, *paths):
+        refuse_altered(Path(LAYOUT.jobs), digests([Path(path) for path in paths]))
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(stamps, "_checked", {})
+    return Study(tmp_path)
+
+
+def test_what_is_as_it_was_made_is_read_without_a_word(study):
+    assert study.found() == set()
+    study.read("data.jsonl", SCORES, SEQUENCES, ADAPTER)
+
+
+@pytest.mark.parametrize("path", [SCORES, SEQUENCES, ADAPTER])
+def test_an_edited_output_is_found_and_no_job_reads_it(study, path):
+    study.write(path, json.dumps({"files": {}}))
+    assert path in study.found()
+    with pytest.raises(UserError, match=f"{path}: is not what its job made .* start the workflow again"):
+        study.read(path)
+
+
+@pytest.mark.parametrize("text", ["100 times the weights", "", None])
+def test_a_file_that_an_adapter_names_is_checked_with_it(study, text):
+    study.write(WEIGHTS, text or "")
+    if text is None:
+        os.remove(WEIGHTS)
+    assert study.found() == {WEIGHTS}
+    with pytest.raises(UserError, match=f"{WEIGHTS}: is (gone|not what was made)"):
+        study.read(ADAPTER)
+
+
+def test_every_file_of_a_declared_folder_is_checked(study):
+    study.write(HISTORY, "another")
+    assert study.found() == {HISTORY}
+
+
+def test_a_declaring_file_that_names_nothing_is_refused(study, tmp_path):
+    study.write("elsewhere/model.json", "[]")
+    with pytest.raises(UserError, match=r"elsewhere/model.json: names no files \(edited or damaged\)"):
+        study.read("elsewhere/model.json")
+
+
+def test_a_user_s_file_that_is_another_now_is_found_by_who_made_something_of_it(study):
+    study.write("data.jsonl", "another")
+    [(memory, record)] = [one for one in study.memories() if SCORES in one[1]["outputs"]]
+    expected = Deviation("data.jsonl", "is not the file that the results were made of", is_input=True)
+    assert deviations(memory, record) == [expected]
+    study.read("data.jsonl")  # a job that reads it now makes its result of what is there
+
+
+def test_an_output_that_is_gone_is_no_deviation_as_snakemake_makes_it_again(study):
+    os.remove(SCORES)
+    os.remove(ADAPTER)
+    os.remove(WEIGHTS)
+    assert study.found() == set()
+
+
+def test_an_input_that_is_gone_is_named(study):
+    with pytest.raises(UserError, match=r"gone.jsonl: is gone; start the workflow again"):
+        study.read("gone.jsonl")
+
+
+def test_a_file_that_changes_after_it_was_checked_is_refused(study):
+    study.read(ADAPTER)
+    study.write(WEIGHTS, "another")
+    with pytest.raises(UserError, match="changed while this job worked with it"):
+        stamps.refuse_changed()
+
+
+# --- make verify ------------------------------------------------------------------------------------------------------
+
+
+def test_verify_counts_what_is_right(study, capsys):
+    verify(["--directory", str(study.folder)])
+    assert capsys.readouterr().out == "5 files below results/demo/ are as recorded, 0 are not\n"
+
+
+def test_verify_reads_every_file_whatever_its_stamp_and_names_what_is_wrong(study, capsys):
+    file = study.folder / SEQUENCES
+    os.utime(file, ns=(1, 1))
+    assert study.found() == set()  # now its stamp is known
+    with open(file, "r+") as handle:
+        handle.write("X")
+    os.utime(file, ns=(1, 1))
+    assert study.found() == set()  # the stamp is the same: nothing tells it without reading
+    study.write(LAYOUT.summary.path(), "of nobody")
+    with pytest.raises(SystemExit) as end:
+        verify(["--directory", str(study.folder)])
+    assert end.value.code == 1
+    assert capsys.readouterr().out.splitlines() == [
+        f"{SEQUENCES}: is not what its job made (edited or damaged)",
+        f"{LAYOUT.summary.path()}: no job has it on record",
+        "4 files below results/demo/ are as recorded, 2 are not",
+    ]

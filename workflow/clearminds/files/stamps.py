@@ -1,0 +1,106 @@
+"""Telling quickly that a file is still the one whose hash is known: by its size, its last change and its inode.
+
+A stamp that is the same spares reading gigabytes; where it differs the hash decides, so that a copy, a `touch` or a
+clone is no change. A stamp is trusted only if the file was older than `YOUNGEST` when it was taken: a change within the
+clock's grain of a file system would leave it as it is.
+"""
+
+import json
+import time
+from pathlib import Path
+
+from clearminds.errors import UserError
+from clearminds.files.digests import file_sha256
+from clearminds.files.tables import write_json
+
+YOUNGEST = 2_000_000_000  # nanoseconds; the coarsest clocks of file systems in use count in 2 s
+
+Stamp = tuple[int, int, int]
+
+# what this process has found to be as recorded, with the stamp it had then; see `refuse_changed`
+_checked: dict[Path, Stamp | None] = {}
+
+
+def stamp(file: Path) -> Stamp | None:
+    """Size in bytes, time of the last change in ns, and inode of what a path leads to; None: to no file."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns, found.st_ino
+
+
+class Stamps:
+    """Hashes of files with the stamp that each had, kept in a JSON file.
+
+    Args:
+        path: the JSON file; one that is missing or damaged knows nothing.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        self._known, self._changed = _read(path), False
+
+    def sha256(self, file: Path, *, anew: bool = False) -> str | None:
+        """The SHA-256 of a file in hexadecimal; None where there is none that can be read.
+
+        Args:
+            file: read only if its stamp is not the known one.
+            anew: read it whatever its stamp.
+        """
+        if (now := stamp(file)) is None:
+            return None
+        known = self._known.get(str(file))
+        if not anew and known is not None and tuple(known[1:]) == now:
+            return known[0]
+        try:
+            found = file_sha256(file)
+        except OSError:
+            return None
+        self.learn(file, found, now)
+        return found
+
+    def learn(self, file: Path, sha256: str, seen: Stamp) -> None:
+        """Remember a hash. Args: the file, its hash, and the stamp that it had before it was read."""
+        if time.time_ns() - seen[1] > YOUNGEST:
+            self._known[str(file)] = [sha256, *seen]
+            self._changed = True
+
+    def save(self) -> None:
+        """Write what is new; where that is not possible the files are read again next time."""
+        if self._changed:
+            try:
+                write_json(self.path, self._known)
+            except OSError:
+                return
+            self._changed = False
+
+
+def _read(path: Path) -> dict[str, list]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+# --- within one process -----------------------------------------------------------------------------------------------
+
+
+def checked(file: Path) -> None:
+    """Note that a file is as recorded: it must stay so while this process computes with it."""
+    _checked[file.absolute()] = stamp(file)
+
+
+def refuse_changed(folder: Path | None = None) -> None:
+    """Check that nothing changed since it was noted.
+
+    Args:
+        folder: only what is directly in it; None: everything.
+
+    Raises:
+        UserError: names the first file that did.
+    """
+    for file, before in _checked.items():
+        if (folder is None or file.parent == folder.absolute()) and stamp(file) != before:
+            raise UserError(f"{file}: changed while this job worked with it; leave it alone, then run again")
