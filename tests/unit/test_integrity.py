@@ -92,6 +92,21 @@ def test_every_file_of_a_declared_folder_is_checked(study):
     assert study.found() == {HISTORY}
 
 
+def test_a_model_card_that_a_user_edits_counts_for_no_result(study):
+    card = str(Path(ADAPTER).with_name("README.md"))
+    study.write(card, "card")
+    study.keep("train_adapter", [ADAPTER], [SCORES])
+    study.write(card, "my own words")
+    [found] = [one for memory, record in study.memories() for one in deviations(memory, record)]
+    assert found.path == card and not found.counts
+    memory, [record] = (
+        JobMemory.of(Path(LAYOUT.jobs), [Path(ADAPTER)], "train_adapter", "j"),
+        [record for _, record in study.memories() if ADAPTER in record["outputs"]],
+    )
+    os.remove(ADAPTER)
+    assert memory.take_back(record) and Path(card).read_text() == "my own words"
+
+
 def test_a_declaring_file_that_names_nothing_is_refused(study, tmp_path):
     study.write("elsewhere/model.json", "[]")
     with pytest.raises(UserError, match=r"elsewhere/model.json: names no files \(edited or damaged\)"):

@@ -21,6 +21,7 @@ WILDCARDS = {"seed": r"\d+", "shard": r"\d+of\d+", "draw": r"(\.draw\d+)?"}
 NAME = r"[^./][^/]*?"
 JOBS = ".jobs"  # the folder in which the jobs of a study remember their runs
 DECLARING = ("model.json", "adapter.json")  # files that are written last and declare the folder around them whole
+DESCRIBING = ("README.md", "run.json")  # files in such a folder that no result is made of, and that a user may edit
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def adopt(layout: Layout, snakemake: Path = Path(".snakemake")) -> list[Deviatio
     wrong: dict[str, Deviation] = {}
     for memory, record in jobs.items():
         there = [path for path in record["outputs"] if Path(path).is_file()]
-        found = deviations(memory, record)
+        found = [one for one in deviations(memory, record) if one.counts]
         wrong |= {one.path: one for one in found}
         params = UNKNOWN if found else sorted(map(repr, (record["spec"], record["code"])))
         checksums = {name: f"sha256:{value}" for name, value in record["inputs"].items()}

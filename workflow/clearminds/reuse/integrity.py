@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clearminds.errors import UserError
-from clearminds.files.layout import DECLARING, first_output, memory_of, results_of
+from clearminds.files.layout import DECLARING, DESCRIBING, first_output, memory_of, results_of
 from clearminds.files.stamps import Stamps, checked
 from clearminds.reuse.job_memory import RECORD, STAMPS, companions, declared_files, read_record
 
@@ -30,6 +30,11 @@ class Deviation:
     path: str
     what: str
     is_input: bool = False
+
+    @property
+    def counts(self) -> bool:
+        """Whether a result depends on it: not on a model card, which a user may edit."""
+        return Path(self.path).name not in DESCRIBING
 
     def __str__(self) -> str:
         return f"{self.path}: {self.what}"

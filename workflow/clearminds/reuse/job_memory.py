@@ -21,7 +21,7 @@ from pathlib import Path
 
 from clearminds.errors import UserError
 from clearminds.files.digests import canonical, file_sha256
-from clearminds.files.layout import DECLARING, earlier_memory_of, has_own_output, memory_of
+from clearminds.files.layout import DECLARING, DESCRIBING, earlier_memory_of, has_own_output, memory_of
 from clearminds.files.stamps import Stamps, stamp
 from clearminds.files.tables import content_sha256, write_json
 
@@ -98,7 +98,7 @@ class JobMemory:
         missing = {}
         for place, file in self._kept(beside).items():
             # a companion is not removed before a job runs, and stays where it is as it was made
-            if str(file) in beside and file.is_file() and file_sha256(file) == beside[str(file)]:
+            if file.name in DESCRIBING or (file.is_file() and file_sha256(file) == beside.get(str(file))):
                 continue
             if not place.is_file() or file_sha256(place) != expected[str(file)]:
                 return False
