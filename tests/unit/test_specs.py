@@ -68,7 +68,7 @@ STM = {"responses": "reference", "weights": {"rule": "perplexity", "tau": "4"}}
         ({"evaluation/backend": "vllm"}, {"evaluate_base", "evaluate_adapter", "report"}),
         ({"runtime": {"vllm_python": "/elsewhere/python"}}, set()),
         ({"evaluation/max_new_tokens": 9}, {"evaluate_base", "evaluate_adapter", "report"}),
-        ({"models/smollm2-135m-q4/sha256": "0"}, {"fetch_model", "report"}),
+        ({"models/smollm2-135m-q4/sha256": "0" * 64}, {"fetch_model", "report"}),
     ],
 )
 def test_a_setting_is_in_the_specs_of_the_stages_that_read_it_and_no_others(changes, changed):
