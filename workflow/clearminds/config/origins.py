@@ -51,9 +51,13 @@ def _repository_or_folder(value: str) -> str:
 
 def _named_in(address: str) -> str | None:
     """owner/name in an address of the hub; None where there is none."""
-    host = r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/(?:datasets/|models/)?"
-    found = re.match(rf"(?:{host}|datasets/|models/)([\w.-]+(?:/[\w.-]+)?)/?(?:$|[?#]|tree/|blob/|resolve/)", address)
-    return found[1].removesuffix(".git") if found else None
+    path = re.sub(r"^(https?://)?(www\.)?(huggingface\.co|hf\.co)/", "", address)
+    parts = re.split(r"[?#]", path)[0].strip("/").split("/")
+    kind = parts[0] in ("datasets", "models")
+    name, below = parts[kind : kind + 2], parts[kind + 2 :]
+    if (path == address and not kind) or not all(re.fullmatch(r"[\w.-]+", part) for part in name):
+        return None
+    return "/".join(name).removesuffix(".git") if below[:1] in ([], ["tree"], ["blob"], ["resolve"]) else None
 
 
 Sha256 = Annotated[str, AfterValidator(_sha256)]

@@ -53,13 +53,14 @@ def _report(folder: Path, where: str, trust_remote_code: bool) -> tuple[Any, Map
     verbosity = transformers.logging.get_verbosity()
     transformers.logging.set_verbosity_error()  # the report becomes one line of ours
     try:
-        return transformers.AutoModelForCausalLM.from_pretrained(
+        loaded: Any = transformers.AutoModelForCausalLM.from_pretrained(  # a pair, of which its types know nothing
             folder,
             device_map="meta",
             output_loading_info=True,
             ignore_mismatched_sizes=True,
             trust_remote_code=trust_remote_code,
         )
+        return loaded
     except (MemoryError, UserError):
         raise
     except Exception as error:  # its values, or its own Python, make transformers raise anything

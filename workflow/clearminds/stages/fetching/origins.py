@@ -62,13 +62,14 @@ def convert_gguf(gguf: Path, folder: Path) -> None:
 
     AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(folder)
     # a model left in GGUF blocks cannot be saved
-    model, report = AutoModelForCausalLM.from_pretrained(
+    loaded: Any = AutoModelForCausalLM.from_pretrained(  # a pair, of which its types know nothing
         gguf.parent,
         gguf_file=gguf.name,
         quantization_config=GgufConfig(dequantize=True),
         dtype=torch.float32,
         output_loading_info=True,
     )
+    model, report = loaded
     # such files may hold tables of rotary embeddings, which transformers computes
     require_fit(f"models: {folder.name}: {gguf.name}", type(model).__name__, {**report, "unexpected_keys": ()})
     model.save_pretrained(folder)
