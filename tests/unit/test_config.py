@@ -163,16 +163,72 @@ def test_tau_is_a_quoted_number_of_at_least_one(refusal, tau, message):
     ("model", "message"),
     [
         ({}, "give exactly one of pypi, hub and path"),
-        ({"hub": "a/b", "revision": "c", "path": "d"}, "give exactly one of pypi, hub and path"),
+        ({"hub": "a/b", "revision": "c" * 40, "path": "d"}, "give exactly one of pypi, hub and path"),
         ({"hub": "a/b"}, "hub needs revision, a pinned commit, beside it"),
         ({"pypi": "a==1", "file": "b"}, "pypi needs file (the GGUF inside the wheel) and sha256 (its hash) beside it"),
-        ({"pypi": "a==1", "sha256": "b"}, "pypi needs file (the GGUF inside the wheel) and sha256 (its hash) "),
+        ({"pypi": "a==1", "sha256": "b" * 64}, "pypi needs file (the GGUF inside the wheel) and sha256 (its hash) "),
         ({"path": "a", "chat_template": {"files": "b"}}, "chat_template: files: unknown key; did you mean file?"),
         ("a/b", "a block of keys belongs here, not 'a/b'; fill it in or take the key out"),
     ],
 )
 def test_a_model_has_one_pinned_origin(refusal, model, message):
     assert refusal(study_with({"models": {"m": model}})).startswith(f"models: m: {message}")
+
+
+@pytest.mark.parametrize("revision", ["main", "v1.0", "a" * 7, "a" * 39, "g" * 40, "refs/pr/1", ""])
+def test_a_branch_or_a_short_hash_pins_nothing(refusal, revision):
+    for block, kind in (("models", ""), ("tasks", "datasets/")):
+        keys = {"kind": "hub", "splits": {"test": "test"}} if block == "tasks" else {}
+        address = f"https://huggingface.co/{kind}me/it"
+        assert refusal(study_with({f"{block}/m": {"hub": "me/it", "revision": revision, **keys}})) == (
+            f"{block}: m: revision: {revision!r} is not a full commit hash (40 hexadecimal digits), and branches and "
+            f'tags move; copy the hash from "Files and versions" of {address}, or from `git ls-remote {address}`'
+        )
+
+
+@pytest.mark.parametrize(
+    ("hub", "name"),
+    [
+        ("https://huggingface.co/me/it", "me/it"),
+        ("https://huggingface.co/me/it/tree/main", "me/it"),
+        ("http://hf.co/datasets/me/it/?a=b", "me/it"),
+        ("https://huggingface.co/gpt2", "gpt2"),
+        ("https://huggingface.co/me/it.git", "me/it"),
+        ("datasets/me/it", "me/it"),
+        ("https://example.org/me/it", None),
+        ("me/it@main", None),
+        ("./none", None),
+        ("a/b/c", None),
+        ("", None),
+    ],
+)
+def test_an_address_is_no_name_on_the_hub(refusal, hub, name):
+    for block, kind in (("models", ""), ("tasks", "datasets/")):
+        keys = {"kind": "hub", "splits": {"test": "test"}} if block == "tasks" else {}
+        found = refusal(study_with({f"{block}/m": {"hub": hub, "revision": "a" * 40, **keys}}))
+        assert found.startswith(f"{block}: m: hub: {hub!r} is not the name of a repository, owner/name")
+        remedy = f"write {name}" if name else f"write what follows https://huggingface.co/{kind} in its page's address"
+        assert f"; {remedy}" in found
+        assert found.endswith(", or name a folder that exists") == (block == "tasks")
+
+
+def test_a_data_set_of_the_hub_may_be_a_folder(load, tmp_path):
+    task = {"kind": "hub", "hub": str(tmp_path), "splits": {"test": "test"}}
+    assert load(study_with({"tasks/m": task})).tasks["m"].hub == str(tmp_path)
+
+
+def test_hashes_may_be_in_upper_case(load):
+    wheel = {"pypi": "a==1", "file": "b", "sha256": "AB" * 32}
+    models = load(study_with({"models": {"w": wheel, "h": {"hub": "me/it", "revision": "Ab" * 20}}})).models
+    assert (models["w"].sha256, models["h"].revision) == ("ab" * 32, "ab" * 20)
+
+
+@pytest.mark.parametrize("sha256", ["", "0" * 63, "0" * 65, "g" * 64, f"sha256:{'0' * 64}"])
+def test_what_is_no_hash_is_refused(refusal, sha256):
+    wheel = {"pypi": "a==1", "file": "b", "sha256": sha256}
+    assert refusal(study_with({"models": {"m": wheel}})) == (
+        f"models: m: sha256: {sha256!r} is not a SHA-256 (64 hexadecimal digits); take the file's from `sha256sum FILE`"
+    )
 
 
 ID = "use letters, digits, '.', '_' and '-', a letter or digit first (a number in quotes)"

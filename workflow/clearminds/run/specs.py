@@ -99,8 +99,9 @@ class Specs:
         }
 
     def fetch_model(self, wc: Wildcards) -> dict:
-        """The origin of the model, its hash, and its chat template."""
-        return {"source": chosen(fetch_model.Origin, self.study.models[wc.model].model_dump(exclude_none=True))}
+        """The origin of the model, its hash, its chat template, and whether it may run code of its own, if it may."""
+        keys = self.study.models[wc.model].model_dump(exclude_none=True)
+        return {"source": chosen(fetch_model.Origin, {**keys, "trust_remote_code": keys["trust_remote_code"] or None})}
 
     def _loading(self, model: str) -> dict:
         return chosen(Loading, dict(self.study.models[model]))

@@ -1,0 +1,1 @@
+"""Parts of fetching a model."""
