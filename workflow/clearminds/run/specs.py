@@ -90,7 +90,9 @@ class Specs:
 
     def prepare_task(self, wc: Wildcards) -> dict:
         """The task's own keys; of its splits only this one's size, of the others that they exist."""
-        task = self.study.tasks[wc.task].model_dump(exclude={"evaluate", "answers", "verifier"}, exclude_none=True)
+        task = self.study.tasks[wc.task].model_dump(
+            exclude={"evaluate", "answers", "verifier", "special_tokens"}, exclude_none=True
+        )
         task["splits"] = {name: value if name == wc.split else None for name, value in task["splits"].items()}
         return {
             "task": task,
@@ -105,6 +107,11 @@ class Specs:
     def _loading(self, model: str) -> dict:
         return chosen(Loading, dict(self.study.models[model]))
 
+    def _special_tokens(self, task: str) -> dict:
+        """What a special token's string is in a task's texts, where the task says so."""
+        chosen = self.study.tasks[task].special_tokens
+        return {} if chosen is None else {"special_tokens": chosen}
+
     def _source(self, name: str) -> dict:
         if name == "reference":
             return {"kind": "reference"}
@@ -114,7 +121,8 @@ class Specs:
     def generate_responses(self, wc: Wildcards) -> dict:
         """How the source samples; nothing of the model where references are only copied."""
         source = self._source(wc.source)
-        return {"source": source, **({} if source["kind"] == "reference" else {"loading": self._loading(wc.model)})}
+        loading = {} if source["kind"] == "reference" else {"loading": self._loading(wc.model)}
+        return {"source": source, **loading, **self._special_tokens(wc.task)}
 
     def verify_responses(self, wc: Wildcards) -> dict:
         """The task's verifier."""
@@ -122,7 +130,8 @@ class Specs:
 
     def score_token_perplexity(self, wc: Wildcards) -> dict:
         """The scorer's dtype and how it is loaded. Never a threshold or a mask."""
-        return {"dtype": self.study.scoring.dtype, "loading": self._loading(wc.scorer)}
+        how = {"dtype": self.study.scoring.dtype, "loading": self._loading(wc.scorer)}
+        return {**how, **self._special_tokens(wc.task)}
 
     def build_masks(self, wc: Wildcards) -> dict:
         """The variant's rule, its source, what fixes the matched examples, and the seed if its rule draws at random."""
@@ -158,6 +167,7 @@ class Specs:
                     "evaluate": task.evaluate,
                     **({"verifier": task.verifier} if task.evaluate == "accuracy" else {}),
                     **({"answers": task.answers} if task.evaluate == "drift" else {}),
+                    **self._special_tokens(name),
                 }
             )
         return found
