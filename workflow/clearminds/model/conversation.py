@@ -117,10 +117,7 @@ class Chat:
         ids, offsets = whole.ids, whole.spans
         n_prompt = len(prompt_ids)
         if ids[:n_prompt] != prompt_ids:
-            raise MergedPromptError(
-                f"{name}: the prompt's tokens are not the beginning of the conversation's (its end merges with the "
-                "response); let the chat template end its generation prompt with a special token or a line break"
-            )
+            raise MergedPromptError(self._why_merged(asked, messages, response, name))
         # a template may trim the response or put a blank before it; what follows the response is the template's tail
         start = text.find(response.strip(), len(prompt))
         if start < 0:
@@ -159,6 +156,23 @@ class Chat:
         for message in messages:
             if token := self.texts.first_in(message["content"]):
                 raise SpecialTokenError(f"{name}: it holds the special token {token!r}; {INSTEAD_OF_REFUSING}")
+
+    def _why_merged(self, asked: Tokens, messages: list[dict], response: str, name: str) -> str:
+        bare = response.lstrip()
+        if bare != response:
+            turns = [*messages, {"role": "assistant", "content": bare}]
+            without = self._tokens(turns, name, add_generation_prompt=False)
+            if without.ids[: len(asked.ids)] == asked.ids:
+                begin = response[: len(response) - len(bare)]
+                return (
+                    f"{name}: the response begins with {begin[:20]!r}, which the tokenizer merges with the prompt's "
+                    "last token; take blanks and line breaks at the beginning of responses out of the data (normalise "
+                    "keeps them)"
+                )
+        return (
+            f"{name}: the prompt's tokens are not the beginning of the conversation's (its end merges with the "
+            "response); let the chat template end its generation prompt with a special token or a line break"
+        )
 
     @cached_property
     def texts(self) -> TextTokens:
