@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import pyarrow.parquet as pq
 
 from clearminds.errors import UserError
 from clearminds.files import contracts
 from clearminds.files.digests import digest
+from clearminds.files.reading import batches
 from clearminds.files.settings import settings
 from clearminds.files.tables import read_provenance, table_writer
 from clearminds.plugins.load import load
@@ -188,7 +188,7 @@ def _of_source(
     noise = _scorer_noise(tables.scores)
     # sequences and scores have the same order, so the two files are read side by side
     scores = responses_of(tables.scores)
-    for batch in pq.ParquetFile(tables.sequences).iter_batches(ROW_GROUP):
+    for batch in batches(tables.sequences, ROW_GROUP):
         for sequence in batch.to_pylist():
             key, columns = next(scores, (None, {}))
             if key != (sequence["example_id"], sequence["sample"]):
@@ -221,7 +221,7 @@ def _near_tau(logprob: np.ndarray, tau: str | None, noise: float | None) -> int 
 def responses_of(path: Path) -> Iterator[tuple[tuple[str, int], dict[str, np.ndarray]]]:
     """The token scores of a file, one response at a time: (example_id, sample) and its columns as arrays."""
     rest: pl.DataFrame | None = None
-    for batch in pq.ParquetFile(path).iter_batches(65536):
+    for batch in batches(path, 65536):
         frame: pl.DataFrame = pl.from_arrow(batch)  # type: ignore[assignment]  # a Series comes of single arrays only
         if rest is not None:
             frame = pl.concat([rest, frame])
