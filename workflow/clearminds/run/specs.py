@@ -20,6 +20,7 @@ from clearminds.run.file_names import refuse_equal_files
 from clearminds.run.plugin_names import refuse_unknown_plugins
 from clearminds.run.sizing import resources
 from clearminds.run.sizing.workload import Workloads
+from clearminds.run.task_files import task_files
 from clearminds.run.wildcards import Wildcards
 from clearminds.stages import evaluate, fetch_model, generate_responses, score_token_perplexity, train_adapter
 from clearminds.stages.source_names import source_names
@@ -41,6 +42,7 @@ class Specs:
         refuse_equal_files(study)
         refuse_unknown_plugins(study)
         self.study = study
+        self._task_files = task_files(study)
         self.layout = Layout.of(study.study)
         self.workloads = Workloads(study, self.layout.results)
 
@@ -263,11 +265,8 @@ class Specs:
 
     def task_file(self, wc: Wildcards) -> list[str]:
         """The user's own file of a split, if the task is read from one."""
-        task = self.study.tasks[wc.task]
-        if task.kind != "file":
-            return []
-        split = task.splits[wc.split]
-        return [split if isinstance(split, str) else split.path]
+        found = self._task_files.get((wc.task, wc.split))
+        return [str(found)] if found else []
 
     def suite_examples(self, wc: Wildcards) -> list[str]:
         """The examples of a suite's own tasks."""
