@@ -119,7 +119,7 @@ class EverydayPromptsTask(_Task):
 class FileSplit(Strict):
     """A split in a file."""
 
-    path: str
+    path: str = Field(description="of the file; ~ and $VARIABLES are filled in")
     limit: Positive | None = None
 
 

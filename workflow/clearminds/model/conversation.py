@@ -142,8 +142,9 @@ class Chat:
             if hidden is not None:
                 return self.texts.encode(self.render(hidden, add_generation_prompt=add_generation_prompt), name)
         text = self.render(messages, add_generation_prompt=add_generation_prompt)
-        encoding = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-        spans = [(start, end) for start, end in encoding["offset_mapping"]]
+        placed = not add_generation_prompt  # nobody asks where a prompt's tokens are, and telling takes time
+        encoding = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=placed)
+        spans = [(start, end) for start, end in encoding["offset_mapping"]] if placed else []
         return Tokens(text, encoding["input_ids"], spans)
 
     def _with_system(self, messages: list[dict]) -> list[dict]:

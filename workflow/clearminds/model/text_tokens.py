@@ -40,7 +40,7 @@ class Tokens:
     Attributes:
         text: as a reader sees it.
         ids: of its tokens.
-        spans: per token, its (start, end) in characters of `text`.
+        spans: per token, its (start, end) in characters of `text`; a prompt may have none.
     """
 
     text: str
