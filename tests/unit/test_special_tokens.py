@@ -72,6 +72,14 @@ def metaspace() -> Tokenizer:
     return backend
 
 
+def prepending() -> Tokenizer:
+    """Puts a blank before every piece between special tokens, as older files of Llama-2 do."""
+    backend = metaspace()
+    backend.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    backend.pre_tokenizer = pre_tokenizers.Split("\x00", "isolated")
+    return backend
+
+
 def lowering() -> Tokenizer:
     """Normalises what is no special token."""
     backend = byte_level()
@@ -79,7 +87,12 @@ def lowering() -> Tokenizer:
     return backend
 
 
-KINDS = {kind.__name__: kind for kind in (byte_level, stripping, metaspace, lowering)}
+def normalising() -> Tokenizer:
+    """Likewise, and looks for special tokens in what it has normalised."""
+    return Tokenizer.from_str(lowering().to_str().replace('"normalized":false', '"normalized":true'))
+
+
+KINDS = {kind.__name__: kind for kind in (byte_level, stripping, metaspace, prepending, lowering, normalising)}
 PAIRS = {
     name: (Chat(fast(kind()), special_tokens="as_text"), Chat(fast(kind(), renamed))) for name, kind in KINDS.items()
 }
