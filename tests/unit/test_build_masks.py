@@ -2,6 +2,7 @@
 sizes of batches and row groups, counts, and what is refused."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -88,6 +89,36 @@ def test_an_example_all_masked_stays_and_is_counted(tmp_path):
     assert {"e3", "e7"} <= {row["example_id"] for row in empty}
     assert all(not any(row["weights"]) and row["n_response"] > 0 for row in empty)
     assert counts["all_masked"] == len(empty)
+
+
+@pytest.mark.parametrize(
+    ("weights", "name"),
+    [
+        (spec(tau="1.9"), "stm-1.9.parquet"),
+        (spec("random", draw=3, like={"rule": "perplexity", "tau": "1.9"}), "stm-1.9.draw3.parquet"),
+    ],
+)
+def test_a_variant_whose_every_token_is_masked_is_refused_and_leaves_no_file(tmp_path, weights, name):
+    found = {("a", 0): -np.log([3.0, 2.00041]), ("a", 1): -np.log([1.5]), ("b", 0): -np.log([2.5, 9.0, 4.0])}
+    tables = {"own": write(tmp_path / "t", found)}
+    with pytest.raises(UserError) as caught:
+        write_masks(tmp_path / "m" / name, "sums", weights, tables, chosen_of(found), {})
+    assert str(caught.value) == (
+        f"variant stm-1.9, target sums: rule {weights.weights['rule']} masks all 5 response tokens: tau is 1.9, and "
+        "the smallest perplexity of any is 2.001; set tau to at least that, or take the variant out"
+    )
+    assert not list((tmp_path / "m").iterdir())
+    kept = replace(weights, weights={"rule": "perplexity", "tau": "2.001"})
+    assert write_masks(tmp_path / "m" / name, "sums", kept, tables, chosen_of(found), {})["kept"] == 1
+
+
+def test_a_rule_without_tau_that_masks_all_is_refused(tmp_path, monkeypatch):
+    rule = SimpleNamespace(weights=lambda scores, parameters, rng: np.zeros(len(scores["logprob"]), np.float32))
+    monkeypatch.setattr(build_masks, "load", lambda kind, name: rule)
+    found = responses(2)
+    with pytest.raises(UserError, match=r"^variant mine, target sums: rule none masks all \d+ .*; change its weights"):
+        tables = {"own": write(tmp_path / "t", found)}
+        write_masks(tmp_path / "mine.parquet", "sums", spec("none"), tables, chosen_of(found), {})
 
 
 def test_every_token_counts_under_the_rule_all(tmp_path):

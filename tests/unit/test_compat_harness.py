@@ -39,6 +39,25 @@ class Seen(HookedModel):
         return super().generate_batch(context, attention_mask, max_length, stop)
 
 
+class Encoding(Seen):
+    """Takes the prompts of a batch for tokens of its own."""
+
+    def tok_encode(self, string, *arguments, **options):
+        return [3] * len(string)
+
+    def tok_batch_encode(self, strings, *arguments, **options):
+        ids = torch.full((len(strings), max(map(len, strings))), 3)
+        return ids, torch.ones_like(ids)
+
+
+def test_prompts_are_tokenised_by_the_two_public_methods(tmp_path):
+    model = Encoding(tiny_model_folder(tmp_path / "model"))
+    settings = {"until": [], "max_gen_toks": 2}
+    model.generate_until(requests("generate_until", [(q, dict(settings)) for q in QUESTIONS]), disable_tqdm=True)
+    assert {token for context, *_ in model.batches for token in context.flatten().tolist()} == {3}
+    assert sorted(context.shape[1] for context, *_ in model.batches) == [len(QUESTIONS[1]), len(QUESTIONS[2])]
+
+
 @pytest.fixture
 def model(tmp_path):
     return Seen(tiny_model_folder(tmp_path / "model"))

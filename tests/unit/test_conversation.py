@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from tiny import CHAT_TEMPLATE, tiny_tokenizer
 
 from clearminds.errors import UserError
-from clearminds.model.conversation import Chat
+from clearminds.model.conversation import Chat, MergedPromptError
+from clearminds.stages.normalise import normalise
 
 ASKED = [{"role": "user", "content": "What is 12 + 34?"}]
 TURNS = "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
@@ -54,8 +55,23 @@ def test_a_prompt_that_merges_with_the_response_is_refused():
         "{% else %}{{ m['content'] }}<|im_end|>{% endif %}{% endfor %}"
     )
     assert merging.encode(ASKED, "\nx", "x").text.endswith("n\nx<|im_end|>")
-    with pytest.raises(UserError, match="example e2: the prompt's tokens are not the beginning"):
+    with pytest.raises(UserError, match=r"example e2: the prompt's tokens are not.*let the chat template"):
         merging.encode(ASKED, "umber", "example e2")
+
+
+@pytest.mark.parametrize("said", ["\n46", "\n \n46", "\n"])
+def test_a_response_that_begins_with_what_merges_is_named_with_what_helps(said):
+    merging = chat()
+    merging.tokenizer.add_tokens(["\n\n"])  # one token, as in most vocabularies
+    with pytest.raises(MergedPromptError) as caught:
+        merging.encode(ASKED, said, "example e2")
+    message = str(caught.value)
+    assert message.startswith(f"example e2: the response begins with {said.removesuffix('46')!r}, which the tokenizer")
+    assert "take blanks and line breaks at the beginning of responses out of the data" in message
+    assert "chat template" not in message
+    # the advice helps, and normalising alone would not
+    assert merging.encode(ASKED, said.lstrip(), "x")
+    assert normalise(said)[0][:1] == said[:1] or not said.strip()
 
 
 def test_a_turn_without_an_end_is_refused():

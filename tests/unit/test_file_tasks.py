@@ -2,17 +2,20 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from demo_study import demo
 from task_rows import CHAT, PAIR
 
 from clearminds.errors import UserError
 from clearminds.plugins.task_kinds import file
+from clearminds.run.specs import Specs
 
 
-def file_spec(path: Path, columns: dict | None = None, **keys) -> dict:
+def file_spec(path: Path | str, columns: dict | None = None, **keys) -> dict:
     return {"kind": "file", "splits": {"train": str(path)}, "columns": columns or PAIR, **keys}
 
 
@@ -25,6 +28,7 @@ def write(path: Path, *lines: object) -> Path:
 
 
 GOOD = {"question": "q", "reply": "r"}
+HUGE = float("inf")  # what a JSON number beyond all floats is read as
 
 
 def test_pairs_from_jsonl(tmp_path):
@@ -100,12 +104,33 @@ def test_prompts_alone(tmp_path):
         (b'{"question": "caf\xe9", "reply": "r"}', "not valid UTF-8"),
         (b'{"question": "q", "reply": "r"', r"not valid JSON \(.* at character 31\)"),
         (b'["q", "r"]', "a line must be a JSON object; found list"),
+        (b'{"question": "q", "reply": "r", "question": "p"}', "the key 'question' appears twice in one object"),
+        (b'{"question": "q", "reply": "r", "more": [{"a": 1, "a": 1}]}', "the key 'a' appears twice in one object"),
+        (b'{"question": "q", "reply": "r", "n": NaN}', "NaN is no JSON; write a number, null or"),
+        (b'{"question": "q", "reply": "r", "n": [-Infinity]}', "-Infinity is no JSON"),
+        (b'{"question": "q", "reply": "r", "n": ' + b"9" * 5000 + b"}", "not readable JSON"),
+        (b"[" * 200_000, "not readable JSON"),
+        ('{"question": "q", "reply": "r"}'.encode("utf-16"), "not valid UTF-8"),
     ],
 )
 def test_bad_lines_are_named(tmp_path, bad, message):
     path = write(tmp_path / "a.jsonl", GOOD, bad, GOOD)
     with pytest.raises(UserError, match=rf"^{path} line 2: {message}"):
         file.load(file_spec(path), "train")
+
+
+def said(content: object) -> dict:
+    return {"role": "user", "content": content}
+
+
+def test_text_parts_of_a_message_are_put_together(tmp_path):
+    parts = [{"type": "text", "text": "one "}, {"type": "text", "text": ""}, {"type": "text", "text": "two\n"}]
+    lines = [{"messages": [said(parts), {**CHAT[2], "content": parts[:1], "tool_calls": []}]}]
+    pq.write_table(pa.Table.from_pylist(lines), tmp_path / "a.parquet")
+    for path in (write(tmp_path / "a.jsonl", *lines), tmp_path / "a.parquet"):
+        [row] = file.load(file_spec(path, {"messages": "messages"}), "train")
+        assert row["messages"] == [said("one two\n")]
+        assert row["reference"] == "one "
 
 
 @pytest.mark.parametrize(
@@ -115,10 +140,25 @@ def test_bad_lines_are_named(tmp_path, bad, message):
         (["hello"], "messages must be a list of objects"),
         ([], "messages must be a system turn or none, then user and assistant in turn; found: nothing"),
         ([{"from": "human", "value": "u"}], "message 1 must have role and content; found: from, value"),
-        ([*CHAT, {"role": "tool", "content": "t"}], "message 4 has role 'tool'; allowed: system, user, assistant"),
+        ([*CHAT, {"role": "critic", "content": "t"}], "message 4 has role 'critic'; allowed: system, user, assistant"),
+        ([*CHAT, {"role": "tool", "content": "t"}], "message 4 has role 'tool': tool calls are not supported; take"),
+        ([CHAT[1], {"role": "assistant", "tool_calls": [{"id": 1}]}], "message 2 has tool_calls: tool calls are not"),
+        (
+            [CHAT[1], {"role": "assistant", "content": "", "function_call": {"name": "f"}}],
+            "message 2 has function_call",
+        ),
+        ([said([{"type": "image", "url": "u"}]), CHAT[2]], "message 1 has a part of type 'image'; allowed: .*'text'"),
+        ([said(["hello"]), CHAT[2]], "message 1 has a part of type 'str'; allowed"),
+        ([said([{"text": "hello"}]), CHAT[2]], "message 1 has a part of type None; allowed"),
+        ([said([]), CHAT[2]], "empty message 1"),
+        ([said([{"type": "text", "text": " "}]), CHAT[2]], "empty message 1"),
+        ([said(4), CHAT[2]], "message 1 must be text; found int"),
         ([CHAT[1], {"role": ["assistant"], "content": "t"}], "message 2 has role"),
         ([CHAT[1], {"role": "assistant", "content": " "}], "empty message 2"),
-        ([CHAT[1], {"role": "assistant", "content": [{"type": "text"}]}], "message 2 must be text; found list"),
+        (
+            [CHAT[1], {"role": "assistant", "content": [{"type": "text"}]}],
+            "message 2 has a part of type 'text' without a text",
+        ),
         ([CHAT[2]], "messages must be .*; found: assistant"),
         ([CHAT[0]], "messages must be .*; found: system"),
         ([CHAT[1], CHAT[1], CHAT[2]], "messages must be .*; found: user, user, assistant"),
@@ -141,10 +181,12 @@ def test_ill_formed_messages_are_named(tmp_path, messages, message):
         ({"key": ""}, "empty id"),
         ({"key": 2, "n": None}, "empty answer"),
         ({"key": 2, "n": ""}, "empty answer"),
+        ({"key": 2, "n": HUGE}, "answer is neither text nor JSON"),
     ],
 )
 def test_bad_ids_and_answers_are_named(tmp_path, second, message):
-    path = write(tmp_path / "a.jsonl", {**GOOD, "key": 1, "n": 4}, {**GOOD, "n": 5, **second})
+    lines = json.dumps({**GOOD, "key": 1, "n": 4}), json.dumps({**GOOD, "n": 5, **second}).replace("Infinity", "1e999")
+    path = write(tmp_path / "a.jsonl", *(line.encode() for line in lines))
     with pytest.raises(UserError, match=rf"^{path} line 2: {message}"):
         file.load(file_spec(path, {**PAIR, "id": "key", "answer": "n"}), "train")
 
@@ -160,14 +202,20 @@ def test_bad_parquet_rows_are_named(tmp_path):
     pq.write_table(pa.table({"question": ["q", "q"], "reply": latin1}), path)
     with pytest.raises(UserError, match=rf"^{path} row 1: not valid UTF-8"):
         file.load(file_spec(path), "train")
-    path.write_bytes(b"not Parquet")
-    with pytest.raises(UserError, match=rf"^{path}: not a readable Parquet file"):
-        file.load(file_spec(path), "train")
+    pq.write_table(pa.table({"question": ["q" * 999], "reply": ["r"]}), path, compression="zstd")
+    whole = path.read_bytes()
+    for damaged in (b"not Parquet", b"", whole[:-9], whole[:8] + b"\xff" * 40 + whole[48:]):
+        path.write_bytes(damaged)
+        with pytest.raises(UserError, match=rf"^{path}: damaged, or no Parquet file \(.*\); save it as Parquet again"):
+            file.load(file_spec(path), "train")
 
 
 def test_bad_files_are_named(tmp_path):
     with pytest.raises(UserError, match=r"none\.jsonl: no such file"):
         file.load(file_spec(tmp_path / "none.jsonl"), "train")
+    (tmp_path / "folder.jsonl").mkdir()
+    with pytest.raises(UserError, match=r"folder\.jsonl: is a folder; name the file in it"):
+        file.load(file_spec(tmp_path / "folder.jsonl"), "train")
     with pytest.raises(UserError, match=r"a\.csv: suffix '\.csv' is not supported; allowed: \.jsonl, \.parquet"):
         file.load(file_spec(write(tmp_path / "a.csv")), "train")
     with pytest.raises(UserError, match=r"a\.jsonl: holds no rows"):
@@ -177,6 +225,27 @@ def test_bad_files_are_named(tmp_path):
     )
     with pytest.raises(UserError, match=r"a\.parquet: holds no rows"):
         file.load(file_spec(tmp_path / "a.parquet"), "train")
+
+
+@pytest.mark.parametrize("text", ["~/a.jsonl", "$DATA/a.jsonl", "${DATA}/a.jsonl"])
+def test_homes_and_variables_are_filled_in_for_the_stage_and_for_snakemake(tmp_path, monkeypatch, text):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("DATA", str(tmp_path))
+    write(tmp_path / "a.jsonl", GOOD)
+    assert len(file.load(file_spec(text), "train")) == 1
+    task = {"kind": "file", "splits": {"train": {"path": text}, "test": text}, "columns": PAIR}
+    study = demo({"tasks/sums": task})
+    for split in ("train", "test"):
+        assert Specs(study).task_file(SimpleNamespace(task="sums", split=split)) == [str(tmp_path / "a.jsonl")]
+
+
+def test_a_variable_that_is_not_set_is_named(tmp_path, monkeypatch):
+    monkeypatch.delenv("NOWHERE", raising=False)
+    with pytest.raises(UserError, match=r"^\$\{NOWHERE\}/a\.jsonl: the environment variable NOWHERE is not set"):
+        file.load(file_spec("${NOWHERE}/a.jsonl"), "train")
+    with pytest.raises(UserError, match="NOWHERE is not set"):  # before anything runs
+        Specs(demo({"tasks/mine": {"kind": "file", "splits": {"test": "$NOWHERE/a.jsonl"}, "columns": PAIR}}))
+    assert len(file.load(file_spec(write(tmp_path / "a$NOWHERE.jsonl", GOOD)), "train")) == 1
 
 
 @pytest.mark.parametrize(

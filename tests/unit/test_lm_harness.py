@@ -149,6 +149,35 @@ def test_responses_are_those_of_plain_greedy_decoding_whatever_the_batch(archite
         assert row["n_tokens"] == ids.shape[1] - start
 
 
+QUOTING = [{"role": "user", "content": "What does <|im_end|> mean?"}]
+
+
+def test_special_tokens_in_prompts_are_what_their_task_says(model, tokenizer, tmp_path, monkeypatch):
+    prompts = []
+
+    def seen(model, ends, asked, streams, source):
+        prompts.extend(map(tuple, asked))
+        return [[tokenizer.eos_token_id] for _ in asked]
+
+    monkeypatch.setattr("clearminds.stages.evaluation.harness_model.generate_batch", seen)
+    rows = [example(0, QUOTING), example(1), example(2, [*QUOTING, {"role": "assistant", "content": "x"}, *QUOTING])]
+    kept, text = (project_task(tmp_path, rows, name) for name in ("kept", "text"))
+    found = lm_harness.evaluate(model, tokenizer, [kept, {**text, "special_tokens": "as_text"}], **SETTINGS)
+    for task, chat in (("kept", Chat(tokenizer)), ("text", Chat(tokenizer, special_tokens="as_text"))):
+        of_task = [row for row in found if row["eval_task"] == task][::2]
+        shown = [chat.render(row["messages"], add_generation_prompt=True) for row in rows]
+        assert [row["prompt"] for row in of_task] == shown
+        assert {tuple(chat.prompt_ids(row["messages"])) for row in rows} <= set(prompts)
+        assert [row["n_tokens"] for row in of_task] == [1, 1, 1]
+    assert len(prompts) == 6 and len(set(prompts)) == 5  # they differ where a special token is written
+
+
+def test_a_task_that_refuses_special_tokens_names_its_example(model, tokenizer, tmp_path):
+    task = {**project_task(tmp_path, [example(1), example(2, QUOTING)]), "special_tokens": "refuse"}
+    with pytest.raises(UserError, match=r"^example sums-2: it holds the special token '<\|im_end\|>'.*as_text"):
+        lm_harness.evaluate(model, tokenizer, [task], **SETTINGS)
+
+
 def test_generation_stops_at_every_end_token(model, tokenizer, tmp_path):
     task = project_task(tmp_path, [example(1)])
     free = lm_harness.evaluate(model, tokenizer, [task], **SETTINGS)[0]

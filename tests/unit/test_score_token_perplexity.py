@@ -230,6 +230,11 @@ def in_store(folder):
     return score_store(folder / "store", "weights", Settings("float32", Loading()))
 
 
+def test_what_special_tokens_in_texts_are_empties_no_store(tmp_path):
+    stores = [score_store(tmp_path, "weights", Settings("float32", Loading(), how)) for how in (None, "as_text")]
+    assert stores[0].folder == stores[1].folder
+
+
 def rows_of(turns):
     examples = [
         {"example_id": f"e{n}", "messages": [{"role": "user", "content": asked}]} for n, (asked, _) in enumerate(turns)

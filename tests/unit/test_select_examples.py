@@ -18,7 +18,7 @@ IDS = ["a", "b", "c", "d"]
 def make(tmp_path):
     names = itertools.count()
 
-    def tables(rows):
+    def tables(rows, left_out=None):
         """rows: (example_id, sample, verdict, log-probabilities, length of the prompt)."""
         folder = tmp_path / str(next(names))
         verdicts = [{"example_id": e, "sample": s, "verdict": v, "detail": ""} for e, s, v, *_ in rows]
@@ -33,7 +33,7 @@ def make(tmp_path):
             for n, value in enumerate(values)
         ]
         write_table(folder / "verdicts.parquet", verdicts, contracts.VERDICTS, {})
-        write_table(folder / "sequences.parquet", sequences, contracts.SEQUENCES, {})
+        write_table(folder / "sequences.parquet", sequences, contracts.SEQUENCES, {"left_out": left_out})
         write_table(folder / "scores.parquet", scores, contracts.TOKEN_SCORES, {})
         return SourceTables(*(folder / f"{name}.parquet" for name in ("verdicts", "sequences", "scores")))
 
@@ -165,9 +165,60 @@ def test_match_asks_every_listed_source():
     assert match(choices, ["x", "z"], ["c", "b", "a"]) == []
 
 
-def test_no_example_left_is_an_error(make):
-    tables = three_sources(make)
-    with pytest.raises(UserError, match=r"variant of source own: no example is left.*when_none_accepted"):
-        plan_examples(spec(max_length=2), tables, IDS)
-    with pytest.raises(UserError, match="no example is left"):
-        plan_examples(spec(responses="other"), tables, ["b", "d"])
+def why(settings, tables, ids=IDS):
+    with pytest.raises(UserError) as caught:
+        plan_examples(settings, tables, ids)
+    begin = f"variant of source {settings.responses}: no example is left to train on: "
+    assert str(caught.value).startswith(begin)
+    return str(caught.value).removeprefix(begin)
+
+
+def test_all_too_long_asks_for_a_larger_max_length(make):
+    assert why(spec(max_length=2), three_sources(make)) == (
+        "of source reference's responses 4 are longer than training: max_length (2 tokens): raise training: "
+        "max_length; "
+        "of source own's responses 4 are longer than training: max_length (2 tokens): raise training: max_length"
+    )
+
+
+def test_all_cut_asks_for_more_new_tokens(make):
+    tables = {**three_sources(make), "own": make([], left_out={"cut": 16, "too_long": 0, "merged": 0})}
+    assert why(spec(), tables) == (
+        "of source own's responses 16 were cut at sources: own: max_new_tokens: raise sources: own: max_new_tokens"
+    )
+
+
+def test_none_accepted_asks_for_samples_or_another_policy_and_the_most_frequent_reason_is_first(make):
+    rows = [(e, 0, "incorrect", [-1.0], 3) for e in IDS]
+    tables = {**three_sources(make), "own": make(rows, left_out={"cut": 3})}
+    assert why(spec(), tables) == (
+        "of source own's responses 4 were not accepted by the verifier, 3 were cut at sources: own: max_new_tokens: "
+        "raise sources: own: samples or set sources: own: when_none_accepted, or raise sources: own: max_new_tokens"
+    )
+
+
+def test_where_references_are_fallen_back_on_they_are_told_of_too(make):
+    tables = {"own": make([], left_out={"cut": 4}), "reference": make([("a", 0, "unverified", [-1.0] * 90, 3)])}
+    found = why(spec(match=["own"], sources={"own": "reference"}), tables)
+    assert found.endswith(
+        "of source reference's responses 1 are longer than training: max_length (20 tokens): raise training: max_length"
+    )
+    assert found.startswith("of source own's responses 4 were cut at")
+
+
+def test_sources_that_offer_different_examples_ask_for_fewer_of_them(make):
+    tables = {name: make([(e, 0, "correct", [-1.0], 3)]) for name, e in (("reference", "a"), ("own", "b"))}
+    assert why(spec(), tables).startswith(
+        "no example is offered by all of reference, own (examples that each offers: reference: 1, own: 1); ask for more"
+    )
+
+
+def test_a_source_without_any_response_is_named(make):
+    assert why(spec(responses="other"), three_sources(make), ["b", "d"]).startswith("source other has no response to")
+    assert why(spec(), {**three_sources(make), "own": make([])}) == "source own has no response to any of the examples"
+
+
+def test_references_that_no_verifier_accepts_are_to_be_corrected(make):
+    tables = {**three_sources(make), "reference": make([("a", 0, "incorrect", [-1.0], 3)])}
+    found = "of source reference's responses 1 were not accepted by the verifier: correct the references, or set the"
+    assert why(spec(), tables) == f"{found} task's verifier: unverified"

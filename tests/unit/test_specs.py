@@ -61,6 +61,11 @@ STM = {"responses": "reference", "weights": {"rule": "perplexity", "tau": "4"}}
         ({"sources/rephrase/when_none_accepted": "reference"}, {"build_masks", "report"}),
         ({"tasks/sums/verifier": "number"}, {"verify_responses", "evaluate_base", "evaluate_adapter", "report"}),
         ({"tasks/sums/seed": 8}, {"prepare_task", "report"}),
+        ({"tasks/sums/special_tokens": "keep"}, set()),
+        (
+            {"tasks/sums/special_tokens": "as_text"},
+            {"generate_responses", "score_token_perplexity", "evaluate_base", "evaluate_adapter", "report"},
+        ),
         ({"match/sources": ["reference"]}, {"build_masks", "report"}),
         ({"seeds": [0, 1]}, {"summarise", "report"}),
         ({"sources/rephrase/backend": "transformers", "evaluation/backend": "transformers"}, set()),

@@ -156,7 +156,7 @@ def test_a_file_of_another_program_is_refused(tmp_path):
 def test_a_truncated_file_is_refused(verdicts, size):
     verdicts.write_bytes(verdicts.read_bytes()[:size])
     message = refusal(verdicts)
-    assert message.startswith("not a readable Parquet file (")
+    assert message.startswith("damaged, or no Parquet file (")
     assert message.endswith("); delete it and run again")
 
 
@@ -165,12 +165,12 @@ def test_a_file_damaged_inside_is_refused(verdicts):
     content[4:60] = b"\xff" * 56
     verdicts.write_bytes(content)
     message = refusal(verdicts)
-    assert message.startswith("damaged (")
+    assert message.startswith("damaged, or no Parquet file (")
     assert message.endswith("); delete it and run again")
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
-    assert "No such file" in refusal(tmp_path / "none.parquet")
+    assert refusal(tmp_path / "none.parquet") == "no such file; run the workflow again to make it"
 
 
 # --- atomic -----------------------------------------------------------------------------------------------------------
@@ -256,5 +256,6 @@ def test_content_of_other_files_is_all_of_them(tmp_path):
     foreign = tmp_path / "foreign.parquet"
     pq.write_table(pa.table({"a": [1]}), foreign)
     (tmp_path / "model.json").write_text("{}")
-    for path in (foreign, tmp_path / "model.json"):
+    (tmp_path / "none.parquet").write_bytes(b"no Parquet")
+    for path in (foreign, tmp_path / "model.json", tmp_path / "none.parquet"):
         assert content_sha256(path) == file_sha256(path)

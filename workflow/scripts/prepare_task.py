@@ -6,6 +6,7 @@ import _setup  # noqa: F401
 
 from clearminds.files import contracts
 from clearminds.files.tables import write_table
+from clearminds.files.user_path import require_file, user_path
 from clearminds.job.launch import Job, Output, launch, log
 from clearminds.stages.prepare_task import Settings, prepare
 
@@ -17,8 +18,12 @@ def main(job: Job[Settings, None], *, task: str, examples: Output) -> None:
 
 
 def users_file(settings: Settings) -> list[Path]:
+    if settings.task["kind"] != "file":
+        return []
     split = settings.task["splits"][settings.split]
-    return [Path(split if isinstance(split, str) else split["path"])] if settings.task["kind"] == "file" else []
+    path = user_path(split if isinstance(split, str) else split["path"])
+    require_file(path)
+    return [path]
 
 
 launch(main, Settings, also_reads=users_file, reuse=False)  # a hub may offer something else under the same name

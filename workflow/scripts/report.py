@@ -5,6 +5,7 @@ from pathlib import Path
 import _setup  # noqa: F401
 import polars as pl
 
+from clearminds.files.reading import readable
 from clearminds.files.study_files import evaluation_rows, mask_rows, score_rows
 from clearminds.files.tables import write_text
 from clearminds.job.launch import Job, Output, launch, log
@@ -14,7 +15,8 @@ from clearminds.stages.report import Settings, gather
 
 
 def main(job: Job[Settings, None], *, summary: Path, html: Output, ti_bwt: Output, perplexity: Output) -> None:
-    table = pl.read_parquet(summary)
+    with readable(summary):
+        table = pl.read_parquet(summary)
     figures.save_svg(figures.ti_bwt(table), ti_bwt)
     names = job.settings.names
     files = {"evaluations": evaluation_rows(names), "masks": mask_rows(names), "scores": score_rows(names)}

@@ -1,5 +1,6 @@
 """Log-probability, entropy and rank of every response token under a model, with the token ids they belong to."""
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -34,14 +35,17 @@ def main(
     from clearminds.model.encode_responses import encode_responses
     from clearminds.model.fingerprints import fingerprints, same_tokenizer
     from clearminds.model.load import load_model, longest_input
+    from clearminds.model.special_tokens import check_responses
     from clearminds.model.throughput import throughput
 
     same_tokenizer(model, scorer)
-    chat, weights = Chat.from_folder(model.parent), fingerprints(scorer)["model"]
+    chat = replace(Chat.from_folder(model.parent), special_tokens=job.settings.special_tokens)
+    weights = fingerprints(scorer)["model"]
     loading, dtype = job.settings.loading, job.settings.dtype
     network = cache(lambda: load_model(scorer.parent, dtype=dtype, loading=loading))
     prompts = read_table(examples, contracts.EXAMPLES).to_pylist()
     answers = read_table(responses, contracts.RESPONSES).to_pylist()
+    check_responses(chat, examples.parent.name, prompts, answers)
     found, left_out = encode_responses(chat, prompts, answers, limit=longest_input(scorer.parent, loading))
     log.info("%d sequences; left out: %s", len(found), left_out)
     encoded = [sequence.encoded for sequence in found]

@@ -34,7 +34,10 @@ class ConversationTask(ConfigurableTask):
             messages = [{"role": "system", "content": system_instruction}, *messages]
         if chat_template is None:
             raise ValueError("clearminds_generate holds conversations; evaluate it with a chat template")
-        return chat_template(messages, add_generation_prompt=True)
+        special_tokens = self.get_config("metadata").get("special_tokens")
+        if special_tokens is None:
+            return chat_template(messages, add_generation_prompt=True)
+        return chat_template(messages, special_tokens=special_tokens, name=f"example {doc['example_id']}")
 
 
 def load_examples(examples: str, verifier: str, **_: object) -> dict[str, datasets.Dataset]:

@@ -27,6 +27,10 @@ Positive = Annotated[int, Field(gt=0)]
 Backend = Annotated[
     Literal["transformers", "vllm"] | None, AfterValidator(lambda name: None if name == "transformers" else name)
 ]
+# likewise: the token itself is what the string of one is without the key
+SpecialTokens = Annotated[
+    Literal["refuse", "keep", "as_text"] | None, AfterValidator(lambda name: None if name == "keep" else name)
+]
 
 
 class Strict(BaseModel):
@@ -82,6 +86,10 @@ class _Task(Strict):
         "accuracy", description="what an evaluation of it measures"
     )
     answers: str | None = Field(None, description="for drift: the source whose samples are the base's own answers")
+    special_tokens: SpecialTokens = Field(
+        None,
+        description="a special token's string in its texts: keep (the default): the token itself; as_text; refuse",
+    )
 
 
 class ReasoningGymTask(_Task):
@@ -115,7 +123,7 @@ class EverydayPromptsTask(_Task):
 class FileSplit(Strict):
     """A split in a file."""
 
-    path: str
+    path: str = Field(description="of the file; ~ and $VARIABLES are filled in")
     limit: Positive | None = None
 
 

@@ -9,10 +9,10 @@ from clearminds.files.tables import provenance_of
 
 
 def scan_table(path: Path, contract: Contract) -> pl.LazyFrame:
-    """A lazy frame over a file of a given contract.
+    """A lazy frame over a file of a given contract, to be collected within `reading.readable`.
 
     Raises:
-        UserError: the file has another contract or version.
+        UserError: the file cannot be read, or has another contract or version.
     """
     provenance_of(path, contract)
     return pl.scan_parquet(path)

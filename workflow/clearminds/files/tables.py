@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from clearminds.errors import UserError
 from clearminds.files.contracts import VERSION, Contract
 from clearminds.files.digests import file_sha256
+from clearminds.files.reading import readable
 
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "datasets", "lm_eval", "polars", "pyarrow", "reasoning-gym")
 
@@ -128,10 +129,8 @@ def write_table(path: Path, rows: pa.Table | list[dict], contract: Contract, pro
 
 def read_provenance(path: Path) -> dict:
     """The facts that `write_table` put into the file's metadata."""
-    try:
+    with readable(path):
         metadata = pq.read_metadata(path).metadata or {}
-    except (pa.ArrowInvalid, OSError) as error:
-        raise UserError(f"{path}: not a readable Parquet file ({_brief(error)}); delete it and run again") from error
     if b"clearminds" not in metadata:
         raise UserError(f"{path}: Parquet file without clearminds metadata; delete it and run the workflow again")
     return json.loads(metadata[b"clearminds"])
@@ -141,7 +140,7 @@ def provenance_of(path: Path, contract: Contract) -> dict:
     """The facts of a file of a given contract.
 
     Raises:
-        UserError: the file has another contract or version.
+        UserError: the file cannot be read, or has another contract or version.
     """
     facts = read_provenance(path)
     if (facts["contract"], facts["version"]) != (contract.name, VERSION):
@@ -161,7 +160,7 @@ def read_table(path: Path, contract: Contract, *, tokenizer: str | None = None) 
         tokenizer: fingerprint of the tokenizer whose ids are expected, where the file has token ids.
 
     Raises:
-        UserError: the file has another contract, version or tokenizer.
+        UserError: the file cannot be read, or has another contract, version or tokenizer.
     """
     facts = provenance_of(path, contract)
     if tokenizer is not None and facts.get("tokenizer", tokenizer) != tokenizer:
@@ -169,10 +168,8 @@ def read_table(path: Path, contract: Contract, *, tokenizer: str | None = None) 
             f"{path}: token ids are those of tokenizer {facts['tokenizer'][:12]}, but the model's is "
             f"{tokenizer[:12]}; score the responses with the tokenizer of the model that is trained"
         )
-    try:
+    with readable(path):
         return pq.read_table(path, schema=contract.schema)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise UserError(f"{path}: damaged ({_brief(error)}); delete it and run again") from error
 
 
 def content_sha256(path: Path) -> str:
@@ -198,12 +195,8 @@ def content_sha256(path: Path) -> str:
 def _is_ours(path: Path) -> bool:
     try:
         return b"clearminds" in (pq.read_metadata(path).metadata or {})
-    except (pa.ArrowInvalid, OSError):  # a user's file that is none: who reads it says so
+    except (pa.ArrowInvalid, OSError):  # who reads its rows says what is wrong with it
         return False
 
 
 _OF_THE_RUN = ("spec", "code", "libraries", "counts", "masks", "left_out")
-
-
-def _brief(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

@@ -9,6 +9,7 @@ import polars as pl
 import vl_convert as vlc
 
 from clearminds.files import contracts
+from clearminds.files.reading import readable
 from clearminds.files.scan_table import scan_table
 from clearminds.files.summary import BASE
 from clearminds.files.tables import write_text
@@ -124,7 +125,7 @@ def perplexity_bins(scores: Sequence[tuple[str, Path]]) -> pl.DataFrame:
     grid = sources.with_row_index("order").join(
         pl.LazyFrame({"bin": range(LAST_BIN + 1)}, schema={"bin": pl.Int32}), how="cross"
     )
-    return (
+    shares = (
         grid.join(counts.group_by("source", "bin").agg(pl.col("n_tokens").sum()), on=["source", "bin"], how="left")
         .sort("order", "bin")
         .select(
@@ -134,8 +135,9 @@ def perplexity_bins(scores: Sequence[tuple[str, Path]]) -> pl.DataFrame:
             n_tokens=pl.col("n_tokens").fill_null(0).cast(pl.Int64),
         )
         .with_columns(share=pl.col("n_tokens") / pl.col("n_tokens").sum().over("source"))
-        .collect(engine="streaming")
     )
+    with readable(*(path for _, path in scores)):
+        return shares.collect(engine="streaming")
 
 
 def perplexity_counts(scores: Sequence[tuple[str, Path]], tau: float | None) -> pl.DataFrame:
@@ -148,7 +150,8 @@ def perplexity_counts(scores: Sequence[tuple[str, Path]], tau: float | None) -> 
         )
         for source, path in scores
     ]
-    counts = pl.concat(per_file).collect(engine="streaming").group_by("source", maintain_order=True).sum()
+    with readable(*(path for _, path in scores)):
+        counts = pl.concat(per_file).collect(engine="streaming").group_by("source", maintain_order=True).sum()
     known = pl.lit(None) if tau is None else pl.col("n_above")
     return counts.with_columns(n_above=known.cast(pl.Int64), share_above=(known / pl.col("n_tokens")).cast(pl.Float64))
 

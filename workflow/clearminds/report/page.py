@@ -13,6 +13,7 @@ import polars as pl
 from markupsafe import Markup
 
 from clearminds.files import contracts
+from clearminds.files.reading import readable
 from clearminds.files.scan_table import scan_table
 from clearminds.files.summary import BASE
 from clearminds.report.result_table import percent, result_tables
@@ -160,7 +161,11 @@ def _first_items(path: Path, tasks: Mapping[str, Mapping], per_task: int) -> lis
             for name, s in tasks.items()
         ),
     )
-    rows = scan_table(path, contracts.EVALUATION).filter(chosen)
+    with readable(path):
+        return _items_of(scan_table(path, contracts.EVALUATION).filter(chosen), per_task)
+
+
+def _items_of(rows: pl.LazyFrame, per_task: int) -> list[dict]:
     hashes = rows.select("eval_task", "doc_hash").unique().sort("doc_hash").group_by("eval_task").head(per_task)
     columns = ("eval_task", "doc_hash", "prompt", "target", "response", "score", "format_ok")
     return (

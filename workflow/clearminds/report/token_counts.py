@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from clearminds.files import contracts
+from clearminds.files.reading import readable
 from clearminds.files.scan_table import scan_table
 
 _SUMMED = {
@@ -29,7 +30,8 @@ def counts_table(masks: Sequence[Mapping]) -> pl.DataFrame:
         kept_tokens, kept_share (0 to 1, of response tokens; null where there are none), model, target.
     """
     names = pl.Schema({"model": pl.String, "target": pl.String, "variant": pl.String, "draw": pl.Int64})
-    counted = pl.collect_all([scan_table(mask["path"], contracts.MASKS).select(_COUNTS) for mask in masks])
+    with readable(*(mask["path"] for mask in masks)):
+        counted = pl.collect_all([scan_table(mask["path"], contracts.MASKS).select(_COUNTS) for mask in masks])
     files = pl.DataFrame([[mask.get(name) for name in names] for mask in masks], schema=names, orient="row")
     counts = pl.concat(counted) if counted else pl.DataFrame(schema=dict.fromkeys(("examples", *_SUMMED), pl.Int64))
     return pl.concat([files, counts], how="horizontal").select(

@@ -17,6 +17,7 @@ REPORTING_ONLY = (
     "clearminds.files.tables:library_versions",
     "clearminds.reuse.store:note_use",  # how often a store was of use
     "clearminds.stages.fetching.wording",  # messages
+    "clearminds.stages.nothing_left",  # messages
     "clearminds.stages.training.save_adapter:CARD",  # the model card
     "clearminds.stages.training.save_adapter:_card",
 )

@@ -20,6 +20,7 @@ from clearminds.run.file_names import refuse_equal_files
 from clearminds.run.plugin_names import refuse_unknown_plugins
 from clearminds.run.sizing import resources
 from clearminds.run.sizing.workload import Workloads
+from clearminds.run.task_files import task_files
 from clearminds.run.wildcards import Wildcards
 from clearminds.stages import evaluate, fetch_model, generate_responses, score_token_perplexity, train_adapter
 from clearminds.stages.source_names import source_names
@@ -41,6 +42,7 @@ class Specs:
         refuse_equal_files(study)
         refuse_unknown_plugins(study)
         self.study = study
+        self._task_files = task_files(study)
         self.layout = Layout.of(study.study)
         self.workloads = Workloads(study, self.layout.results)
 
@@ -90,7 +92,9 @@ class Specs:
 
     def prepare_task(self, wc: Wildcards) -> dict:
         """The task's own keys; of its splits only this one's size, of the others that they exist."""
-        task = self.study.tasks[wc.task].model_dump(exclude={"evaluate", "answers", "verifier"}, exclude_none=True)
+        task = self.study.tasks[wc.task].model_dump(
+            exclude={"evaluate", "answers", "verifier", "special_tokens"}, exclude_none=True
+        )
         task["splits"] = {name: value if name == wc.split else None for name, value in task["splits"].items()}
         return {
             "task": task,
@@ -106,6 +110,11 @@ class Specs:
     def _loading(self, model: str) -> dict:
         return chosen(Loading, dict(self.study.models[model]))
 
+    def _special_tokens(self, task: str) -> dict:
+        """What a special token's string is in a task's texts, where the task says so."""
+        chosen = self.study.tasks[task].special_tokens
+        return {} if chosen is None else {"special_tokens": chosen}
+
     def _source(self, name: str) -> dict:
         if name == "reference":
             return {"kind": "reference"}
@@ -115,7 +124,8 @@ class Specs:
     def generate_responses(self, wc: Wildcards) -> dict:
         """How the source samples; nothing of the model where references are only copied."""
         source = self._source(wc.source)
-        return {"source": source, **({} if source["kind"] == "reference" else {"loading": self._loading(wc.model)})}
+        loading = {} if source["kind"] == "reference" else {"loading": self._loading(wc.model)}
+        return {"source": source, **loading, **self._special_tokens(wc.task)}
 
     def verify_responses(self, wc: Wildcards) -> dict:
         """The task's verifier."""
@@ -123,7 +133,8 @@ class Specs:
 
     def score_token_perplexity(self, wc: Wildcards) -> dict:
         """The scorer's dtype and how it is loaded. Never a threshold or a mask."""
-        return {"dtype": self.study.scoring.dtype, "loading": self._loading(wc.scorer)}
+        how = {"dtype": self.study.scoring.dtype, "loading": self._loading(wc.scorer)}
+        return {**how, **self._special_tokens(wc.task)}
 
     def build_masks(self, wc: Wildcards) -> dict:
         """The variant's rule, its source, what fixes the matched examples, and the seed if its rule draws at random."""
@@ -159,6 +170,7 @@ class Specs:
                     "evaluate": task.evaluate,
                     **({"verifier": task.verifier} if task.evaluate == "accuracy" else {}),
                     **({"answers": task.answers} if task.evaluate == "drift" else {}),
+                    **self._special_tokens(name),
                 }
             )
         return found
@@ -254,11 +266,8 @@ class Specs:
 
     def task_file(self, wc: Wildcards) -> list[str]:
         """The user's own file of a split, if the task is read from one."""
-        task = self.study.tasks[wc.task]
-        if task.kind != "file":
-            return []
-        split = task.splits[wc.split]
-        return [split if isinstance(split, str) else split.path]
+        found = self._task_files.get((wc.task, wc.split))
+        return [str(found)] if found else []
 
     def suite_examples(self, wc: Wildcards) -> list[str]:
         """The examples of a suite's own tasks."""

@@ -13,14 +13,16 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import pyarrow.parquet as pq
 
 from clearminds.errors import UserError
 from clearminds.files import contracts
 from clearminds.files.digests import digest
+from clearminds.files.layout import draw_of
+from clearminds.files.reading import batches
 from clearminds.files.settings import settings
 from clearminds.files.tables import read_provenance, table_writer
 from clearminds.plugins.load import load
+from clearminds.stages.nothing_left import every_token_masked, no_example_left
 from clearminds.stages.select_examples import Choice, SourceTables, choose, match
 from clearminds.stages.source_names import source_names
 
@@ -89,6 +91,9 @@ def write_masks(
 
     Returns:
         the counts, see `count`.
+
+    Raises:
+        UserError: no token of any response has a weight; nothing is written.
     """
     counts: Counter = Counter()
     scored = read_provenance(tables[settings.responses].scores)
@@ -97,6 +102,10 @@ def write_masks(
         while batch := list(islice(responses, ROW_GROUP)):
             table.write([response.row for response in batch])
             counts.update(count(batch))
+        if not counts["kept"]:
+            variant = path.name.removesuffix(".parquet").removesuffix(draw_of(settings.draw))
+            best = _best_logprobs(tables, chosen)
+            raise UserError(every_token_masked(variant, task, settings.weights, counts["tokens"], best))
         facts = {key: scored[key] for key in ("base", "model", "tokenizer", "chat_template", "scorer")}
         table.finish({**provenance, **facts, "masks": dict(counts)})
     return counts
@@ -127,6 +136,9 @@ def plan_examples(
     Returns:
         choices in order, and the counts that the report shows: matched and missing examples, and per source what
         `select_examples.choose` counted.
+
+    Raises:
+        UserError: there is none.
     """
     names = dict.fromkeys([*settings.match, settings.responses])
     choices, counts = {}, {}
@@ -142,8 +154,7 @@ def plan_examples(
     }
     if not chosen:
         raise UserError(
-            f"variant of source {settings.responses}: no example is left to train on (counted: {counts}); "
-            "ask for more samples, set when_none_accepted: reference, or list fewer sources under match"
+            no_example_left(settings.responses, settings.match, settings.sources, settings.max_length, tables, choices)
         )
     return chosen, {
         "examples": len(example_ids),
@@ -188,7 +199,7 @@ def _of_source(
     noise = _scorer_noise(tables.scores)
     # sequences and scores have the same order, so the two files are read side by side
     scores = responses_of(tables.scores)
-    for batch in pq.ParquetFile(tables.sequences).iter_batches(ROW_GROUP):
+    for batch in batches(tables.sequences, ROW_GROUP):
         for sequence in batch.to_pylist():
             key, columns = next(scores, (None, {}))
             if key != (sequence["example_id"], sequence["sample"]):
@@ -211,6 +222,14 @@ def _of_source(
             yield MaskedResponse(row, _near_tau(columns["logprob"], settings.weights.get("tau"), noise))
 
 
+def _best_logprobs(tables: dict[str, SourceTables], chosen: dict[str, Choice]) -> Iterator[float]:
+    """The largest log-probability of a token in each chosen response."""
+    for source in {choice.source for choice in chosen.values()}:
+        for (example_id, sample), columns in responses_of(tables[source].scores):
+            if chosen.get(example_id) == Choice(source, sample):
+                yield float(columns["logprob"].max())
+
+
 def _near_tau(logprob: np.ndarray, tau: str | None, noise: float | None) -> int | None:
     if not noise or tau is None:
         return None
@@ -221,7 +240,7 @@ def _near_tau(logprob: np.ndarray, tau: str | None, noise: float | None) -> int 
 def responses_of(path: Path) -> Iterator[tuple[tuple[str, int], dict[str, np.ndarray]]]:
     """The token scores of a file, one response at a time: (example_id, sample) and its columns as arrays."""
     rest: pl.DataFrame | None = None
-    for batch in pq.ParquetFile(path).iter_batches(65536):
+    for batch in batches(path, 65536):
         frame: pl.DataFrame = pl.from_arrow(batch)  # type: ignore[assignment]  # a Series comes of single arrays only
         if rest is not None:
             frame = pl.concat([rest, frame])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from clearminds.files.settings import as_keys, settings
 from clearminds.files.tables import read_table
 from clearminds.model.conversation import Chat
 from clearminds.model.loading import Loading
+from clearminds.model.special_tokens import check_special_tokens, texts_of
 from clearminds.plugins.load import load
 from clearminds.progress import Progress
 
@@ -35,12 +37,14 @@ class Task:
         evaluate: accuracy, likelihood, drift, or lm_eval.
         verifier: of accuracy: a module of `plugins/verifiers`.
         answers: of drift: the source whose samples are the base's own answers.
+        special_tokens: of its texts, as of `Chat`.
     """
 
     name: str
     evaluate: str
     verifier: str | None = None
     answers: str | None = None
+    special_tokens: str | None = None
 
 
 @settings
@@ -110,6 +114,7 @@ def evaluate(
     from clearminds.model.throughput import rate, throughput
 
     chat = Chat.from_folder(model)
+    check_texts(chat, settings.tasks, examples)  # before the model is loaded
     network = load_model(model, dtype=settings.dtype, loading=settings.loading, adapter=adapter)
     progress, backend = Progress(len(settings.tasks), "tasks"), settings.evaluation.backend
     if backend is None:
@@ -127,6 +132,23 @@ def evaluate(
         rows = evaluate_suite(network, chat, settings, examples, responses, runtime, sampler)
     progress.add(len(settings.tasks), answered_tokens(rows))
     return rows, {**sampler.cost(), **rate(progress, device())}
+
+
+def check_texts(chat: Chat, tasks: list[Task], examples: dict[str, Path]) -> None:
+    """Refuse tasks whose texts hold special tokens, or warn, as each says. Args: as of `evaluate_suite`.
+
+    Raises:
+        UserError: it names the task and the first of its examples.
+    """
+    for task in tasks:
+        if task.name in examples:
+            rows = read_table(examples[task.name], contracts.EXAMPLES).to_pylist()
+            texts = texts_of(rows, references=task.evaluate == "likelihood")
+            check_special_tokens(_chat_of(task, chat), task.name, texts)
+
+
+def _chat_of(task: Task, chat: Chat) -> Chat:
+    return replace(chat, special_tokens=task.special_tokens)
 
 
 def evaluate_suite(
@@ -158,12 +180,16 @@ def evaluate_suite(
         log.info("%s: divergence from the base over its own answers", task.name)
         items = read_table(examples[task.name], contracts.EXAMPLES).to_pylist()
         answers = read_table(responses[task.name], contracts.RESPONSES).to_pylist()
-        rows += load("evaluations", "drift").evaluate(model, chat, task.name, items, answers, runtime.batch_tokens)
+        rows += load("evaluations", "drift").evaluate(
+            model, _chat_of(task, chat), task.name, items, answers, runtime.batch_tokens
+        )
     model = merged(model)
     for task in texts:
         log.info("%s: likelihood of the reference text", task.name)
         items = read_table(examples[task.name], contracts.EXAMPLES).to_pylist()
-        rows += load("evaluations", "likelihood").evaluate(model, chat, task.name, items, runtime.batch_tokens)
+        rows += load("evaluations", "likelihood").evaluate(
+            model, _chat_of(task, chat), task.name, items, runtime.batch_tokens
+        )
     if generated:
         import torch
 

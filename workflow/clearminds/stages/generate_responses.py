@@ -1,6 +1,6 @@
 """Responses to train on: references as they are, or samples of the model, of which the store keeps every one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -45,10 +45,17 @@ class Source:
 
 @settings
 class Settings:
-    """What the responses depend on; `loading` is None where no model samples."""
+    """What the responses depend on.
+
+    Attributes:
+        source: how it samples.
+        loading: of the model; None where none samples.
+        special_tokens: of the task, as of `Chat`.
+    """
 
     source: Source
     loading: Loading | None = None
+    special_tokens: str | None = None
 
 
 @settings
@@ -87,6 +94,14 @@ def response_store(folder: Path, generator: str, chat: Chat, source: Source, loa
         **({"backend": source.backend} if source.backend else {}),
     }
     return Store(Path(folder) / "responses", about, VALUES)
+
+
+def texts_used(examples: list[dict], source: Source) -> Iterator[tuple[str, str]]:
+    """What a source's responses come from: its prompts or, with theirs, the references; each with its example's id."""
+    ask = load("sources", source.kind).prompt
+    for example in examples:
+        for message in ask(example) or [*example["messages"], {"content": example["reference"]}]:
+            yield example["example_id"], message["content"]
 
 
 def reference_rows(examples: list[dict], count_tokens) -> list[dict]:
@@ -131,7 +146,7 @@ def generate(
         were asked for, found and computed.
     """
     ask = load("sources", source.kind).prompt
-    prompts = [chat.prompt_ids(ask(example)) for example in examples]
+    prompts = [chat.prompt_ids(ask(example), f"example {example['example_id']}") for example in examples]
     rows = [(i, sample) for i in range(len(examples)) for sample in range(source.samples)]
     settings = [getattr(source, name) for name in STREAM]
     keys = [key_of([prompts[i], sample, *settings]) for i, sample in rows]

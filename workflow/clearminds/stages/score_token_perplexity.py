@@ -7,6 +7,7 @@ the end-of-turn token is the last one scored. Source: "Clear Minds Think Alike",
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,10 +39,12 @@ class Settings:
     Attributes:
         dtype: of the scorer's weights.
         loading: of the scorer.
+        special_tokens: of the task, as of `Chat`.
     """
 
     dtype: str
     loading: Loading
+    special_tokens: str | None = None
 
 
 @settings
@@ -69,7 +72,8 @@ def score_store(folder: Path, scorer: str, settings: Settings) -> Store:
     """
     from clearminds.model.token_statistics import ARITHMETIC
 
-    about = {"scorer": scorer, "arithmetic": ARITHMETIC, **as_keys(settings)}
+    # what special tokens in texts are shows in the token ids
+    about = {"scorer": scorer, "arithmetic": ARITHMETIC, **as_keys(replace(settings, special_tokens=None))}
     return Store(Path(folder) / "scores", about, VALUES)
 
 

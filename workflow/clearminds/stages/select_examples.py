@@ -11,6 +11,8 @@ from pathlib import Path
 
 import polars as pl
 
+from clearminds.files.reading import readable
+
 ACCEPTED = ("correct", "unverified")
 
 
@@ -41,6 +43,13 @@ def candidates(tables: SourceTables, max_length: int) -> tuple[pl.DataFrame, int
     Returns:
         columns example_id, sample, verdict, mean_nll; and how many responses were too long.
     """
+    with readable(tables.scores, tables.sequences, tables.verdicts):
+        found = _scored(tables)
+    fits = found.filter(pl.col("length") <= max_length)
+    return fits.drop("length"), found.height - fits.height
+
+
+def _scored(tables: SourceTables) -> pl.DataFrame:
     mean_nll = (
         pl.scan_parquet(tables.scores)
         .group_by("example_id", "sample")
@@ -49,9 +58,8 @@ def candidates(tables: SourceTables, max_length: int) -> tuple[pl.DataFrame, int
     lengths = pl.scan_parquet(tables.sequences).select("example_id", "sample", length=pl.col("input_ids").list.len())
     verdicts = pl.scan_parquet(tables.verdicts).select("example_id", "sample", "verdict")
     keys = ["example_id", "sample"]
-    found = lengths.join(verdicts, on=keys).join(mean_nll, on=keys).sort("example_id", "mean_nll", "sample").collect()
-    fits = found.filter(pl.col("length") <= max_length)
-    return fits.drop("length"), found.height - fits.height
+    joined = lengths.join(verdicts, on=keys).join(mean_nll, on=keys)
+    return joined.sort("example_id", "mean_nll", "sample").collect()
 
 
 def choose(

@@ -12,6 +12,7 @@ import polars as pl
 
 from clearminds.errors import UserError
 from clearminds.files import contracts
+from clearminds.files.reading import readable
 from clearminds.files.scan_table import scan_table
 from clearminds.files.settings import settings
 from clearminds.files.summary import BASE, SUMMARY
@@ -124,7 +125,8 @@ def _results(paths: list[Path], tasks: Mapping[str, Mapping]) -> dict[str, _Task
     results: dict[str, _TaskResult] = {}
     columns = ("eval_task", "subtask", "doc_hash", "metric", "filter", "score", "n_tokens", "format_ok")
     for path in paths:
-        frame = scan_table(path, contracts.EVALUATION).select(columns).collect()
+        with readable(path):
+            frame = scan_table(path, contracts.EVALUATION).select(columns).collect()
         for (task,), rows in frame.partition_by("eval_task", as_dict=True).items():
             if task not in tasks:
                 raise UserError(f"{path}: holds task {task}, which is not among the evaluated ones: {', '.join(tasks)}")

@@ -5,10 +5,11 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clearminds.errors import UserError
+from clearminds.files.reading import readable
+from clearminds.files.user_path import require_file, user_path
 from clearminds.plugins.task_kinds import rows
 
 SUFFIXES = (".jsonl", ".parquet")
@@ -23,22 +24,21 @@ def load(spec: dict, split: str) -> list[dict]:
         split: a key of `splits`.
 
     Raises:
-        UserError: the file is missing, empty, or of another suffix; or a row is bad. Names file and row: the line of a
-            JSONL file, counted from 1, or the row of a Parquet file, counted from 0.
+        UserError: the file is missing, empty, damaged, or of another suffix; or a row is bad. Names file and row: the
+            line of a JSONL file, counted from 1, or the row of a Parquet file, counted from 0.
     """
     path = path_of(spec, split)
     if path.suffix not in SUFFIXES:
         raise UserError(f"{path}: suffix {path.suffix!r} is not supported; allowed: {', '.join(SUFFIXES)}")
-    if not path.is_file():
-        raise UserError(f"{path}: no such file (a relative path starts at {Path.cwd()})")
+    require_file(path)
     columns = rows.columns_of(spec)
     records = _json_lines(path, columns) if path.suffix == ".jsonl" else _parquet(path, columns)
     return rows.examples(str(path), itertools.islice(records, _entry(spec, split).get("limit")), spec, split)
 
 
 def path_of(spec: dict, split: str) -> Path:
-    """The file of a split."""
-    return Path(_entry(spec, split)["path"])
+    """The file of a split. Raises: as `user_path`."""
+    return user_path(_entry(spec, split)["path"])
 
 
 def _entry(spec: dict, split: str) -> dict:
@@ -52,11 +52,13 @@ def _json_lines(path: Path, columns: dict[str, str]) -> Iterator[rows.Record]:
             where = f"{path} line {number}"
             try:
                 text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip()
-                record = json.loads(text) if text else None
+                record = _object(text, where) if text else None
             except UnicodeDecodeError as error:
                 raise UserError(f"{where}: not valid UTF-8 ({error.reason}); save the file as UTF-8") from error
             except json.JSONDecodeError as error:
                 raise UserError(f"{where}: not valid JSON ({error.msg} at character {error.colno})") from error
+            except (ValueError, RecursionError) as error:  # a number of thousands of digits, or a thousand brackets
+                raise UserError(f"{where}: not readable JSON ({error}); fix the line or take it out") from error
             if not text:
                 continue
             if not isinstance(record, dict):
@@ -65,10 +67,25 @@ def _json_lines(path: Path, columns: dict[str, str]) -> Iterator[rows.Record]:
             yield where, record
 
 
+def _object(text: str, where: str) -> object:
+    """What a line says, if it says it in one way: a key given twice or a number that is none is refused."""
+
+    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        found: dict[str, object] = {}
+        for key, value in pairs:
+            if key in found:
+                raise UserError(f"{where}: the key {key!r} appears twice in one object; take one out")
+            found[key] = value
+        return found
+
+    def no_number(name: str) -> None:
+        raise UserError(f"{where}: {name} is no JSON; write a number, null or a text in quotes")
+
+    return json.loads(text, object_pairs_hook=unique, parse_constant=no_number)
+
+
 def _parquet(path: Path, columns: dict[str, str]) -> Iterator[rows.Record]:
-    try:
+    with readable(path, remedy="save it as Parquet again, or as JSONL"):
         file = pq.ParquetFile(path)
-    except pa.ArrowInvalid as error:
-        raise UserError(f"{path}: not a readable Parquet file ({error})") from error
-    rows.require_columns(str(path), file.schema_arrow.names, columns)
-    yield from rows.table_records(str(path), file.iter_batches(columns=list(columns.values())))
+        rows.require_columns(str(path), file.schema_arrow.names, columns)
+        yield from rows.table_records(str(path), file.iter_batches(columns=list(columns.values())))

@@ -1,6 +1,7 @@
 """From the rows of a user's data to rows of `contracts.EXAMPLES`; what the kinds `file` and `hub` share.
 
-A row is either a conversation (column `messages`, as chat templates take it) or a pair (`prompt` and `response`). Every
+A row is either a conversation (column `messages`, as chat templates take it, contents as text or as a list of text
+parts) or a pair (`prompt` and `response`). Every
 error names the row.
 """
 
@@ -13,6 +14,8 @@ from clearminds.errors import UserError
 
 COLUMNS = ("messages", "prompt", "response", "answer", "id")
 ROLES = ("system", "user", "assistant")
+TOOL_ROLES = ("tool", "function")
+TOOL_KEYS = ("tool_calls", "function_call")
 
 Record = tuple[str, dict]  # where it is, in words for an error message, and its columns by name
 
@@ -112,12 +115,13 @@ def _turns(where: str, messages: object) -> list[dict]:
     if not isinstance(messages, list) or not all(isinstance(turn, dict) for turn in messages):
         raise UserError(f"{where}: messages must be a list of objects with role and content")
     for number, turn in enumerate(messages, 1):
+        _refuse_tools(f"{where}: message {number}", turn)
         if not {"role", "content"} <= turn.keys():
             raise UserError(f"{where}: message {number} must have role and content; found: {', '.join(map(str, turn))}")
         if turn["role"] not in ROLES:
             raise UserError(f"{where}: message {number} has role {turn['role']!r}; allowed: {', '.join(ROLES)}")
     turns = [
-        {"role": turn["role"], "content": _text(where, f"message {number}", turn["content"])}
+        {"role": turn["role"], "content": _content(where, f"message {number}", turn["content"])}
         for number, turn in enumerate(messages, 1)
     ]
     roles = [turn["role"] for turn in turns]
@@ -128,6 +132,31 @@ def _turns(where: str, messages: object) -> list[dict]:
             f"{', '.join(roles) or 'nothing'}"
         )
     return turns
+
+
+def _refuse_tools(which: str, turn: dict) -> None:
+    call = next((key for key in TOOL_KEYS if turn.get(key)), None)
+    if call or turn.get("role") in TOOL_ROLES:
+        found = f"has {call}" if call else f"has role {turn['role']!r}"
+        raise UserError(
+            f"{which} {found}: tool calls are not supported; take such rows out, or write the calls into content"
+        )
+
+
+def _content(where: str, what: str, value: object) -> str:
+    """A message's text; that of a list of parts is theirs one after the other, as chat templates write them."""
+    return _text(where, what, "".join(_part(where, what, part) for part in value) if isinstance(value, list) else value)
+
+
+def _part(where: str, what: str, part: object) -> str:
+    kind = part.get("type") if isinstance(part, dict) else type(part).__name__
+    if not isinstance(part, dict) or kind != "text":
+        raise UserError(
+            f"{where}: {what} has a part of type {kind!r}; allowed: parts of type 'text'; take it or the row out"
+        )
+    if not isinstance(part.get("text"), str):
+        raise UserError(f"{where}: {what} has a part of type 'text' without a text; take it out")
+    return part["text"]
 
 
 def _text(where: str, what: str, value: object) -> str:
@@ -145,8 +174,8 @@ def _answer(where: str, value: object) -> str:
     if value is None:
         raise UserError(f"{where}: empty answer; fill it in or take the row out")
     try:
-        return _encodable(where, "answer", json.dumps(value, ensure_ascii=False))
-    except TypeError as error:
+        return _encodable(where, "answer", json.dumps(value, ensure_ascii=False, allow_nan=False))
+    except (TypeError, ValueError) as error:
         raise UserError(f"{where}: answer is neither text nor JSON ({error})") from error
 
 

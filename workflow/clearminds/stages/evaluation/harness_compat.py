@@ -3,6 +3,8 @@
 
 - `HFLM._model_call`, `._model_generate`: every forward pass and every generated batch goes through one of them; its
   documented methods see requests only, so they can neither count as they go nor let another backend generate.
+- `HFLM.tok_encode`, `.tok_batch_encode`: public, and the only ways in which `generate_until` tokenises prompts, so that
+  `harness_model` can put in those whose special tokens are text.
 - `HFLM._loglikelihood_tokens`: `loglikelihood_rolling` asks it for a progress bar whatever its own caller says.
 - `lm_eval.tasks._yaml_loader.load_yaml`: `TaskManager` gives a file's task by name only, and a project's task may have
   any name, also one that the harness has.

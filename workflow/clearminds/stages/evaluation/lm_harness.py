@@ -21,8 +21,9 @@ from clearminds.checkout import TASKS
 from clearminds.errors import UserError
 from clearminds.files.digests import digest
 from clearminds.model.causal_model import CausalModel
-from clearminds.model.conversation import Chat, Tokenizer
+from clearminds.model.conversation import Chat
 from clearminds.model.decoding import own_settings_only
+from clearminds.model.tokenizer import Tokenizer
 from clearminds.plugins.load import load
 from clearminds.stages.evaluation.harness_compat import declared_to_run_code, read_task, runs_code
 from clearminds.stages.evaluation.harness_model import Model
@@ -49,8 +50,9 @@ def evaluate(
     Args:
         model: a transformers or PEFT causal language model, on its device.
         tokenizer: its fast tokenizer with a chat template.
-        tasks: each `{"name", "examples": path of a table EXAMPLES, "verifier"}`, or `{"name": "lm_eval:TASK",
-            "num_fewshot": int or None for the task's own}` for a task, group or tag of the harness.
+        tasks: each `{"name", "examples": path of a table EXAMPLES, "verifier"}`, with `special_tokens` as of `Chat`
+            where it is set, or `{"name": "lm_eval:TASK", "num_fewshot": int or None for the task's own}` for a task,
+            group or tag of the harness.
         batch_size: prompts at a time.
         system: system prompt, or None to leave it to the template.
         template_arguments: further arguments of the chat template.
@@ -122,7 +124,10 @@ def _load_examples(task: dict) -> dict[str, Task]:
             f"task {task['name']}: verifier {task['verifier']!r} gives no accuracy; choose another, or leave it out"
         )
     config = read_task(TASKS / "clearminds_generate.yaml")
-    metadata = {**config["metadata"], "examples": str(task["examples"]), "verifier": task["verifier"]}
+    keys = {"examples": str(task["examples"]), "verifier": task["verifier"]}
+    if special_tokens := task.get("special_tokens"):
+        keys["special_tokens"] = special_tokens
+    metadata = {**config["metadata"], **keys}
     # built from the file, not looked up: a project task may have any name, also one that the harness has
     return {task["name"]: config["class"](config={**config, "task": task["name"], "metadata": metadata})}
 
@@ -167,7 +172,7 @@ def _example_rows(samples: list[dict], lm: Model) -> list[dict]:
         n_tokens, ended = lm.count(prompt)
         item = {
             "n_tokens": n_tokens,
-            "prompt": prompt,
+            "prompt": lm.shown(prompt),
             "target": sample["doc"]["answer"],
             "response": sample["resps"][0][0],
         }
