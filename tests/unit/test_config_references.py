@@ -14,7 +14,7 @@ SOURCES = ", ".join(["reference", *DEMO["sources"]])
     [
         ({"targets": ["sum"]}, f"targets: 'sum' is not one of {TASKS}; did you mean sums?"),
         ({"targets": ["sums", "sums"]}, "targets: 'sums' appears twice; take one out"),
-        ({"targets": ["gcd"]}, "tasks: gcd: splits, of a target,: 'train' is not one of test"),
+        ({"targets": ["gcd"]}, "tasks: gcd: splits: train is missing, on which a target is trained; found: test"),
         (
             {"suites/small": ["sums", "product"]},
             f"suites: small: 'product' is not one of {TASKS}; did you mean products?",
@@ -23,13 +23,13 @@ SOURCES = ", ".join(["reference", *DEMO["sources"]])
         ({"suites/large": ["sums"]}, "suites (a task in two of them): 'sums' appears twice; take one out"),
         (
             {"suites/large": ["lm_eval:"]},
-            "suites: large: lm_eval: names no task; write one behind it, as in lm_eval:arc_easy",
+            "suites: large: 'lm_eval:' names no task; write one behind lm_eval:, as in lm_eval:arc_easy",
         ),
         (
             {"tasks/gcd/splits": {"validation": 3}},
-            "tasks: gcd: splits, of an evaluated task,: 'test' is not one of validation",
+            "tasks: gcd: splits: test is missing, on which it is evaluated; found: validation",
         ),
-        ({"tasks/gcd/splits": {}}, "tasks: gcd: splits, of an evaluated task,: 'test' is not one of (none given)"),
+        ({"tasks/gcd/splits": {}}, "tasks: gcd: splits: at least one entry is needed, not {}"),
         (
             {"match/sources": ["reference", "self-output"]},
             f"match: sources: 'self-output' is not one of {SOURCES}; did you mean self_output?",
