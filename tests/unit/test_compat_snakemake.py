@@ -27,6 +27,7 @@ def begin(dry):
 compat.before_execution(workflow, begin)
 print("FILES", [file.name for file in compat.config_files(workflow)], flush=True)
 print("DEFAULT", compat.default_resources(workflow).get("account"), flush=True)
+print("CONDA", compat.uses_conda(workflow), flush=True)
 print("RULES", compat.rule_resources(workflow), flush=True)
 
 rule b:
@@ -120,6 +121,11 @@ def test_resources_of_the_profile_are_told(run):
     said = run("-n", "--default-resources", "account=x", "--set-resources", "a:account=SET_ME", "a:mem_mb=3")
     assert "DEFAULT x" in said and "RULES {'a': {'account': 'SET_ME', 'mem_mb': '3'}}" in said
     assert "DEFAULT None" in run("-n") and "RULES {}" in run("-n")
+
+
+def test_a_run_knows_whether_its_jobs_have_conda_environments(run):
+    assert "CONDA False" in run("-n")
+    assert "CONDA True" in run("-n", "--sdm", "conda")
 
 
 # --- records ----------------------------------------------------------------------------------------------------------
