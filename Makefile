@@ -65,7 +65,7 @@ resume: setup
 
 # results of what the study no longer names: lists them, and removes them with YES=1
 prune: setup
-	$(COMMAND).prune $(GIVEN) $(if $(YES),--yes)
+	$(COMMAND).prune $(GIVEN) $(if $(YES),--yes '$(YES)')
 
 store-stats: setup
 	$(COMMAND).store_stats $(GIVEN)
