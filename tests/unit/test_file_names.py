@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from demo_study import DEMO, demo
+from demo_study import DEMO, demo, study_with
 
 from clearminds.config.study import Study
 from clearminds.errors import UserError
@@ -65,6 +65,15 @@ def test_a_plugin_that_does_not_exist_is_refused_with_the_config(changes, messag
     assert str(caught.value) == message
 
 
+@pytest.mark.parametrize("split", ["a{b}.jsonl", {"path": "{x}/a.jsonl", "limit": 3}])
+def test_a_file_with_braces_is_refused_which_snakemake_would_take_for_wildcards(refusal, split):
+    path = "splits: test: path" if isinstance(split, dict) else "splits: test"
+    found = split["path"] if isinstance(split, dict) else split
+    assert refusal(study_with({"tasks/mine": {"kind": "file", "splits": {"test": split}}})) == (
+        f"tasks: mine: {path}: {found!r} has braces, which Snakemake takes for wildcards; rename the file"
+    )
+
+
 # --- capitals and lengths ---------------------------------------------------------------------------------------------
 
 
@@ -101,12 +110,12 @@ def test_splits_of_different_tasks_may_differ_in_capitals_only():
 )
 def test_an_id_is_taken_as_long_as_a_disk_takes_its_names(place, kind, tmp_path):
     """With the longest id, the names of a result and of what a run puts beside it are made on this disk."""
-    assert refusal(place, 255 if place == "study" else 100) is None
-    length = max(n for n in range(100, 256) if refusal(place, n) is None)
-    words = refusal(place, length + 1)
+    assert refused(place, 255 if place == "study" else 100) is None
+    length = max(n for n in range(100, 256) if refused(place, n) is None)
+    words = refused(place, length + 1)
     assert re.match(rf"{'tasks' if place == 'targets' else place}: xxx|tasks: gcd: {place}: xxx", words)
     assert words.endswith("would have 256 characters and may have 255; shorten it, or ids that are used with it, by 1")
-    assert refusal(place, length + 7).endswith("by 7")
+    assert refused(place, length + 7).endswith("by 7")
     if kind is not None:
         for path in names(place, length, kind):
             (tmp_path / path.name).touch()
@@ -131,7 +140,7 @@ def named(place: str, length: int) -> dict:
     return study
 
 
-def refusal(place: str, length: int) -> str | None:
+def refused(place: str, length: int) -> str | None:
     try:
         Specs(Study.model_validate(named(place, length)))
     except UserError as error:

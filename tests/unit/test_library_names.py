@@ -1,5 +1,7 @@
 """Names of libraries' things that a study may use: the config's lists are the installed libraries' own."""
 
+import re
+
 import pytest
 import torch
 from demo_study import demo, study_with
@@ -9,6 +11,7 @@ from transformers.integrations import INTEGRATION_TO_CALLBACK
 
 from clearminds.config.blocks import POLYNOMIAL_END, Scheduler, Tracker
 from clearminds.errors import UserError
+from clearminds.plugins.load import names
 from clearminds.run.plugin_names import generators
 from clearminds.run.trackers import PACKAGES, refuse_missing_trackers
 
@@ -94,6 +97,24 @@ def test_a_package_counts_where_it_can_be_found(package, there, monkeypatch):
     else:
         with pytest.raises(UserError, match=f"needs the package {package}"):
             refuse_missing_trackers(["wandb"])
+
+
+# --- plugins ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("place", "kind", "others"),
+    [
+        ("tasks/sums/kind", "task_kinds", set()),
+        ("sources/everyday/kind", "sources", {"reference"}),
+        ("variants/stm-2.5/weights/rule", "weights", set()),
+        ("sources/everyday/backend", "backends", set()),
+        ("evaluation/backend", "backends", set()),
+    ],
+)
+def test_every_plugin_is_named_where_an_unknown_one_is_refused(refusal, place, kind, others):
+    said = refusal(study_with({place: "zzz"}))
+    assert set(re.search(r"'zzz' is not one of ([\w, ]+)", said)[1].split(", ")) == {*names(kind)} - others
 
 
 # --- generators -------------------------------------------------------------------------------------------------------

@@ -71,6 +71,7 @@ TEXTS = [  # what the demo's file has, what is written instead, and how the line
     ("max_value: 30", "9: 30", "tasks: gcd: parameters: 9: a key must be a text; write it in quotes"),
     ("max_value: 30", "max_value: 2024-01-01", "line N: YAML reads 2024-01-01 as a date; write a text in quotes"),
     ("max_value: 30", "max_value: !!set {a}", "tasks: gcd: parameters: max_value: a number, a text, a list or a blo"),
+    ("    answers: everyday", "    answers: []", "tasks: chat-drift: answers: a text is needed, not []"),
     ("    answers: everyday", "    prompt: 3", "tasks: chat-drift: prompt: unknown key; known here: "),
     ("    answers: everyday", "", "tasks: chat-drift: answers: missing; evaluate: drift needs one of the sources, whi"),
     ("    evaluate: drift", "    evaluate: drifts", "tasks: chat-drift: evaluate: 'drifts' is not one of accuracy, li"),

@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from clearminds.config.values import Number, Place, Seed, Settings, Text
+from clearminds.config.values import DataFile, Number, Place, Seed, Settings, Text
 
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Dtype = Literal["float32", "bfloat16", "float16"]
@@ -138,7 +138,7 @@ class EverydayPromptsTask(_Task):
 class FileSplit(Strict):
     """A split in a file."""
 
-    path: Text
+    path: DataFile
     limit: Positive | None = None
 
 
@@ -156,7 +156,7 @@ class FileTask(_Task):
     """Your own data: JSONL or Parquet with messages, or with prompt and response."""
 
     kind: Literal["file"]
-    splits: dict[Id, Text | FileSplit] = Field(min_length=1)
+    splits: dict[Id, DataFile | FileSplit] = Field(min_length=1)
     columns: Columns = Columns()
     prompt_only: bool = Field(False, description="examples without responses, to be evaluated or asked only")
     verifier: Id = "exact"

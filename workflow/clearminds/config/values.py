@@ -25,6 +25,12 @@ def _text(value: str) -> str:
     return value
 
 
+def _without_braces(value: str) -> str:
+    if re.search("[{}]", value):
+        raise ValueError(f"{short(value)} has braces, which Snakemake takes for wildcards; rename the file")
+    return value
+
+
 def _place(value: str) -> str:
     """A path with `~` and `$NAME` filled in, once for all that read it."""
     filled = os.path.expanduser(os.path.expandvars(value))
@@ -68,5 +74,6 @@ def _not_json(value: object) -> str | None:
 Number = Annotated[float, BeforeValidator(_number)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what random generators of NumPy and transformers take
 Text = Annotated[str, AfterValidator(_text)]
+DataFile = Annotated[Text, AfterValidator(_without_braces)]
 Place = Annotated[str, AfterValidator(_text), AfterValidator(_place)]
 Settings = Annotated[dict[str, Any], AfterValidator(_settings)]
