@@ -53,6 +53,14 @@ def test_errors_name_the_keys_of_the_file_even_where_ids_resemble_kinds(refusal,
             "did you mean reasoning_gym?",
         ),
         (
+            {"tasks/sums/kind": None},
+            "tasks: sums: kind: None is not one of reasoning_gym, human_eval, everyday_prompts, file, hub",
+        ),
+        (
+            {"tasks/sums/kind": ["file"]},
+            "tasks: sums: kind: ['file'] is not one of reasoning_gym, human_eval, everyday_prompts, file, hub",
+        ),
+        (
             {"tasks/sums/kind": ...},
             "tasks: sums: kind: missing; give one of everyday_prompts, file, hub, human_eval, reasoning_gym",
         ),

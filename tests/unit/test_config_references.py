@@ -75,6 +75,23 @@ def test_a_variant_overrides_known_keys_of_training_only(refusal):
     assert found.endswith("; did you mean rank?")
 
 
+@pytest.mark.parametrize(
+    ("training", "message"),
+    [
+        ({"rank": "16"}, "rank: a whole number is needed, not '16'; write it without quotes"),
+        ({"rank": None}, "rank: a whole number belongs here, not None; fill it in or take the key out"),
+        ({"epochs": 0}, "epochs: input should be greater than 0, not 0"),
+        ({"scheduler": "greedy"}, "scheduler: 'greedy' is not one of linear, cosine, cosine_with_restarts, "),
+        ({"target_modules": 3}, "target_modules: a text or a list is needed, not 3; write it in quotes"),
+        ({"target_modules": ["a", 3]}, "target_modules: 1: a text is needed, not 3; write it in quotes"),
+        ({"target_modules": []}, "target_modules: at least one entry is needed, not []"),
+    ],
+)
+def test_what_a_variant_overrides_is_checked_like_training_itself(refusal, training, message):
+    found = refusal(study_with({"variants/ground-truth/training": training}))
+    assert found.startswith(f"variants: ground-truth: training: {message}")
+
+
 def test_a_variant_cannot_override_max_length(refusal):
     assert refusal(study_with({"variants/ground-truth/training": {"max_length": 100}})) == (
         "variants: ground-truth: training: max_length fixes the matched examples; set it for all variants"

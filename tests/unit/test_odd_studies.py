@@ -2,6 +2,7 @@
 
 import copy
 import math
+from types import SimpleNamespace
 
 import pytest
 from demo_study import DEMO
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 from clearminds.config.load import load_study
 from clearminds.config.study import Study
 from clearminds.errors import UserError
-from clearminds.files.digests import canonical
+from clearminds.reuse.stage_code import STAGES
+from clearminds.run.sizing.resources import LONGEST
 from clearminds.run.specs import Specs
 
 ODD = [None, [], {}, "", " ", -1, 0, 1e400, -1e400, math.nan, True, False, 1.5, 2**31, 2**64, 10**400, "x" * 300]
@@ -60,9 +62,19 @@ def outcome(study: object) -> str | None:
         line = str(error)
         assert "\n" not in line and line.isprintable() and len(line) < 2000, line
         return line
-    assert isinstance(specs.study, Study)
-    canonical(specs.report()).encode()
+    for stage in STAGES:
+        job = one_job(specs.study)
+        assert specs.text(stage)(job).encode() and specs.launch(stage)["how"](job, 1).encode()
+        assert 0 < specs.memory(stage)(job, 1) < 1e30 and 0 < specs.minutes(stage)(job) <= LONGEST
     return None
+
+
+def one_job(study: Study) -> SimpleNamespace:
+    """Wildcards of a job of every stage."""
+    model, variant, target = next(iter(study.models)), next(reversed(study.variants)), study.targets[0]
+    source, suite = next(iter(study.sources), "reference"), next(iter(study.suites))
+    names = {"model": model, "scorer": model, "task": target, "target": target, "source": source, "suite": suite}
+    return SimpleNamespace(**names, split="train", variant=variant, draw="", seed=study.seeds[0], shard="1of2")
 
 
 @pytest.mark.parametrize("value", ODD, ids=lambda value: repr(value)[:20])

@@ -69,6 +69,8 @@ TEXTS = [  # what the demo's file has, what is written instead, and how the line
     ("generator: gcd", "generator: ''", "tasks: gcd: generator: is empty; fill it in or take the key out"),
     ("max_value: 30", "max_value: .nan", "tasks: gcd: parameters: max_value: a finite number is needed, not nan"),
     ("max_value: 30", "9: 30", "tasks: gcd: parameters: 9: a key must be a text; write it in quotes"),
+    ("generator: gcd", "9: gcd", "tasks: gcd: generator: missing; found instead: 9"),
+    ("generator: gcd", "generator: gcd\n    9: 1", "tasks: gcd: 9: unknown key; known here: normalise, evaluate, "),
     ("max_value: 30", "max_value: 2024-01-01", "line N: YAML reads 2024-01-01 as a date; write a text in quotes"),
     ("max_value: 30", "max_value: !!set {a}", "tasks: gcd: parameters: max_value: a number, a text, a list or a blo"),
     ("    answers: everyday", "    answers: []", "tasks: chat-drift: answers: a text is needed, not []"),

@@ -18,6 +18,7 @@ from clearminds.config.yaml_strict import load_yaml
 from clearminds.errors import UserError
 
 OF_NUMBERS = ("int_type", "float_type", "bool_type")
+UNKNOWN = ("extra_forbidden", "invalid_key")  # the second one where it is not even a text
 
 
 def load_study(files: list[Path], config: dict | None = None) -> Study:
@@ -97,12 +98,12 @@ def _explain(error: ValidationError) -> str:
     keys, node = _place(first["loc"])
     kind, found = first["type"], first["input"]
     shown = [printable(key) for key in keys]
-    if kind == "extra_forbidden":
+    if kind in UNKNOWN:
         return f"{': '.join(shown)}: unknown key{nearest(keys[-1], list(node.get('properties', {})), 'known here')}"
     if kind == "union_tag_invalid":
-        key, tag, allowed = (str(first["ctx"][name]).strip("'") for name in ("discriminator", "tag", "expected_tags"))
-        allowed = allowed.replace("'", "")
-        return f"{': '.join([*shown, key])}: {short(tag)} is not one of {allowed}{nearest(tag, allowed.split(', '))}"
+        key, allowed = (str(first["ctx"][name]).replace("'", "") for name in ("discriminator", "expected_tags"))
+        where, near = ": ".join([*shown, key]), nearest(found[key], allowed.split(", "))
+        return f"{where}: {short(found[key])} is not one of {allowed}{near}"
     if kind == "union_tag_not_found":
         key = first["ctx"]["discriminator"].strip("'")
         near = get_close_matches(key, [name for name in found if isinstance(name, str)], n=1)
@@ -111,7 +112,7 @@ def _explain(error: ValidationError) -> str:
             f"{': '.join([*shown, key])}: missing{instead}; give one of {', '.join(node['discriminator']['mapping'])}"
         )
     if kind == "missing":
-        others = [e["loc"][-1] for e in errors if e["type"] == "extra_forbidden" and e["loc"][:-1] == first["loc"][:-1]]
+        others = [e["loc"][-1] for e in errors if e["type"] in UNKNOWN and e["loc"][:-1] == first["loc"][:-1]]
         message = f"missing{_found_instead(keys[-1], others) or '; add this key'}"
     elif "[key]" in first["loc"] and not _by_id(_place(first["loc"][:-2])[1]):
         message = "a key must be a text; write it in quotes"

@@ -98,8 +98,12 @@ class Study(Strict):
                 self.training_of(name)
             except ValidationError as error:
                 key = error.errors()[0]["loc"][:1]  # none, where keys do not fit together
-                found = problem([e for e in error.errors() if e["loc"][:1] == key])
-                raise ValueError(": ".join([f"variants: {name}: training", *map(str, key), found])) from None
+                of_key = [e for e in error.errors() if e["loc"][:1] == key]
+                # of a value that could be of two types, the error that went deeper into one of them
+                deepest = max((e["loc"] for e in of_key), key=len)
+                found = problem([e for e in of_key if len(e["loc"]) == len(deepest)])
+                place = [*key, *(part for part in deepest[1:] if isinstance(part, int))]
+                raise ValueError(": ".join([f"variants: {name}: training", *map(str, place), found])) from None
             self._can_be_spread(name)
             if isinstance(variant.weights, RandomRule):
                 like = variant.weights.like

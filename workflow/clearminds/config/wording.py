@@ -78,7 +78,7 @@ def _remedy(kind: str, found: object) -> str:
     """How to write what was probably meant, as the end of a message."""
     if kind == "string_type" and isinstance(found, bool):
         return "; YAML reads no, off, yes and on as true or false: write the word in quotes"
-    if kind == "string_type" and not isinstance(found, dict | list):
+    if kind == "string_type" and isinstance(found, int | float):
         return "; write it in quotes"
     if isinstance(found, str) and kind in ("int_type", "float_type"):
         return "; write it without quotes" if re.fullmatch(r"[+-]?[0-9]+(\.[0-9]*)?", found) else ""
