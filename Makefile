@@ -65,7 +65,7 @@ resume: setup
 
 # results of what the study no longer names: lists them, and removes them with YES=1
 prune: setup
-	$(COMMAND).prune $(GIVEN) $(if $(YES),--yes)
+	$(COMMAND).prune $(GIVEN) $(if $(YES),--yes '$(YES)')
 
 # compares every file of a study with what its job has on record
 verify: setup

@@ -28,6 +28,7 @@ def begin(dry):
 compat.before_execution(workflow, begin)
 print("FILES", [file.name for file in compat.config_files(workflow)], flush=True)
 print("DEFAULT", compat.default_resources(workflow).get("account"), flush=True)
+print("CONDA", compat.uses_conda(workflow), flush=True)
 print("RULES", compat.rule_resources(workflow), flush=True)
 
 rule b:
@@ -135,6 +136,11 @@ def test_resources_of_the_profile_are_told(run):
 )
 def test_what_is_forced_is_told(run, arguments, forced):
     assert f"FORCED {forced}" in run("-n", *arguments)
+
+
+def test_a_run_knows_whether_its_jobs_have_conda_environments(run):
+    assert "CONDA False" in run("-n")
+    assert "CONDA True" in run("-n", "--sdm", "conda")
 
 
 # --- records ----------------------------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ def test_an_unknown_key_is_refused_with_the_nearest_known_one(refusal, path, mes
         ({"columns": {"promt": "a"}}, "columns: promt: unknown key; did you mean prompt?"),
         ({"splits": {"test": {"path": "a", "limt": 3}}}, "splits: test: limt: unknown key; did you mean limit?"),
         ({"splits": {"test": {"limit": 3}}}, "splits: test: path: missing; add this key"),
-        ({"splits": {"test": 3}}, "splits: test: input should be a valid string, not 3"),
+        ({"splits": {"test": 3}}, "splits: test: a text or a block of keys is needed, not 3; write it in quotes"),
     ],
 )
 def test_errors_name_the_keys_of_the_file_even_where_ids_resemble_kinds(refusal, name, task, message):
@@ -51,6 +51,14 @@ def test_errors_name_the_keys_of_the_file_even_where_ids_resemble_kinds(refusal,
             {"tasks/sums/kind": "reasoninggym"},
             "tasks: sums: kind: 'reasoninggym' is not one of reasoning_gym, human_eval, everyday_prompts, file, hub; "
             "did you mean reasoning_gym?",
+        ),
+        (
+            {"tasks/sums/kind": None},
+            "tasks: sums: kind: None is not one of reasoning_gym, human_eval, everyday_prompts, file, hub",
+        ),
+        (
+            {"tasks/sums/kind": ["file"]},
+            "tasks: sums: kind: ['file'] is not one of reasoning_gym, human_eval, everyday_prompts, file, hub",
         ),
         (
             {"tasks/sums/kind": ...},
@@ -102,9 +110,12 @@ def test_a_block_without_keys_is_refused(refusal, key):
     [
         ({"training/rank": -3}, "training: rank: input should be greater than 0, not -3"),
         ({"training/dropout": 1}, "training: dropout: input should be less than 1, not 1"),
-        ({"training/adapter": "lorra"}, "training: adapter: input should be 'lora' or 'dora', not 'lorra'"),
-        ({"training/target_modules": 3}, "training: target_modules: input should be a valid string, not 3"),
-        ({"scoring/dtype": "int8"}, "scoring: dtype: input should be 'float32', 'bfloat16' or 'float16', not 'int8'"),
+        ({"training/adapter": "lorra"}, "training: adapter: 'lorra' is not one of lora, dora; did you mean lora?"),
+        (
+            {"training/target_modules": 3},
+            "training: target_modules: a text or a list is needed, not 3; write it in quotes",
+        ),
+        ({"scoring/dtype": "int8"}, "scoring: dtype: 'int8' is not one of float32, bfloat16, float16"),
         ({"sources/self_output/samples": 0}, "sources: self_output: samples: input should be greater than 0, not 0"),
         ({"tasks/sums/splits/train": 0}, "tasks: sums: splits: train: input should be greater than 0, not 0"),
         ({"seeds": []}, "seeds: at least one entry is needed, not []"),
@@ -118,16 +129,15 @@ def test_a_value_out_of_range_is_named_with_its_range(refusal, changes, message)
     assert refusal(study_with(changes)).startswith(message)
 
 
-@pytest.mark.parametrize("text", ["1e-4", "0.0001", "'1e-4'"])
+@pytest.mark.parametrize("text", ["1e-4", "0.0001", "1.E-4", "+1e-4", "'1e-4'"])
 def test_a_learning_rate_is_a_number_however_yaml_reads_it(load, text):
     written = CONFIG.read_text(encoding="utf-8").replace("learning_rate: 0.0005", f"learning_rate: {text}")
     assert load(written).training.learning_rate == 1e-4
 
 
 def test_a_word_is_not_a_learning_rate(refusal):
-    message = refusal(study_with({"training/learning_rate": "fast"}))
-    assert message.startswith("training: learning_rate: input should be a valid number")
-    assert message.endswith("not 'fast'")
+    message = "training: learning_rate: a number is needed, not 'fast'"
+    assert refusal(study_with({"training/learning_rate": "fast"})) == message
 
 
 # --- tau --------------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ SOURCES = ", ".join(["reference", *DEMO["sources"]])
     [
         ({"targets": ["sum"]}, f"targets: 'sum' is not one of {TASKS}; did you mean sums?"),
         ({"targets": ["sums", "sums"]}, "targets: 'sums' appears twice; take one out"),
-        ({"targets": ["gcd"]}, "tasks: gcd: splits, of a target,: 'train' is not one of test"),
+        ({"targets": ["gcd"]}, "tasks: gcd: splits: train is missing, on which a target is trained; found: test"),
         (
             {"suites/small": ["sums", "product"]},
             f"suites: small: 'product' is not one of {TASKS}; did you mean products?",
@@ -23,13 +23,13 @@ SOURCES = ", ".join(["reference", *DEMO["sources"]])
         ({"suites/large": ["sums"]}, "suites (a task in two of them): 'sums' appears twice; take one out"),
         (
             {"suites/large": ["lm_eval:"]},
-            "suites: large: lm_eval: names no task; write one behind it, as in lm_eval:arc_easy",
+            "suites: large: 'lm_eval:' names no task; write one behind lm_eval:, as in lm_eval:arc_easy",
         ),
         (
             {"tasks/gcd/splits": {"validation": 3}},
-            "tasks: gcd: splits, of an evaluated task,: 'test' is not one of validation",
+            "tasks: gcd: splits: test is missing, on which it is evaluated; found: validation",
         ),
-        ({"tasks/gcd/splits": {}}, "tasks: gcd: splits, of an evaluated task,: 'test' is not one of (none given)"),
+        ({"tasks/gcd/splits": {}}, "tasks: gcd: splits: at least one entry is needed, not {}"),
         (
             {"match/sources": ["reference", "self-output"]},
             f"match: sources: 'self-output' is not one of {SOURCES}; did you mean self_output?",
@@ -73,6 +73,23 @@ def test_a_variant_overrides_known_keys_of_training_only(refusal):
     found = refusal(study_with({"variants/ground-truth/training": {"rnk": 4}}))
     assert found.startswith("variants: ground-truth: training: 'rnk' is not one of adapter, rank, ")
     assert found.endswith("; did you mean rank?")
+
+
+@pytest.mark.parametrize(
+    ("training", "message"),
+    [
+        ({"rank": "16"}, "rank: a whole number is needed, not '16'; write it without quotes"),
+        ({"rank": None}, "rank: a whole number belongs here, not None; fill it in or take the key out"),
+        ({"epochs": 0}, "epochs: input should be greater than 0, not 0"),
+        ({"scheduler": "greedy"}, "scheduler: 'greedy' is not one of linear, cosine, cosine_with_restarts, "),
+        ({"target_modules": 3}, "target_modules: a text or a list is needed, not 3; write it in quotes"),
+        ({"target_modules": ["a", 3]}, "target_modules: 1: a text is needed, not 3; write it in quotes"),
+        ({"target_modules": []}, "target_modules: at least one entry is needed, not []"),
+    ],
+)
+def test_what_a_variant_overrides_is_checked_like_training_itself(refusal, training, message):
+    found = refusal(study_with({"variants/ground-truth/training": training}))
+    assert found.startswith(f"variants: ground-truth: training: {message}")
 
 
 def test_a_variant_cannot_override_max_length(refusal):

@@ -3,6 +3,7 @@
 import copy
 import fcntl
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -400,6 +401,32 @@ def test_the_command_removes_with_yes_and_then_finds_nothing(tree):
     said = "nothing to prune: all masks, adapters and evaluations below results/mine/ are named by the study\n"
     assert (done.returncode, done.stdout, done.stderr) == (0, said, "")
     assert tree.all() == before
+
+
+def by_make(*variables: str) -> list[str]:
+    """The arguments that `make prune` with these variables gives the command."""
+    done = subprocess.run(["make", "-n", "prune", *variables], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    [line] = [line for line in done.stdout.splitlines() if "clearminds.commands.prune" in line]
+    return shlex.split(line.partition("clearminds.commands.prune")[2])
+
+
+@pytest.mark.parametrize("value", ["0", "no", "yes", "true", "10", "1 2"])
+def test_nothing_but_1_is_a_yes(tree, value):
+    del tree.study["variants"]["plain"]
+    before = tree.all()
+    assert one_error(tree.run(*by_make(f"YES={value}"))) == (
+        f"--yes: {value!r} is not 1, so nothing is removed; `make prune` lists results, `make prune YES=1` removes them"
+    )
+    assert tree.all() == before
+
+
+def test_make_asks_before_it_removes(tree):
+    del tree.study["variants"]["plain"]
+    before = tree.all()
+    for nothing in ([], ["YES="], ["YES= "]):
+        assert tree.run(*by_make(*nothing)).returncode == 0
+        assert tree.all() == before
+    assert tree.run(*by_make("YES=1")).stdout.splitlines()[-1] == "removed: 7 results, 13.0 kB"
 
 
 def test_without_a_configfile_the_study_is_the_one_beside_the_snakefile(tree):

@@ -21,7 +21,7 @@ from clearminds.run.start import prepare_execution
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 RESULT = "results/s/masks/m/t/v.parquet"
-STUDY = {"study": "s", "runtime": {}}
+STUDY = {"study": "s", "runtime": {"report_to": "none"}}
 
 
 @pytest.fixture
@@ -35,17 +35,26 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def execute(*, dry: bool = False, mode: str = "DEFAULT", default: dict | None = None, **forced: object) -> None:
+def execute(
+    *,
+    dry: bool = False,
+    mode: str = "DEFAULT",
+    default: dict | None = None,
+    study: dict = STUDY,
+    conda: bool = False,
+    **forced: object,
+) -> None:
     """Read a Snakefile that prepares its execution, which must change nothing, and execute it."""
     workflow = SimpleNamespace(
         execute=lambda executor_plugin: None,
         delete_output=lambda only_temp, dryrun: None,
         exec_mode=SimpleNamespace(name=mode),
         dag_settings=DAGSettings(**forced),
+        deployment_settings=SimpleNamespace(deployment_method=[SimpleNamespace(name="CONDA")] if conda else []),
         resource_settings=SimpleNamespace(default_resources=default, overwrite_resources={}),
     )
     before = everything()
-    prepare_execution(workflow, STUDY, Layout.of("s"))
+    prepare_execution(workflow, study, Layout.of("s"))
     assert everything() == before
     workflow.execute(executor_plugin=SimpleNamespace(common_settings=SimpleNamespace(dryrun_exec=dry)))
 
@@ -89,6 +98,16 @@ def test_a_placeholder_ends_a_run_before_it_locks_or_writes(folder):
     with pytest.raises(SystemExit, match="error: default-resources: account: still SET_ME"):
         execute(default={"account": "SET_ME"})
     assert not one_run.LOCK.exists() and not adopted()
+
+
+@pytest.mark.parametrize("dry", [True, False])
+def test_a_tracker_that_is_not_installed_ends_a_run_where_jobs_have_no_environment_of_their_own(folder, dry):
+    study = {"study": "s", "runtime": {"report_to": ["comet_ml"]}}
+    with pytest.raises(SystemExit, match="error: runtime: report_to: comet_ml needs the package comet_ml, which is no"):
+        execute(dry=dry, study=study)
+    assert not one_run.LOCK.exists() and not adopted()
+    execute(dry=True, study=study, conda=True)
+    assert adopted()
 
 
 @pytest.mark.parametrize("mode", ["REMOTE", "SUBPROCESS"])

@@ -5,6 +5,7 @@ from pathlib import Path
 import _setup  # noqa: F401
 
 from clearminds.files.tables import write_json
+from clearminds.files.user_path import located
 from clearminds.job.launch import Job, Output, launch, log
 from clearminds.stages.fetch_model import Settings, fetch
 
@@ -17,7 +18,7 @@ def main(job: Job[Settings, None], *, model: Output) -> None:
 
 def template_file(settings: Settings) -> list[Path]:
     file = settings.source.chat_template.file
-    return [Path(file)] if file and Path(file).is_file() else []
+    return [located(file)] if file and located(file).is_file() else []
 
 
 launch(main, Settings, also_reads=template_file, reuse=False)  # the files behind a path, and a hub, are not input files

@@ -1,6 +1,6 @@
 """Removes results of what a study no longer names: `make prune` lists them, `make prune YES=1` removes them.
 
-    python -m clearminds.commands.prune [--configfile STUDY.yaml] [--directory DIR] [--yes]
+    python -m clearminds.commands.prune [--configfile STUDY.yaml] [--directory DIR] [--yes [1]]
 
 Masks, adapters and evaluations of variants, seeds, targets, suites and models that were renamed or taken out. Scores,
 responses, verdicts and examples stay: they are expensive, and shared by variants.
@@ -81,8 +81,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="prune", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--configfile", type=Path, help="the study; default: config.yaml beside the Snakefile")
     parser.add_argument("--directory", type=Path, default=Path(), help="where its runs work; default: here")
-    parser.add_argument("--yes", action="store_true", help="remove what is listed")
+    parser.add_argument("--yes", nargs="?", const="1", metavar="1", help="remove what is listed; so does --yes 1")
     given = parser.parse_args(arguments)
+    if given.yes not in (None, "1"):
+        raise UserError(
+            f"--yes: {given.yes!r} is not 1, so nothing is removed; `make prune` lists results, `make prune YES=1` "
+            "removes them"
+        )
     specs = Specs(load_study([given.configfile or CONFIG]))
     if not given.directory.is_dir():
         raise UserError(f"--directory: {given.directory} is not a folder; give the one where the workflow was run")

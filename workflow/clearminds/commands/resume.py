@@ -15,6 +15,7 @@ from pathlib import Path
 from clearminds.checkout import SNAKEFILE
 from clearminds.commands.run_command import run_command
 from clearminds.errors import UserError
+from clearminds.run.given_files import refuse_unreadable
 from clearminds.run.one_run import take_lock
 
 
@@ -22,12 +23,13 @@ def main(arguments: list[str] | None = None) -> None:
     """Unlock and run. Args: of the command line; what is not known here goes to snakemake.
 
     Raises:
-        UserError: a run is alive in this folder.
+        UserError: a run is alive in this folder, or a file of the study cannot be read.
     """
     parser = argparse.ArgumentParser(prog="resume", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--directory", "-d", type=Path, default=Path(), help="where the run worked; default: here")
     parser.add_argument("--snakefile", "-s", type=Path, default=SNAKEFILE)
     given, others = parser.parse_known_args(sys.argv[1:] if arguments is None else arguments)
+    refuse_unreadable(others)
     before = Path.cwd()
     os.chdir(given.directory)
     if (run := take_lock()) is not None:

@@ -6,7 +6,7 @@ What must fit together across blocks is checked by `config.study`.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -19,10 +19,11 @@ from pydantic import (
 )
 
 from clearminds.config.origins import Commit, DataCommit, DataRepository, Repository, Sha256
+from clearminds.config.values import DataFile, Number, Place, Seed, Settings, Text
 
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Dtype = Literal["float32", "bfloat16", "float16"]
-Positive = Annotated[int, Field(gt=0)]
+Positive = Annotated[int, Field(gt=0, lt=2**31)]  # tables count tokens and items in 32 bits
 # the default is null, which is in no spec
 Backend = Annotated[
     Literal["transformers", "vllm"] | None, AfterValidator(lambda name: None if name == "transformers" else name)
@@ -33,10 +34,35 @@ SpecialTokens = Annotated[
 ]
 
 
-class Strict(BaseModel):
-    """A block of the config: unknown keys are refused."""
+# those of transformers that need no arguments beside the steps, and no evaluations during the training
+Scheduler = Literal[
+    "linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup", "inverse_sqrt"
+]
+POLYNOMIAL_END = 1e-7  # the learning rate at which `polynomial` ends
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+# those of transformers' Trainer
+Tracker = Literal[
+    "azure_ml",
+    "clearml",
+    "codecarbon",
+    "comet_ml",
+    "dagshub",
+    "dvclive",
+    "flyte",
+    "kubeflow",
+    "mlflow",
+    "neptune",
+    "swanlab",
+    "tensorboard",
+    "trackio",
+    "wandb",
+]
+
+
+class Strict(BaseModel):
+    """A block of the config: unknown keys are refused, and values of another type than the key's."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class ChatTemplate(Strict):
@@ -46,7 +72,7 @@ class ChatTemplate(Strict):
         None, description="Jinja file that replaces the tokenizer's template; ~ and $NAME are replaced"
     )
     system: str | None = Field(None, description="system prompt put before every conversation")
-    arguments: dict[str, Any] = Field({}, description="arguments of the template, such as enable_thinking: false")
+    arguments: Settings = Field({}, description="arguments of the template, such as enable_thinking: false")
 
 
 class Model(Strict):
@@ -96,11 +122,11 @@ class ReasoningGymTask(_Task):
     """A generator of reasoning-gym; splits never share operands."""
 
     kind: Literal["reasoning_gym"]
-    generator: str
-    parameters: dict[str, Any] = Field({}, description="settings of the generator")
-    splits: dict[Id, Positive]
-    seed: int = 0
-    reference: str = Field("answer", description="wordings (the project's), answer, or a key of the item's metadata")
+    generator: Text
+    parameters: Settings = Field({}, description="settings of the generator")
+    splits: dict[Id, Positive] = Field(min_length=1)
+    seed: Seed = 0
+    reference: Text = Field("answer", description="wordings (the project's), answer, or a key of the item's metadata")
     verifier: Id = "reasoning_gym"
 
 
@@ -108,7 +134,7 @@ class HumanEvalTask(_Task):
     """HumanEval's problems with their canonical solutions."""
 
     kind: Literal["human_eval"]
-    splits: dict[Id, Positive]
+    splits: dict[Id, Positive] = Field(min_length=1)
     verifier: Id = "unverified"
 
 
@@ -116,32 +142,32 @@ class EverydayPromptsTask(_Task):
     """Everyday requests to a chat assistant, without references."""
 
     kind: Literal["everyday_prompts"]
-    splits: dict[Id, Positive]
+    splits: dict[Id, Positive] = Field(min_length=1)
     verifier: Id = "unverified"
 
 
 class FileSplit(Strict):
     """A split in a file."""
 
-    path: str = Field(description="of the file; ~ and $VARIABLES are filled in")
+    path: DataFile = Field(description="of the file; ~ and $VARIABLES are filled in")
     limit: Positive | None = None
 
 
 class Columns(Strict):
     """Which column of a file or data set holds what."""
 
-    messages: str | None = None
-    prompt: str | None = None
-    response: str | None = None
-    answer: str | None = None
-    id: str | None = None
+    messages: Text | None = None
+    prompt: Text | None = None
+    response: Text | None = None
+    answer: Text | None = None
+    id: Text | None = None
 
 
 class FileTask(_Task):
     """Your own data: JSONL or Parquet with messages, or with prompt and response."""
 
     kind: Literal["file"]
-    splits: dict[Id, str | FileSplit]
+    splits: dict[Id, DataFile | FileSplit] = Field(min_length=1)
     columns: Columns = Columns()
     prompt_only: bool = Field(False, description="examples without responses, to be evaluated or asked only")
     verifier: Id = "exact"
@@ -154,7 +180,7 @@ class HubTask(_Task):
     hub: DataRepository = Field(description="owner/name of the data set, or a folder")
     config: str | None = None
     revision: DataCommit | None = Field(None, description="commit of the hub repository, its full hash")
-    splits: dict[Id, str] = Field(description="ours: theirs, such as train: train[:500]")
+    splits: dict[Id, Text] = Field(min_length=1, description="ours: theirs, such as train: train[:500]")
     columns: Columns = Columns()
     prompt_only: bool = Field(False, description="examples without responses, to be evaluated or asked only")
     verifier: Id = "exact"
@@ -169,11 +195,11 @@ class Source(Strict):
     """How responses are sampled from the model."""
 
     kind: Literal["self_output", "rephrase"] | None = Field(None, description="default: the source's own name")
-    samples: Positive = 4
-    temperature: float = Field(0.7, ge=0, description="0 is greedy")
-    top_p: float = Field(0.95, gt=0, le=1)
+    samples: int = Field(4, gt=0, lt=2**15, description="responses per prompt")
+    temperature: Number = Field(0.7, ge=0, description="0 is greedy")
+    top_p: Number = Field(0.95, gt=0, le=1)
     max_new_tokens: Positive = 128
-    seed: int = 0
+    seed: Seed = 0
     dtype: Dtype = "bfloat16"
     when_none_accepted: Literal["drop", "lowest_perplexity", "reference"] = "drop"
     backend: Backend = Field(None, description="transformers (the default), or vllm, in an environment of its own")
@@ -230,17 +256,26 @@ class Training(Strict):
     adapter: Literal["lora", "dora"] = "lora"
     rank: Positive = 16
     alpha: Positive = 32
-    dropout: float = Field(0.0, ge=0, lt=1)
-    target_modules: str | list[str] = "all-linear"
-    learning_rate: float = Field(2e-5, gt=0)
-    scheduler: str = "cosine"
-    warmup_steps: int = Field(10, ge=0)
-    weight_decay: float = Field(0.0, ge=0)
-    max_grad_norm: float = Field(1.0, ge=0)
-    epochs: float = Field(2, gt=0)
+    dropout: Number = Field(0.0, ge=0, lt=1)
+    target_modules: Text | Annotated[list[Text], Field(min_length=1)] = "all-linear"
+    learning_rate: Number = Field(2e-5, gt=0)
+    scheduler: Scheduler = "cosine"
+    warmup_steps: int = Field(10, ge=0, lt=2**31)
+    weight_decay: Number = Field(0.0, ge=0)
+    max_grad_norm: Number = Field(1.0, ge=0)
+    epochs: Number = Field(2, gt=0, le=1e6)
     batch_examples: Positive = Field(8, description="examples per optimiser step, over all processes")
     max_length: Positive = Field(1024, description="longer conversations are dropped from every variant and counted")
     dtype: Dtype = "bfloat16"
+
+    @model_validator(mode="after")
+    def _has_a_way_down(self) -> Training:
+        if self.scheduler == "polynomial" and self.learning_rate <= POLYNOMIAL_END:
+            raise ValueError(
+                f"scheduler: polynomial ends at a learning rate of {POLYNOMIAL_END} and needs a higher learning_rate, "
+                f"not {self.learning_rate}"
+            )
+        return self
 
 
 class Variant(Strict):
@@ -248,7 +283,7 @@ class Variant(Strict):
 
     responses: Id = Field(description="reference, or one of the sources")
     weights: Weights = AllTokens(rule="all")
-    training: dict[str, Any] = Field({}, description="keys of training that differ for this variant")
+    training: Settings = Field({}, description="keys of training that differ for this variant")
 
 
 class Evaluation(Strict):
@@ -267,20 +302,22 @@ class Runtime(Strict):
     batch_tokens: Positive = Field(4096, description="most tokens of a forward pass; lower it when memory runs out")
     batch_rows: Positive = Field(48, description="items generated at a time in evaluations")
     generate_tokens: Positive = Field(8192, description="most tokens, prompts and new ones, generated at a time")
-    store: str = Field("results/store", description="folder of the stores of responses and scores; may be shared")
-    part_seconds: float = Field(60, ge=0, description="between two parts of a store: what a kill loses at most")
-    checkpoint_seconds: float = Field(300, ge=0, description="between two checkpoints of a training; 0: every step")
+    store: Place = Field(
+        "results/store", description="folder of the stores of responses and scores; may be shared, ~ and $NAME work"
+    )
+    part_seconds: Number = Field(60, ge=0, description="between two parts of a store: what a kill loses at most")
+    checkpoint_seconds: Number = Field(300, ge=0, description="between two checkpoints of a training; 0: every step")
     reuse: bool = Field(True, description="take a result back where settings, code and inputs are what they were")
     shards: Positive = Field(1, description="jobs that share the generation and the scoring of one table")
     gpus: int = Field(
         0, ge=0, description="GPUs per training, each with a process; one for other jobs of a model; 0: the CPU"
     )
     fsdp: bool = Field(False, description="spread a training's weights over its GPUs; slower, for large models")
-    vllm_python: str = Field(
+    vllm_python: Place = Field(
         ".venv-vllm/bin/python", description="of `make setup-vllm`, seen from the checkout; unused where jobs have vLLM"
     )
     gradient_checkpointing: bool = False
-    report_to: str | list[str] = Field(
+    report_to: Literal["none", "all"] | Tracker | list[Tracker] = Field(
         "none", description="a tracker of transformers' Trainer, such as tensorboard or wandb"
     )
 

@@ -1,14 +1,24 @@
 """From config files to a checked study, with errors that name file, key and remedy."""
 
+import copy
+from collections.abc import Iterable
+from datetime import date
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
+from typing import Any
 
+import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from clearminds.config.study import Study
+from clearminds.config.wording import nearest, printable, problem, short
 from clearminds.config.yaml_strict import load_yaml
 from clearminds.errors import UserError
+
+OF_NUMBERS = ("int_type", "float_type", "bool_type")
+UNKNOWN = ("extra_forbidden", "invalid_key")  # the second one where it is not even a text
 
 
 def load_study(files: list[Path], config: dict | None = None) -> Study:
@@ -25,41 +35,104 @@ def load_study(files: list[Path], config: dict | None = None) -> Study:
     for file in files:
         merged.update(load_yaml(file))
     where = ", ".join(map(str, files)) or "config"
+    if place := _half_character(merged if config is None else config):
+        raise UserError(f"{where}: {place}, which cannot be written; take it out")
     try:
-        return Study.model_validate(merged if config is None else config)
+        return _checked(merged if config is None else config, merged)
     except ValidationError as error:
         raise UserError(f"{where}: {' '.join(_explain(error).split())}") from error
 
 
+def _half_character(node: object) -> str | None:
+    """Where a text has half of a pair of code units, as YAML's "\\ud800" is; None: nowhere."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if found := _half_character(key) or _half_character(value):
+                return f"{printable(key)}: {found}"
+    elif isinstance(node, list):
+        return next(filter(None, map(_half_character, node)), None)
+    elif isinstance(node, str) and any("\ud800" <= letter <= "\udfff" for letter in node):
+        return f"{short(node)} has half of a character"
+    return None
+
+
+def _checked(config: dict, merged: dict) -> Study:
+    try:
+        return Study.model_validate(config)
+    except ValidationError as error:
+        read = copy.deepcopy(config)
+        found = [_read_number(read, merged, one) for one in error.errors() if one["type"] in OF_NUMBERS]
+        if not any(found):
+            raise
+        return Study.model_validate(read)
+
+
+def _read_number(config: dict, merged: dict, error: ErrorDetails) -> bool:
+    """Read a number, true or false that `--config` gave inside a block: Snakemake reads blocks of it as texts."""
+    place, found = _place(error["loc"])[0], error["input"]
+    if not isinstance(found, str) or _at(merged, place) == found:
+        return False
+    try:
+        value = yaml.safe_load(found)
+    except (yaml.YAMLError, ValueError):
+        return False
+    if not isinstance(value, bool | int | float):
+        return False
+    _at(config, place[:-1])[place[-1]] = value
+    return True
+
+
+def _at(node: Any, keys: list) -> Any:
+    """What is at a place of a config; None: nothing."""
+    for key in keys:
+        try:
+            node = node[key]
+        except (LookupError, TypeError):
+            return None
+    return node
+
+
 def _explain(error: ValidationError) -> str:
-    first = _most_telling(error.errors())
+    errors = error.errors()
+    first = _most_telling(errors)
     keys, node = _place(first["loc"])
     kind, found = first["type"], first["input"]
-    if kind == "extra_forbidden":
-        return f"{': '.join(keys)}: unknown key{_nearest(keys[-1], list(node.get('properties', {})), 'known here')}"
+    shown = [printable(key) for key in keys]
+    if kind in UNKNOWN:
+        return f"{': '.join(shown)}: unknown key{nearest(keys[-1], list(node.get('properties', {})), 'known here')}"
     if kind == "union_tag_invalid":
-        key, tag, allowed = (str(first["ctx"][name]).strip("'") for name in ("discriminator", "tag", "expected_tags"))
-        allowed = allowed.replace("'", "")
-        return f"{': '.join([*keys, key])}: {tag!r} is not one of {allowed}{_nearest(tag, allowed.split(', '))}"
+        key, allowed = (str(first["ctx"][name]).replace("'", "") for name in ("discriminator", "expected_tags"))
+        where, near = ": ".join([*shown, key]), nearest(found[key], allowed.split(", "))
+        return f"{where}: {short(found[key])} is not one of {allowed}{near}"
     if kind == "union_tag_not_found":
         key = first["ctx"]["discriminator"].strip("'")
-        return f"{': '.join([*keys, key])}: missing; give one of {', '.join(node['discriminator']['mapping'])}"
-    if kind == "missing":
-        message = "missing; add this key"
-    elif kind == "string_pattern_mismatch" or "[key]" in first["loc"]:
-        message = (
-            f"{found!r} is not an id; use letters, digits, '.', '_' and '-', "
-            "a letter or digit first (a number in quotes)"
+        near = get_close_matches(key, [name for name in found if isinstance(name, str)], n=1)
+        instead = _found_instead(key, near)
+        return (
+            f"{': '.join([*shown, key])}: missing{instead}; give one of {', '.join(node['discriminator']['mapping'])}"
         )
-    elif kind in ("model_type", "model_attributes_type", "dict_type"):
-        message = f"a block of keys belongs here, not {_short(found)}; fill it in or take the key out"
-    elif kind == "too_short":
-        message = f"at least one entry is needed, not {_short(found)}"
-    elif kind == "value_error":
-        message = first["msg"].removeprefix("Value error, ")
+    if kind == "missing":
+        others = [e["loc"][-1] for e in errors if e["type"] in UNKNOWN and e["loc"][:-1] == first["loc"][:-1]]
+        message = f"missing{_found_instead(keys[-1], others) or '; add this key'}"
+    elif "[key]" in first["loc"] and not _by_id(_place(first["loc"][:-2])[1]):
+        message = "a key must be a text; write it in quotes"
+    elif "[key]" in first["loc"] or ("pattern" in node and isinstance(found, str | int | float | date)):
+        quotes = "no, off, yes and on, which YAML reads as true or false," if isinstance(found, bool) else "a number"
+        message = (
+            f"{short(found)} is not an id; use letters, digits, '.', '_' and '-', a letter or digit first "
+            f"({quotes} in quotes)"
+        )
     else:
-        message = f"{first['msg'][0].lower()}{first['msg'][1:]}, not {_short(found)}"
-    return ": ".join([*keys, message])
+        message = problem([e for e in errors if _place(e["loc"])[0] == keys])
+    return ": ".join([*shown, message])
+
+
+def _found_instead(missing: str, others: Iterable[object]) -> str:
+    """What is there in place of a missing key, as the middle of a message."""
+    names = list(map(str, others))
+    if near := get_close_matches(missing, names, n=1):
+        return f"; found {short(near[0])}: did you mean {missing}?"
+    return f"; found instead: {', '.join(map(printable, names))}" if names else ""
 
 
 def _most_telling(errors: list[ErrorDetails]) -> ErrorDetails:
@@ -69,11 +142,11 @@ def _most_telling(errors: list[ErrorDetails]) -> ErrorDetails:
     return max(same, key=lambda e: len(e["loc"])) if _place(first["loc"])[0] == _place(first["loc"][:-1])[0] else first
 
 
-def _place(location: tuple) -> tuple[list[str], dict]:
+def _place(location: tuple) -> tuple[list, dict]:
     """The keys of a place as the file has them, without pydantic's names of alternatives, and its block's schema."""
-    schema = Study.model_json_schema()
+    schema = _schema()
     node: dict = schema
-    keys: list[str] = []
+    keys: list = []
     for n, part in enumerate(location):
         node = _resolve(node, schema)
         if "discriminator" in node:
@@ -85,10 +158,20 @@ def _place(location: tuple) -> tuple[list[str], dict]:
         if len(alternatives) > 1:
             node = next((o for o in alternatives if o.get("$ref", "").endswith(f"/{part}")), alternatives[-1])
             continue
-        keys.append(str(part))
+        keys.append(part)
         if n < len(location) - 1 or part in node.get("properties", {}) or "properties" not in node:
             node = _below(alternatives[0] if alternatives else node, part)
     return keys, _resolve(node, schema)
+
+
+@cache
+def _schema() -> dict:
+    return Study.model_json_schema()
+
+
+def _by_id(node: dict) -> bool:
+    """Whether a block's keys are ids."""
+    return "patternProperties" in node
 
 
 def _below(node: dict, part: object) -> dict:
@@ -104,13 +187,3 @@ def _resolve(node: dict, schema: dict) -> dict:
     while "$ref" in node:
         node = schema["$defs"].get(node["$ref"].rsplit("/", 1)[-1], {})
     return node
-
-
-def _nearest(found: str, allowed: list[str], otherwise: str = "") -> str:
-    near = get_close_matches(found, allowed, n=1)
-    return f"; did you mean {near[0]}?" if near else f"; {otherwise}: {', '.join(allowed)}" if otherwise else ""
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:80]}..."

@@ -1,10 +1,12 @@
 """What pins a model or a data set of others: a repository's name on the hub, a commit of it, a file's hash."""
 
+import os
 import re
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, ValidationInfo
+
+from clearminds.config.wording import printable, short
 
 HUB = "https://huggingface.co"
 
@@ -36,15 +38,15 @@ def _repository(value: str, kind: str = "") -> str:
         if name := _named_in(value):
             reason, remedy = "", f"write {name}"
         else:
-            reason = f" ({' '.join(str(error).split()).rstrip('.')})"
+            reason = f" ({printable(' '.join(str(error).split()).partition(': ')[0].rstrip('.'))})"
             remedy = f"write what follows {HUB}/{kind} in its page's address"
-        raise ValueError(f"{value!r} is not the name of a repository, owner/name{reason}; {remedy}") from error
+        raise ValueError(f"{short(value)} is not the name of a repository, owner/name{reason}; {remedy}") from error
     return value
 
 
 def _repository_or_folder(value: str) -> str:
     try:
-        return value if value and Path(value).is_dir() else _repository(value, "datasets/")
+        return value if os.path.isdir(value) else _repository(value, "datasets/")
     except ValueError as error:
         raise ValueError(f"{error}, or name a folder that exists") from error
 

@@ -6,6 +6,7 @@ generated from it for editors (`python -m clearminds.commands.config_schema`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from typing import Annotated
 
@@ -25,6 +26,8 @@ from clearminds.config.blocks import (
     Training,
     Variant,
 )
+from clearminds.config.values import Seed, Text
+from clearminds.config.wording import nearest, problem, short
 
 
 class Study(Strict):
@@ -34,14 +37,14 @@ class Study(Strict):
     models: dict[Id, Model] = Field(min_length=1)
     tasks: dict[Id, Task] = Field(min_length=1)
     targets: list[Id] = Field(min_length=1)
-    suites: dict[Id, list[str]] = Field(min_length=1)
+    suites: dict[Id, Annotated[list[Text], Field(min_length=1)]] = Field(min_length=1)
     sources: dict[Id, Source] = Field({})
     scoring: Scoring = Scoring()
     match: Match
     variants: dict[Id, Variant] = Field(min_length=1)
     training: Training = Training()
     evaluation: Evaluation = Evaluation()
-    seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
+    seeds: list[Seed] = Field(min_length=1)
     runtime: Runtime = Runtime()
 
     @model_validator(mode="after")
@@ -53,8 +56,8 @@ class Study(Strict):
         _unique("targets", self.targets)
         _unique("seeds", self.seeds)
         for name in self.targets:
-            for split in ("train", self.evaluation.split):
-                _among(f"tasks: {name}: splits, of a target,", [split], self.tasks[name].splits)
+            _has_split(name, self.tasks[name], "train", "on which a target is trained")
+            _has_split(name, self.tasks[name], self.evaluation.split, "on which a target is evaluated")
         for name, source in self.sources.items():
             if name == "reference":
                 raise ValueError("sources: reference is built in; give another name")
@@ -64,19 +67,22 @@ class Study(Strict):
             _unique(f"suites: {name}", members)
             _among(f"suites: {name}", [m for m in members if not m.startswith("lm_eval:")], self.tasks)
             for member in members:
-                if member == "lm_eval:":
-                    raise ValueError(
-                        f"suites: {name}: lm_eval: names no task; write one behind it, as in lm_eval:arc_easy"
-                    )
                 if member in self.tasks:
-                    _among(
-                        f"tasks: {member}: splits, of an evaluated task,",
-                        [self.evaluation.split],
-                        self.tasks[member].splits,
+                    _has_split(member, self.tasks[member], self.evaluation.split, "on which it is evaluated")
+                elif not re.fullmatch(r"lm_eval:[^\s,]+", member):
+                    raise ValueError(
+                        f"suites: {name}: {short(member)} names no task; write one behind lm_eval:, as in "
+                        "lm_eval:arc_easy"
                     )
         self._can_be_served()
         _unique("suites (a task in two of them)", [m for members in self.suites.values() for m in members])
         for name, task in self.tasks.items():
+            if task.evaluate == "drift" and (task.answers is None or not self.sources):
+                raise ValueError(
+                    f"tasks: {name}: answers: {short(task.answers) if task.answers else 'missing'}; evaluate: drift "
+                    "needs one of the sources, which samples the base's own answers; "
+                    f"{'sources: ' + ', '.join(self.sources) if self.sources else 'sources has none: add one there'}"
+                )
             if task.evaluate == "drift":
                 _among(f"tasks: {name}: answers", [task.answers], list(self.sources))
         for name, variant in self.variants.items():
@@ -91,13 +97,21 @@ class Study(Strict):
             try:
                 self.training_of(name)
             except ValidationError as error:
-                first = error.errors()[0]
-                raise ValueError(
-                    f"variants: {name}: training: {first['loc'][0]}: {first['msg'].lower()}, not {first['input']!r}"
-                ) from None
+                key = error.errors()[0]["loc"][:1]  # none, where keys do not fit together
+                of_key = [e for e in error.errors() if e["loc"][:1] == key]
+                # of a value that could be of two types, the error that went deeper into one of them
+                deepest = max((e["loc"] for e in of_key), key=len)
+                found = problem([e for e in of_key if len(e["loc"]) == len(deepest)])
+                place = [*key, *(part for part in deepest[1:] if isinstance(part, int))]
+                raise ValueError(": ".join([f"variants: {name}: training", *map(str, place), found])) from None
             self._can_be_spread(name)
             if isinstance(variant.weights, RandomRule):
                 like = variant.weights.like
+                if len(self.variants) == 1:
+                    raise ValueError(
+                        f"variants: {name}: weights: like: {like} is not declared: there is no other variant; add the "
+                        "one whose number of masked tokens is imitated"
+                    )
                 _among(f"variants: {name}: weights: like", [like], [v for v in self.variants if v != name])
                 other = self.variants[like]
                 if isinstance(other.weights, RandomRule) or other.responses != variant.responses:
@@ -144,13 +158,17 @@ class Study(Strict):
 
 
 def _among(where: str, found: Sequence[str | None], allowed: Collection[str]) -> None:
-    from difflib import get_close_matches
-
     for value in found:
         if value not in allowed:
-            near = get_close_matches(str(value), list(allowed), n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise ValueError(f"{where}: {value!r} is not one of {', '.join(allowed) or '(none given)'}{hint}")
+            raise ValueError(f"{where}: {short(value)} is not one of {', '.join(allowed)}{nearest(value, allowed)}")
+
+
+def _has_split(name: str, task: Task, split: str, why: str) -> None:
+    if split not in task.splits:
+        raise ValueError(
+            f"tasks: {name}: splits: {split} is missing, {why}; found: {', '.join(task.splits)}"
+            f"{nearest(split, task.splits)}"
+        )
 
 
 def _unique(where: str, values: list) -> None:

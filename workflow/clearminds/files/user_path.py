@@ -7,19 +7,24 @@ from pathlib import Path
 from clearminds.errors import UserError
 
 
+def located(text: str) -> Path:
+    """A path with `~` and environment variables (`$DATA`, `${DATA}`) filled in; one that is not set stays as it is."""
+    return Path(os.path.expandvars(os.path.expanduser(text)))
+
+
 def user_path(text: str) -> Path:
-    """A path with `~` and environment variables (`$DATA`, `${DATA}`) filled in.
+    """As `located`, of what must be there.
 
     Raises:
         UserError: a variable is not set.
     """
-    path = os.path.expandvars(os.path.expanduser(text))
-    unset = re.search(r"\$(\w+|\{[^}]*\})", path)
-    if unset and not os.path.exists(path):  # a name may hold a dollar
+    path = located(text)
+    unset = re.search(r"\$(\w+|\{[^}]*\})", str(path))
+    if unset and not path.exists():  # a name may hold a dollar
         raise UserError(
             f"{text}: the environment variable {unset[1].strip('{}')} is not set; set it, or write the path"
         )
-    return Path(path)
+    return path
 
 
 def require_file(path: Path) -> None:

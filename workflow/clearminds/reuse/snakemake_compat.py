@@ -4,8 +4,8 @@
   deleted, after the Snakefile was read and before outputs are compared or the folder is locked. `onstart:` comes after
   both, and not at all under `--no-hooks`; while the Snakefile is read nothing tells a run from `--summary` or
   `--unlock`.
-- `Workflow.exec_mode`, `.overwrite_configfiles`, `.configfiles`, `.resource_settings`, `Resource.raw`, `.dag_settings`:
-  nothing documented says the same.
+- `Workflow.exec_mode`, `.overwrite_configfiles`, `.configfiles`, `.resource_settings`, `.deployment_settings`,
+  `.dag_settings`, `Resource.raw`: nothing documented says the same.
 - `FilePersistence._read_record`, `._write_record`, `MetadataRecord`, `RECORD_FORMAT_VERSION`: records are written only
   for jobs that Snakemake ran itself.
 - `cli.main`, the logger, and the fields of its JOB_INFO events: the documented Python interface returns no plan.
@@ -49,6 +49,12 @@ def forced_targets(workflow: "Workflow") -> set[str]:
     if settings.forceall:
         return {"*"}
     return {*settings.forcerun, *(settings.targets if settings.forcetargets else ())}
+
+
+def uses_conda(workflow: "Workflow") -> bool:
+    """Whether jobs run in conda environments of their own."""
+    settings = workflow.deployment_settings
+    return settings is not None and any(method.name == "CONDA" for method in settings.deployment_method)
 
 
 def default_resources(workflow: "Workflow") -> dict[str, str]:

@@ -11,6 +11,7 @@ from clearminds.files.layout import job_name, memory_of
 from clearminds.reuse import stage_code as stages
 from clearminds.reuse.job_memory import find_record
 from clearminds.reuse.snakemake_compat import PlannedJob, dry_run
+from clearminds.run.given_files import refuse_unreadable
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ def plan(arguments: list[str], directory: Path = Path()) -> list[Planned]:
         UserError: the study is wrong.
         SystemExit: Snakemake refuses otherwise; it has said why on standard error.
     """
+    refuse_unreadable(arguments)
     try:
         jobs = dry_run(["--snakefile", str(SNAKEFILE), "--directory", str(directory), *arguments])
     except SystemExit as end:

@@ -16,7 +16,8 @@ from clearminds.files.settings import chosen
 from clearminds.files.study_files import adapter_paths, evaluation_rows, mask_rows, score_rows
 from clearminds.model.loading import Loading
 from clearminds.reuse import stage_code as stages
-from clearminds.run.file_names import refuse_equal_files
+from clearminds.run.file_names import refuse_equal_files, refuse_results_in_a_store
+from clearminds.run.name_lengths import refuse_long_names
 from clearminds.run.plugin_names import refuse_unknown_plugins
 from clearminds.run.sizing import resources
 from clearminds.run.sizing.workload import Workloads
@@ -40,6 +41,8 @@ class Specs:
 
     def __init__(self, study: Study):
         refuse_equal_files(study)
+        refuse_long_names(study)
+        refuse_results_in_a_store(study)
         refuse_unknown_plugins(study)
         self.study = study
         self._task_files = task_files(study)

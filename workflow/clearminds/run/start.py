@@ -14,10 +14,12 @@ from clearminds.reuse.snakemake_compat import (
     forced_targets,
     is_one_job,
     rule_resources,
+    uses_conda,
 )
 from clearminds.run import one_run
 from clearminds.run.interpreter import put_first_in_path
 from clearminds.run.placeholders import refuse_placeholders
+from clearminds.run.trackers import refuse_missing_trackers
 
 if TYPE_CHECKING:
     from snakemake.workflow import Workflow
@@ -48,6 +50,8 @@ def _begin(workflow: "Workflow", study: dict, layout: Layout, dry: bool) -> None
     if is_one_job(workflow):
         one_run.begin_on_node(study)
         return
+    if not uses_conda(workflow):  # whose environments may have what this one lacks
+        refuse_missing_trackers(study["runtime"]["report_to"])
     if not dry:
         refuse_placeholders(default_resources(workflow), rule_resources(workflow))
         # before Snakemake's own lock, whose error neither says who holds it nor that a killed run left it behind

@@ -6,8 +6,9 @@ from typing import Any
 
 from clearminds.errors import UserError
 from clearminds.files.tables import write_json, write_text
+from clearminds.files.user_path import located
 from clearminds.model.conversation import Chat
-from clearminds.stages.fetching.origins import is_reached, located, place
+from clearminds.stages.fetching.origins import is_reached, place
 from clearminds.stages.fetching.wording import reason
 
 TEMPLATE = "chat_template.jinja"

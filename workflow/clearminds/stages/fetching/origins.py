@@ -11,6 +11,7 @@ from typing import Any
 
 from clearminds.errors import UserError
 from clearminds.files.digests import file_sha256
+from clearminds.files.user_path import located
 from clearminds.stages.fetching.check_weights import require_fit
 from clearminds.stages.fetching.wording import some
 
@@ -132,11 +133,6 @@ def from_folder(source: Any, folder: Path) -> str:
         raise UserError(f"{where} is a file, not a folder; {SAVED}")
     _link(origin, folder, where)
     return str(origin)
-
-
-def located(text: str) -> Path:
-    """A path of the config, with ~ and $NAME replaced."""
-    return Path(os.path.expanduser(os.path.expandvars(text)))
 
 
 def place(text: str) -> str:
