@@ -102,8 +102,8 @@ def _explain(error: ValidationError) -> str:
         return f"{': '.join(shown)}: unknown key{nearest(keys[-1], list(node.get('properties', {})), 'known here')}"
     if kind == "union_tag_invalid":
         key, allowed = (str(first["ctx"][name]).replace("'", "") for name in ("discriminator", "expected_tags"))
-        where, near = ": ".join([*shown, key]), nearest(found[key], allowed.split(", "))
-        return f"{where}: {short(found[key])} is not one of {allowed}{near}"
+        where = ": ".join([*shown, key])
+        return f"{where}: {short(found[key])} is not one of {allowed}{nearest(found[key], allowed.split(', '))}"
     if kind == "union_tag_not_found":
         key = first["ctx"]["discriminator"].strip("'")
         near = get_close_matches(key, [name for name in found if isinstance(name, str)], n=1)
