@@ -1,6 +1,7 @@
 """What is done when Snakemake begins to execute: by a run, a dry-run, a dry-run beside a run, and a job on a node."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,15 @@ from clearminds.run.start import prepare_execution
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 RESULT = "results/s/masks/m/t/v.parquet"
 STUDY = {"study": "s", "runtime": {}}
+
+
+@pytest.fixture(autouse=True)
+def handlers():
+    """A run answers signals in its own way; the tests' process goes on in its."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture
@@ -40,7 +50,8 @@ def execute(*, dry: bool = False, mode: str = "DEFAULT", default: dict | None = 
         resource_settings=SimpleNamespace(default_resources=default, overwrite_resources={}),
     )
     before = everything()
-    prepare_execution(workflow, STUDY, Layout.of("s"))
+    study = SimpleNamespace(model_dump=lambda: STUDY)
+    prepare_execution(workflow, SimpleNamespace(study=study, layout=Layout.of("s")))
     assert everything() == before
     workflow.execute(executor_plugin=SimpleNamespace(common_settings=SimpleNamespace(dryrun_exec=dry)))
 
@@ -91,3 +102,9 @@ def test_a_job_of_another_snakemake_neither_locks_nor_adopts(folder, mode):
     execute(mode=mode, default={"account": "SET_ME"})
     assert not one_run.LOCK.exists() and not adopted()
     assert os.environ[RUN] == str(os.getpid())
+
+
+def test_a_file_where_a_folder_must_be_ends_a_run_in_a_line(folder):
+    (folder / ".snakemake").write_text("")
+    with pytest.raises(SystemExit, match=r"error: \.snakemake is a file, where a folder must be: move it away"):
+        execute()
