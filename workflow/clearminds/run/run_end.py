@@ -77,7 +77,8 @@ class RunEnd:
         self._failures.heard(log, words)
         if compat.runs_jobs_here(self._workflow) and self._failures.recorded(log) is not None:
             return None
-        return self._failures.of(log).cause
+        cause = self._failures.of(log).cause
+        return f"{cause}; {words}" if words and words not in cause else cause  # while it runs, the scheduler's too
 
     def _refuse(self, error: BaseException) -> None:
         """Say what to do about what Snakemake refuses to begin with, where it can't know."""
