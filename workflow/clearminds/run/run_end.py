@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clearminds.errors import UserError
-from clearminds.job.outcome import cannot_use
+from clearminds.job.outcome import cannot_use, printable
 from clearminds.reuse.snakemake_compat import filtered, given_study
 from clearminds.run import partial_report, signals
 from clearminds.run import run_end_compat as compat
@@ -106,8 +106,14 @@ class RunEnd:
 
     def show_what_is_there(self) -> None:
         """Write and print the report of what a failed run has made; nothing where it was stopped."""
-        if signals.stopped_by() is None:
-            print(partial_report.write(self._specs, self._why_missing), end="", flush=True)
+        if signals.stopped_by() is not None:
+            return
+        try:
+            said = partial_report.write(self._specs, self._why_missing)
+        except Exception as error:  # whatever it is, why the run failed is still to be said
+            compat.note(error)
+            said = f"no report of what is there: {printable(error)}\n"
+        print(said, end="", flush=True)
 
     def _why_missing(self, paths: list[str]) -> dict[str, Failure]:
         """Which failed job each of these files waits for, where one does: the first on the way to it."""
