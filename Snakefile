@@ -9,10 +9,14 @@ min_version("9.27")
 
 sys.path.insert(0, str(Path(workflow.basedir, "workflow")))
 
+from clearminds.run import signals
+
+signals.end_at_once()
+
 from clearminds.config.load import load_study
 from clearminds.errors import UserError
 from clearminds.reuse.snakemake_compat import config_files, study_is_given
-from clearminds.run import one_run, partial_report
+from clearminds.run import partial_report
 from clearminds.run.closing import closing
 from clearminds.run.specs import Specs
 from clearminds.run.start import prepare_execution
@@ -30,7 +34,7 @@ except UserError as error:
     sys.exit(f"error: {error}")
 
 # nothing is locked, written or adopted while this file is read, which --lint, --summary or --unlock do too
-prepare_execution(workflow, SPECS.study.model_dump(), LAYOUT)
+END = prepare_execution(workflow, SPECS)
 
 # every rule is one plain command: its launcher, what the result depends on, how to run, and its files
 RUN = (
@@ -83,7 +87,7 @@ rule masks:
 
 
 onstart:
-    one_run.stop_on_signals()
+    signals.stop_cleanly()
 
 
 onsuccess:
@@ -92,4 +96,4 @@ onsuccess:
 
 
 onerror:
-    print(partial_report.write(SPECS))
+    END.show_what_is_there()

@@ -209,10 +209,13 @@ def test_failures_without_retries_end_in_a_message_with_job_cause_and_log(study)
         assert run.wait(timeout=300) == 1
     said = output.read_text()
     assert "'CANCELLED'" in failure(said, job)
-    missing = "missing: results/tiny/evaluations/tiny/sums/stm-200/seed0/all.parquet: train_adapter: "
-    [line] = [line for line in said.splitlines() if line.startswith(missing)]
-    assert "stopped by the user or the scheduler; run again to go on" in line
-    assert "(logs/tiny/train_adapter/tiny/sums/stm-200/seed0.log)" in line
+    name = "train_adapter tiny/sums/stm-200/seed0"
+    missing = "missing: results/tiny/evaluations/tiny/sums/stm-200/seed0/all.parquet"
+    assert f"{missing}: {name} failed" in said.splitlines()
+    [line] = [line for line in said.splitlines() if line.startswith(f"error: {name}: ")]
+    assert "stopped by the user or the scheduler; run again to go on; " in line and "'CANCELLED'" in line
+    assert line.endswith("(log: logs/tiny/train_adapter/tiny/sums/stm-200/seed0.log)")
+    assert said.endswith(f"{line}\nfix this, then start the same command again: what is done stays done\n")
     assert re.search(rf"logs/slurm/rule_train_adapter/tiny_sums_stm-200_0/{job}\.log", said)
 
 

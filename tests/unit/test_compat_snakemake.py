@@ -11,7 +11,7 @@ from clearminds.reuse.snakemake_compat import Records
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 SNAKEFILE = f"""
-import sys
+import contextlib, sys
 sys.path.insert(0, {str(WORKFLOW)!r})
 from pathlib import Path
 from clearminds.reuse import snakemake_compat as compat
@@ -19,13 +19,16 @@ from clearminds.reuse import snakemake_compat as compat
 if not compat.study_is_given(workflow):
     configfile: Path(workflow.basedir, "default.yaml")
 
+@contextlib.contextmanager
 def begin(dry):
     print("BEGIN dry" if dry else "BEGIN", compat.is_one_job(workflow), Path(".snakemake/locks").exists(), flush=True)
     print("FORCED", sorted(compat.forced_targets(workflow)), flush=True)
     if "stop" in config:
         sys.exit("error: stopped")
+    yield
+    print("END", Path(".snakemake/locks").exists(), flush=True)
 
-compat.before_execution(workflow, begin)
+compat.around_execution(workflow, begin)
 print("FILES", [file.name for file in compat.config_files(workflow)], flush=True)
 print("DEFAULT", compat.default_resources(workflow).get("account"), flush=True)
 print("CONDA", compat.uses_conda(workflow), flush=True)
@@ -92,7 +95,7 @@ def test_a_run_begins_once_before_anything_is_locked_or_compared(run, tmp_path):
     (tmp_path / ".snakemake").mkdir()
     said = run("--no-hooks")
     assert said.count("BEGIN False False") == said.count("BEGIN") == 1
-    assert said.index("BEGIN") < said.index("Building DAG of jobs")
+    assert said.index("BEGIN") < said.index("Building DAG of jobs") < said.index("END")
     assert (tmp_path / "b.txt").exists()
     assert "BEGIN False" in run("--touch") and "BEGIN False" in run("--delete-all-output")
 

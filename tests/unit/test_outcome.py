@@ -108,6 +108,14 @@ def test_every_error_is_one_line_with_its_kind(log, error, state, kind, line, co
     assert ended.line.startswith(line) and "\n" not in ended.line
 
 
+@pytest.mark.parametrize("error", [NotADirectoryError, FileExistsError])
+def test_a_file_in_the_place_of_a_folder_is_named(log, tmp_path, error):
+    (tmp_path / "results").write_text("")
+    below = tmp_path / "results" / "s" if error is NotADirectoryError else tmp_path / "results"
+    ended = ends(error(20, "words", str(below)), log)
+    assert ended.line == f"{tmp_path}/results is a file, where a folder must be: move it away, then run again"
+
+
 # --- the record -------------------------------------------------------------------------------------------------------
 
 

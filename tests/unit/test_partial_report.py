@@ -1,80 +1,96 @@
-"""Why an evaluation is missing, by the records that jobs leave of how they ended."""
+"""What a failed run's report leaves out, and what is said of it."""
 
+import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from clearminds.files.layout import Layout
-from clearminds.job.outcome import Kind, Outcome, State, write_outcome
-from clearminds.run.partial_report import _Soundness
+from clearminds.files.digests import canonical, file_sha256
+from clearminds.files.layout import Layout, memory_of
+from clearminds.reuse.job_memory import RECORD
+from clearminds.run import partial_report
+from clearminds.run.failures import Failure
 
-BASE = {
-    "path": "results/s/evaluations/m/base/all.parquet",
-    "variant": "base",
-    "model": "m",
-    "target": "",
-    "seed": None,
-    "suite": "all",
-}
-TRAINED = {
-    "path": "results/s/evaluations/m/sums/stm/seed0/all.parquet",
-    "variant": "stm",
-    "model": "m",
-    "target": "sums",
-    "seed": 0,
-    "suite": "all",
-}
-FAILED = Outcome(State.FAILED, Kind.USER_ERROR, "no such layer", exit_code=1)
-STOPPED = Outcome(State.STOPPED, line="stopped by the user or the scheduler; run again to go on", exit_code=143)
-DONE, TAKEN_BACK = Outcome(State.DONE, exit_code=0), Outcome(State.TAKEN_BACK, exit_code=0)
-KILLED = Outcome(State.STARTED)
+BASE = "results/s/evaluations/m/base/all.parquet"
+TRAINED = "results/s/evaluations/m/sums/stm/seed0/all.parquet"
+MASKS = "results/s/masks/m/sums/stm.parquet"
+ADAPTER = "results/s/adapters/m/sums/stm/seed0/adapter.json"
+FAILED = Failure("train_adapter m/sums/stm/seed0", "no such layer", "logs/s/train_adapter/m/sums/stm/seed0.log")
 NOT_RUN = "not run: the run ended before"
+STAGES = {MASKS: "build_masks", ADAPTER: "train_adapter", TRAINED: "evaluate_adapter", BASE: "evaluate_base"}
+
+
+def made(path: str, *inputs: str) -> None:
+    """Make a result and its job's record."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text(path)
+    record = {
+        "spec": canonical({}),
+        "code": "c",
+        "inputs": {name: file_sha256(Path(name)) for name in inputs},
+        "outputs": {path: file_sha256(Path(path))},
+    }
+    file = memory_of("results/s/.jobs", path) / RECORD
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps(record))
 
 
 @pytest.fixture
-def why(tmp_path, monkeypatch):
-    """Records the ends of jobs by their logs, then says why an evaluation is missing."""
+def say(tmp_path, monkeypatch):
+    """Says what is missing, given the failures on the way to it, of a study whose results are there."""
     monkeypatch.chdir(tmp_path)
-    specs = SimpleNamespace(layout=Layout.of("s"), draws=lambda variant, seed: "")
-
-    def why(row, ends):
-        for place, outcome in ends.items():
-            log = tmp_path / "logs" / "s" / place
-            log.parent.mkdir(parents=True, exist_ok=True)
-            log.write_text("ERROR clearminds: error: a log decides nothing\n")
-            if outcome:
-                write_outcome(log, outcome)
-        return _Soundness(specs).why_not(row)
-
-    return why
-
-
-SEED = "train_adapter/m/sums/stm/seed0.log"
+    monkeypatch.setattr(partial_report, "fingerprint", lambda stage, spec: "c")
+    names = {"results": "results/s", "models": ["m"], "targets": ["sums"], "suites": ["all"], "seeds": [0]}
+    stages = dict.fromkeys(STAGES.values(), lambda wildcards: {})
+    specs = SimpleNamespace(
+        layout=Layout.of("s"), draws=lambda *of: "", names={**names, "variants": [["stm", False]]}, **stages
+    )
+    made(MASKS)
+    made(ADAPTER, MASKS)
+    made(TRAINED, ADAPTER)
+    made(BASE)
+    return lambda **failures: partial_report.write(specs, lambda paths: failures).splitlines()
 
 
-@pytest.mark.parametrize(
-    ("row", "ends", "expected"),
-    [
-        (TRAINED, {}, NOT_RUN),
-        (TRAINED, {SEED: None}, NOT_RUN),
-        (TRAINED, {SEED: DONE, "build_masks/m/sums/stm.log": TAKEN_BACK}, NOT_RUN),
-        (TRAINED, {SEED: FAILED}, f"train_adapter: no such layer (logs/s/{SEED})"),
-        (TRAINED, {SEED: STOPPED}, f"train_adapter: {STOPPED.line} (logs/s/{SEED})"),
-        (TRAINED, {SEED: KILLED}, f"train_adapter: it was killed, perhaps out of memory (logs/s/{SEED})"),
-        (TRAINED, {"train_adapter/m/sums/stm/seed1.log": FAILED}, NOT_RUN),
-        (
-            TRAINED,
-            {SEED: KILLED, "prepare_task/sums/train.log": FAILED},
-            "prepare_task: no such layer (logs/s/prepare_task/sums/train.log)",
-        ),
-        (
-            TRAINED,
-            {"score_token_perplexity/m/m/sums/train.reference.log": FAILED},
-            "score_token_perplexity: no such layer (logs/s/score_token_perplexity/m/m/sums/train.reference.log)",
-        ),
-        (BASE, {"score_token_perplexity/m/m/sums/train.reference.log": FAILED, SEED: FAILED}, NOT_RUN),
-        (BASE, {"evaluate_base/m/all.log": FAILED}, "evaluate_base: no such layer (logs/s/evaluate_base/m/all.log)"),
-    ],
-)
-def test_what_is_missing_is_told_with_its_cause_and_the_log(why, row, ends, expected):
-    assert why(row, ends) == expected
+def test_nothing_is_said_where_no_evaluation_is_missing(say):
+    assert say() == []
+
+
+def test_what_no_failed_job_leads_to_has_not_been_run(say):
+    Path(BASE).unlink()
+    assert say() == [f"missing: {BASE}: {NOT_RUN}"]
+
+
+def test_what_waits_for_a_failed_job_names_it(say):
+    Path(BASE).unlink()
+    Path(TRAINED).unlink()
+    assert say(**{TRAINED: FAILED}) == [
+        f"missing: {BASE}: {NOT_RUN}",
+        f"missing: {TRAINED}: train_adapter m/sums/stm/seed0 failed",
+    ]
+
+
+@pytest.mark.parametrize("damaged", [MASKS, ADAPTER, TRAINED])
+def test_a_damaged_table_is_named_and_left_out(say, damaged):
+    Path(BASE).unlink()
+    Path(damaged).write_text("cut off")
+    assert say() == [
+        f"missing: {BASE}: {NOT_RUN}",
+        f"missing: {TRAINED}: {damaged} is damaged; delete it, then run again",
+    ]
+
+
+def test_what_stops_the_report_is_a_line_and_no_error(say, monkeypatch):
+    def broken(*given):
+        raise ValueError("not a\nParquet file")
+
+    monkeypatch.setattr(partial_report, "_with_their_base", lambda rows, missing: [{"variant": "stm"}])
+    monkeypatch.setattr(partial_report, "_write", broken)
+    Path(BASE).unlink()
+    missing, unreadable = f"missing: {BASE}: {NOT_RUN}", "no report of what is there: "
+    assert say() == [missing, f"{unreadable}not a Parquet file: cannot be read; delete it, then run again"]
+    record = Path("logs/s/train_adapter/seed0.run.json")
+    record.parent.mkdir(parents=True)
+    record.write_text("{")
+    assert say() == [missing, f"{unreadable}{record}: cannot be read; delete it, then run again"]

@@ -1,6 +1,7 @@
 """What is done when Snakemake begins to execute: by a run, a dry-run, a dry-run beside a run, and a job on a node."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,15 @@ from clearminds.run.start import prepare_execution
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 RESULT = "results/s/masks/m/t/v.parquet"
 STUDY = {"study": "s", "runtime": {"report_to": "none"}}
+
+
+@pytest.fixture(autouse=True)
+def handlers():
+    """A run answers signals in its own way; the tests' process goes on in its."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture
@@ -54,7 +64,8 @@ def execute(
         resource_settings=SimpleNamespace(default_resources=default, overwrite_resources={}),
     )
     before = everything()
-    prepare_execution(workflow, study, Layout.of("s"))
+    given = SimpleNamespace(model_dump=lambda: study)
+    prepare_execution(workflow, SimpleNamespace(study=given, layout=Layout.of("s")))
     assert everything() == before
     workflow.execute(executor_plugin=SimpleNamespace(common_settings=SimpleNamespace(dryrun_exec=dry)))
 
@@ -115,6 +126,12 @@ def test_a_job_of_another_snakemake_neither_locks_nor_adopts(folder, mode):
     execute(mode=mode, default={"account": "SET_ME"})
     assert not one_run.LOCK.exists() and not adopted()
     assert os.environ[RUN] == str(os.getpid())
+
+
+def test_a_file_where_a_folder_must_be_ends_a_run_in_a_line(folder):
+    (folder / ".snakemake").write_text("")
+    with pytest.raises(SystemExit, match=r"error: \.snakemake is a file, where a folder must be: move it away"):
+        execute()
 
 
 # --- what is forced ---------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from .conftest import Workflow, tiny_study
-from .watching import begin, error_lines, processes_in
+from .watching import begin, error_lines, last_lines, processes_in
 
 
 @pytest.fixture
@@ -29,8 +29,7 @@ def test_a_report_of_what_is_there_says_what_is_missing_and_why(study):
     html = partial.read_text()
     assert "What is missing" in html and "no_such_layer" in html and "stm-200" in html
     missing = "results/tiny/evaluations/tiny/sums/broken/seed0/all.parquet"
-    [line] = [line for line in done.stdout.splitlines() if line.startswith(f"missing: {missing}: train_adapter: ")]
-    assert "no_such_layer" in line
+    assert f"missing: {missing}: train_adapter tiny/sums/broken/seed0 failed" in done.stdout.splitlines()
     assert "report of what is there: results/tiny/report.partial.html" in done.stdout
     assert not (study.folder / "results/tiny/report.html").exists()
     # the next run that succeeds takes it away
@@ -48,7 +47,10 @@ def test_a_killed_job_is_named_with_its_log_in_what_is_missing(study):
     said = run.communicate(timeout=300)[0]
     assert run.returncode != 0 and "Traceback" not in said, said[-3000:]
     missing = "results/tiny/evaluations/tiny/sums/stm-200/seed0/all.parquet"
-    assert f"missing: {missing}: train_adapter: it was killed, perhaps out of memory ({log})" in said.splitlines()
+    assert f"missing: {missing}: train_adapter tiny/sums/stm-200/seed0 failed" in said.splitlines()
+    assert last_lines(said)[0] == (
+        f"error: train_adapter tiny/sums/stm-200/seed0: it was killed, perhaps out of memory (log: {log})"
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -59,10 +61,12 @@ def test_a_signal_to_snakemake_alone_stops_all_within_seconds_and_leaves_no_lock
     start = time.monotonic()
     said = run.stdout.read()
     run.wait()
-    assert run.returncode != 0
+    assert run.returncode == 128 + number
     assert time.monotonic() - start < 60, "the jobs were not told to stop"
     assert not processes_in(study.folder)
     assert "stopping: the jobs were told to end" in said and "Traceback" not in said
+    assert said.endswith("\nstopped; `make resume` or the same command goes on\n") and "Error in rule" not in said
+    assert "missing: " not in said
     assert not list((study.folder / ".snakemake").glob("locks/*"))
     assert study.run("--dry-run").returncode == 0
 
@@ -80,7 +84,10 @@ def test_no_job_outlives_a_killed_snakemake_and_resume_goes_on(study):
         time.sleep(0.2)
     assert not processes_in(study.folder)
     refused = study.run()
-    assert refused.returncode != 0 and "--unlock" in refused.stdout
+    assert refused.returncode != 0 and "Traceback" not in refused.stdout
+    last = refused.stdout.splitlines()[-1]
+    assert last.startswith(f"error: {study.folder} is locked by a run that was killed; go on with `make resume STUDY=")
+    assert "--unlock" in last
     resumed = study.resume()
     assert resumed.returncode == 0, resumed.stdout[-3000:]
     assert (study.folder / "results/tiny/report.html").is_file()
@@ -192,6 +199,7 @@ def test_a_results_folder_that_may_only_be_read_is_one_line(study, small_disk, t
     done = study.run()
     assert done.returncode != 0
     lines = [line for line in done.stdout.splitlines() if "error: " in line.lower()]
+    assert "Traceback" not in done.stdout
     assert any("results" in line and "read-only" in line.lower() for line in lines), done.stdout[-3000:]
 
 

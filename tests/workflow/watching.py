@@ -9,6 +9,14 @@ def error_lines(said):
     return [line for line in said.splitlines() if "error: " in line and "Traceback" not in line]
 
 
+def last_lines(said):
+    """What ends a run that failed: a line per cause, without the one that says how to go on."""
+    *_, end = said.rpartition("\n\n")
+    *causes, how = end.splitlines()
+    assert how == "fix this, then start the same command again: what is done stays done", said[-3000:]
+    return causes
+
+
 def begin(study, stage, *arguments):
     """Start snakemake and wait until a job of a stage runs."""
     command = study.command(*arguments)

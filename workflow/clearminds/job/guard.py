@@ -97,8 +97,20 @@ def watch() -> None:
     # one of several processes of a training has its launcher for a parent, even where no workflow started that
     watched = RUN in os.environ or "LOCAL_RANK" in os.environ
     threading.Thread(target=_watch, args=(read_end, os.getppid() if watched else None), daemon=True).start()
-    # until the job's launcher answers signals (`stop_cleanly`), one ends it at once and without a traceback
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    end_at_once()  # until the job's launcher answers signals (`stop_cleanly`)
+
+
+def end_at_once() -> None:
+    """Let Ctrl-C end this process without a traceback, while there is nothing to clean up.
+
+    Not by SIG_DFL: Polars, once imported, hands a signal on to a handler of Python's, and to no default.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # what started it may have it ignored
+        signal.signal(signal.SIGINT, _end)
+
+
+def _end(number, frame) -> None:
+    os._exit(128 + number)
 
 
 def stop_cleanly() -> None:

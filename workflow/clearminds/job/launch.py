@@ -27,6 +27,7 @@ from clearminds.files.tables import library_versions, write_json
 from clearminds.job import guard, outcome
 from clearminds.job.arguments import Arguments, Output, parse_arguments
 from clearminds.job.devices import require_devices, take_devices
+from clearminds.job.linked_files import refuse_dangling
 from clearminds.job.log import lifecycle, log, open_log, open_terminal
 from clearminds.job.outcome import Kind, Outcome, State
 from clearminds.job.processes import rank
@@ -104,11 +105,12 @@ def launch(
     """
     stage = Path(inspect.getfile(main)).stem
     given = parse_arguments(stage, main, settings, runtime)
-    guard.stop_cleanly()
     job, memory = _job(stage, given), _memory(stage, given)
     try:
+        guard.stop_cleanly()  # only here, where what it raises is caught
         _begin(job, given, memory)
         _refuse_changed_code(job, given.code)
+        refuse_dangling(given.inputs)
         _remove_half_written(given.outputs)
         inputs = digests([*given.inputs, *also_reads(job.settings)])
         if rank() is None:  # of several processes the one that waits for them has checked

@@ -4,7 +4,9 @@ vLLM runs in a process of its own, which tells its own errors apart (`clearminds
 """
 
 import errno
+import os
 import sys
+from pathlib import Path
 from typing import Literal
 
 Where = Literal["host", "gpu"]
@@ -40,3 +42,11 @@ def no_space(error: BaseException) -> bool:
 def no_access(error: BaseException) -> bool:
     """Whether a file may not be read or written."""
     return isinstance(error, OSError) and error.errno in (errno.EROFS, errno.EACCES)
+
+
+def in_the_way(error: BaseException) -> Path | None:
+    """The file that stands where a folder must be; None: it is another error."""
+    if not isinstance(error, (NotADirectoryError, FileExistsError)) or error.filename2 or not error.filename:
+        return None
+    path = Path(os.fsdecode(error.filename))
+    return next((place for place in (path, *path.parents) if place.is_file()), None)

@@ -14,7 +14,7 @@ from pathlib import Path
 from clearminds.errors import OutOfMemory, UserError
 from clearminds.files.tables import write_json
 from clearminds.job.guard import Stopped
-from clearminds.job.library_errors import no_access, no_space, out_of_memory
+from clearminds.job.library_errors import in_the_way, no_access, no_space, out_of_memory
 from clearminds.reuse.job_memory import read_record
 
 SUFFIX = ".outcome.json"
@@ -106,17 +106,25 @@ def _as_user_error(error: BaseException, stage: str, runtime: dict) -> UserError
     """What a library raised, as an error of ours that says what to do; None for any other error."""
     if isinstance(error, UserError):
         return error
-    if isinstance(error, OSError) and no_space(error):
-        place = error.filename or "the results"
-        return UserError(f"no space left on the disk of {place}: free some, then run again (nothing finished is lost)")
-    if isinstance(error, OSError) and no_access(error):
-        place = error.filename or "the results"
-        return UserError(f"no access to {place} ({error.strerror}); fix its permissions, then run again")
+    if isinstance(error, OSError) and (known := cannot_use(error)) is not None:
+        return known
     if (where := out_of_memory(error)) is not None:
         lower = " or ".join(f"runtime.{key} (now {runtime.get(key)})" for key in BUDGETS.get(stage, []))
         fix = f"lower {lower}" if lower else "free some (on a cluster: raise mem_mb in the profile's set-resources)"
         which = "out of memory on the GPU" if where == "gpu" else "out of memory"
         return OutOfMemory(f"{which}: {fix} and run again; nothing done is redone", on_gpu=where == "gpu")
+    return None
+
+
+def cannot_use(error: OSError) -> UserError | None:
+    """A file, folder or disk that cannot be used, as an error of ours that says what to do; None for any other."""
+    place = error.filename or "the results"
+    if no_space(error):
+        return UserError(f"no space left on the disk of {place}: free some, then run again (nothing finished is lost)")
+    if no_access(error):
+        return UserError(f"no access to {place} ({error.strerror}); fix its permissions, then run again")
+    if (file := in_the_way(error)) is not None:
+        return UserError(f"{file} is a file, where a folder must be: move it away, then run again")
     return None
 
 

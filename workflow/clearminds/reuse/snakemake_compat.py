@@ -10,6 +10,8 @@
   for jobs that Snakemake ran itself.
 - `cli.main`, the logger, and the fields of its JOB_INFO events: the documented Python interface returns no plan.
 
+What is used when a run ends is in `clearminds.run.run_end_compat`.
+
 tests/unit/test_compat_snakemake.py fails when one of them behaves otherwise.
 """
 
@@ -17,7 +19,7 @@ import contextlib
 import functools
 import logging
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -36,6 +38,12 @@ def study_is_given(workflow: "Workflow") -> bool:
 def config_files(workflow: "Workflow") -> list[Path]:
     """The config files that were read, in the order in which later ones win."""
     return [Path(file) for file in workflow.configfiles]
+
+
+def given_study(workflow: "Workflow") -> Path | None:
+    """The config file that the command line or a profile names; None where it names none or several."""
+    given = workflow.overwrite_configfiles or []
+    return Path(given[0]) if len(given) == 1 else None
 
 
 def is_one_job(workflow: "Workflow") -> bool:
@@ -72,28 +80,28 @@ def _as_written(resources: Mapping[str, Any]) -> dict[str, str]:
     return {name: str(getattr(value, "raw", value)) for name, value in resources.items()}
 
 
-def before_execution(workflow: "Workflow", call: Callable[[bool], None]) -> None:
-    """Have `call` called when Snakemake begins to execute, before it compares outputs and locks the folder.
+def around_execution(workflow: "Workflow", surround: Callable[[bool], contextlib.AbstractContextManager]) -> None:
+    """Have Snakemake execute inside a context, entered before it compares outputs and locks the folder.
 
-    Not called by what only looks: --lint, --list, --summary, --dag, --report, --unlock and the like.
+    Not entered by what only looks: --lint, --list, --summary, --dag, --report, --unlock and the like.
 
     Args:
         workflow: the Snakefile's.
-        call: gets whether this is a dry-run. A SystemExit that it raises ends Snakemake with its message.
+        surround: gets whether this is a dry-run. A SystemExit that the context raises ends Snakemake with its message.
     """
     execute, delete_output = workflow.execute, workflow.delete_output
 
     @functools.wraps(execute)
-    def checked_execute(*arguments: Any, executor_plugin: Any, **options: Any) -> Any:
-        call(executor_plugin.common_settings.dryrun_exec)
-        return execute(*arguments, executor_plugin=executor_plugin, **options)
+    def surrounded_execute(*arguments: Any, executor_plugin: Any, **options: Any) -> Any:
+        with surround(executor_plugin.common_settings.dryrun_exec):
+            return execute(*arguments, executor_plugin=executor_plugin, **options)
 
     @functools.wraps(delete_output)
-    def checked_delete_output(only_temp: bool = False, dryrun: bool = False) -> Any:
-        call(dryrun)
-        return delete_output(only_temp=only_temp, dryrun=dryrun)
+    def surrounded_delete_output(only_temp: bool = False, dryrun: bool = False) -> Any:
+        with surround(dryrun):
+            return delete_output(only_temp=only_temp, dryrun=dryrun)
 
-    workflow.execute, workflow.delete_output = checked_execute, checked_delete_output
+    workflow.execute, workflow.delete_output = surrounded_execute, surrounded_delete_output
 
 
 class Records:
@@ -136,6 +144,18 @@ class Records:
         self._store._write_record(path, record)
 
 
+@contextlib.contextmanager
+def filtered(lines: logging.Filter) -> Iterator[None]:
+    """Let a filter see all that Snakemake says."""
+    from snakemake.logging import logger
+
+    logger.addFilter(lines)
+    try:
+        yield
+    finally:
+        logger.removeFilter(lines)
+
+
 class PlannedJob(Protocol):
     """The record of a job with a command that Snakemake logs in a dry-run: what is read of it."""
 
@@ -176,16 +196,12 @@ def dry_run(arguments: list[str]) -> list[PlannedJob]:
         SystemExit: it failed; with the Snakefile's message, or with 1 where Snakemake has said why on standard error.
     """
     from snakemake import cli
-    from snakemake.logging import logger
 
     jobs = _PlannedJobs()
-    logger.addFilter(jobs)
     try:
-        with contextlib.redirect_stdout(sys.stderr):
+        with filtered(jobs), contextlib.redirect_stdout(sys.stderr):
             cli.main(["--dry-run", *arguments])
     except SystemExit as end:
         if end.code:
             raise
-    finally:
-        logger.removeFilter(jobs)
     return jobs.records

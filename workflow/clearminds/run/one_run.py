@@ -1,13 +1,10 @@
-"""A run of the workflow: the only one in its folder, watched by its jobs, and stopped with them by a signal.
+"""A run of the workflow: the only one in its folder, and watched by its jobs.
 
 Snakemake's own lock outlives a kill and does not say whose it is; this one is freed by the kernel.
 """
 
 import fcntl
 import os
-import signal
-import sys
-import threading
 from pathlib import Path
 
 from clearminds.errors import UserError
@@ -96,27 +93,3 @@ def alive() -> bool:
     finally:
         os.close(handle)
     return False
-
-
-def stop_on_signals() -> None:
-    """Let SIGTERM and SIGINT end the run and its jobs within seconds: call when the run starts.
-
-    Snakemake answers SIGTERM by waiting for the jobs that run, which may take hours; and SIGINT reaches the jobs only
-    when it comes from a terminal.
-    """
-    if threading.current_thread() is threading.main_thread():  # others cannot handle signals; their caller does
-        signal.signal(signal.SIGTERM, _stop)
-        signal.signal(signal.SIGINT, _stop)
-
-
-def _stop(number, frame) -> None:
-    import psutil
-
-    for child in psutil.Process().children(recursive=True):
-        try:
-            child.send_signal(signal.SIGTERM)
-        except psutil.NoSuchProcess:
-            continue
-    signal.signal(number, signal.SIG_IGN)  # a second one would interrupt the cleaning up
-    print("stopping: the jobs were told to end; `make resume` or the same command goes on", file=sys.stderr)
-    raise KeyboardInterrupt

@@ -3,17 +3,22 @@
 Written beside the study's own report, so that Snakemake does not take it for one, and removed by the run that succeeds.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
 from clearminds.files.digests import canonical, file_sha256
-from clearminds.files.layout import Artefact
+from clearminds.files.layout import Artefact, run_records
 from clearminds.files.study_files import evaluation_rows, mask_rows, score_rows, task_kinds
-from clearminds.job.outcome import SUFFIX, State, log_path, read_outcome
-from clearminds.reuse.job_memory import records
+from clearminds.job.outcome import printable
+from clearminds.reuse.job_memory import read_record, records
 from clearminds.reuse.stage_code import fingerprint
+from clearminds.run.failures import Failure
 from clearminds.run.specs import Specs
+
+WhyMissing = Callable[[list[str]], dict[str, Failure]]
+NOT_RUN = "not run: the run ended before"
 
 
 @dataclass(frozen=True)
@@ -24,8 +29,43 @@ class Missing:
     why: str
 
 
-def write(specs: Specs) -> str:
-    """Write the partial report of a study and say so: what it shows, what is missing, and its path."""
+def write(specs: Specs, why_missing: WhyMissing) -> str:
+    """Write the partial report of a study and say so: what it shows, what is missing, and its path.
+
+    Args:
+        specs: of the study.
+        why_missing: files to the failed job that each waits for, where there is one.
+
+    Returns:
+        lines to print. What goes wrong here is one of them: it must not hide why the run failed.
+    """
+    rows = evaluation_rows(specs.names)
+    sound = Soundness(specs)
+    gone = [row for row in rows if not sound.evaluation(row)]
+    if not gone:
+        return ""  # it failed after the last evaluation, and the failed stage has said why
+    failures = why_missing([row["path"] for row in gone])
+    missing, lines = [], []
+    for row in gone:
+        path = row["path"]
+        failure, other = failures.get(path), sound.why_not(row)
+        why = f"{failure.job}: {failure.cause} ({failure.log})" if failure else other
+        missing.append(Missing(path, why))
+        # a failure's cause is printed once, when all is over
+        lines.append(f"missing: {path}: {f'{failure.job} failed' if failure else other}")
+    there = _with_their_base(rows, {one.path for one in missing})
+    if any(row["variant"] != "base" for row in there):
+        try:
+            table, path = _write(specs, there, missing, sound)
+            lines = [table, "", *lines, f"report of what is there: {path}"]
+        except Exception as error:  # whatever it is, the line about it is all that there is to say
+            damaged = ", ".join(map(str, _unreadable(Path(specs.layout.logs)))) or printable(error)
+            lines.append(f"no report of what is there: {damaged}: cannot be read; delete it, then run again")
+    return "\n".join(lines) + "\n"
+
+
+def _write(specs: Specs, there: list[dict], missing: list[Missing], sound: "Soundness") -> tuple[str, Path]:
+    """Write the report of some evaluations. Returns their result table for a terminal, and its path."""
     # imported here, since a run that succeeds needs none of it
     from clearminds.files.tables import write_text
     from clearminds.report import figures
@@ -34,21 +74,12 @@ def write(specs: Specs) -> str:
     from clearminds.stages.report import Settings, gather
     from clearminds.stages.summarise import summarise
 
-    rows = evaluation_rows(specs.names)
-    sound = _Soundness(specs)
-    missing = [Missing(row["path"], sound.why_not(row)) for row in rows if not sound.evaluation(row)]
-    if not missing:
-        return ""  # it failed after the last evaluation, and the failed stage has said why
-    lines = [f"missing: {one.path}: {one.why}" for one in missing]
-    there = _with_their_base(rows, {one.path for one in missing})
-    if not any(row["variant"] != "base" for row in there):
-        return "\n".join(lines)
     spec = specs.report()
     summary = summarise(there, task_kinds(spec["tasks"]))
     files = {
         "evaluations": there,
-        "masks": [row for row in mask_rows(specs.names) if Path(row["path"]).is_file()],
-        "scores": [row for row in score_rows(specs.names) if Path(row["path"]).is_file()],
+        "masks": [row for row in mask_rows(specs.names) if sound.whole(row["path"])],
+        "scores": [row for row in score_rows(specs.names) if sound.whole(row["path"])],
     }
     drawing = Path(specs.layout.partial_ti_bwt.path())
     figures.save_svg(figures.ti_bwt(summary), drawing)
@@ -56,7 +87,12 @@ def write(specs: Specs) -> str:
     drawing.unlink()
     path = Path(specs.layout.partial_report.path())
     write_text(path, render(data))
-    return "\n".join([terminal_table(summary), "", *lines, f"report of what is there: {path}"])
+    return terminal_table(summary), path
+
+
+def _unreadable(logs: Path) -> list[Path]:
+    """The records of what jobs cost that are no JSON."""
+    return [path for path in run_records(logs) if read_record(path) is None]
 
 
 def remove(specs: Specs) -> None:
@@ -76,33 +112,49 @@ def _with_their_base(rows: list[dict], missing: set[str]) -> list[dict]:
     ]
 
 
-class _Soundness:
+class Soundness:
     """Which results are those of the study as it is now, judged by what their jobs remember.
 
     A failed job leaves results of an earlier config behind in all jobs below it.
+
+    Args:
+        specs: of the study.
     """
 
     def __init__(self, specs: Specs):
         self.specs = specs
         self.records = records(Path(specs.layout.jobs))
         self.known: dict[str, bool] = {}
+        self.digests: dict[str, str | None] = {}
 
     def evaluation(self, row: dict) -> bool:
         """Whether an evaluation, its adapter and its masks are of the settings and code of now."""
         return all(self._made_by(kind, wildcards) for kind, wildcards in self._chain(row))
 
     def why_not(self, row: dict) -> str:
-        """The first failure that the jobs which lead to an evaluation have recorded."""
-        logs = Path(self.specs.layout.logs)
-        shared = ["prepare_task", "fetch_model", "generate_responses", "verify_responses"]
-        if row["variant"] != "base":
-            shared.append("score_token_perplexity")
-        ended = [record for stage in shared for record in sorted((logs / stage).rglob(f"*{SUFFIX}"))]
-        own = [Path(kind.log_path(**vars(wildcards))) for kind, wildcards in self._chain(row)]
-        for log in [*map(log_path, ended), *own]:
-            if (failure := _failure(log)) is not None:
-                return f"{log.relative_to(logs).parts[0]}: {failure} ({log})"
-        return "not run: the run ended before"
+        """Why an evaluation is missing for which no job has failed."""
+        damaged = next(filter(None, (self._damaged(kind.path(**vars(w))) for kind, w in self._chain(row))), None)
+        return f"{damaged} is damaged; delete it, then run again" if damaged else NOT_RUN
+
+    def whole(self, path: str) -> bool:
+        """Whether a result is there and what its job has written, as far as is known."""
+        found = self._digest(path)
+        return found is not None and found == self.records.get(path, {"outputs": {path: found}})["outputs"][path]
+
+    def _damaged(self, path: str) -> str | None:
+        """The first of a result and what it was made of, from the bottom up, that is not what its job has written."""
+        for name in self.records.get(path, {"inputs": ()})["inputs"]:
+            if name in self.records and (found := self._damaged(name)):
+                return found
+        return path if self._digest(path) is not None and not self.whole(path) else None
+
+    def _digest(self, path: str) -> str | None:
+        if path not in self.digests:
+            try:
+                self.digests[path] = file_sha256(Path(path))
+            except OSError:
+                self.digests[path] = None
+        return self.digests[path]
 
     def _chain(self, row: dict) -> list[tuple[Artefact, SimpleNamespace]]:
         layout = self.specs.layout
@@ -120,25 +172,15 @@ class _Soundness:
         return record["spec"] == canonical(spec) and record["code"] == fingerprint(kind.stage, spec)
 
     def _sound(self, path: str) -> bool:
-        """Whether a result is there and its inputs, and theirs, are what it was made of."""
+        """Whether a result is there as it was made, and its inputs, and theirs, are what it was made of."""
         if path not in self.known:
             record = self.records.get(path)
             self.known[path] = (
-                Path(path).is_file()
-                and record is not None
+                record is not None
+                and self.whole(path)
                 and all(
-                    Path(name).is_file()
-                    and file_sha256(Path(name)) == digest
-                    and (name not in self.records or self._sound(name))
+                    self._digest(name) == digest and (name not in self.records or self._sound(name))
                     for name, digest in record["inputs"].items()
                 )
             )
         return self.known[path]
-
-
-def _failure(log: Path) -> str | None:
-    """Why a job failed, by the record beside its log; None where it ended well or was never begun."""
-    outcome = read_outcome(log)
-    if outcome is None or outcome.state in (State.DONE, State.TAKEN_BACK):
-        return None
-    return outcome.line or "it was killed, perhaps out of memory"

@@ -1,6 +1,8 @@
 """What is done once Snakemake begins to execute: never while the Snakefile is only read, as by --lint or --summary."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from clearminds.errors import UserError
@@ -9,16 +11,18 @@ from clearminds.reuse import forced
 from clearminds.reuse.adopt import adopt
 from clearminds.reuse.integrity import Deviation
 from clearminds.reuse.snakemake_compat import (
-    before_execution,
+    around_execution,
     default_resources,
     forced_targets,
     is_one_job,
     rule_resources,
     uses_conda,
 )
-from clearminds.run import one_run
+from clearminds.run import one_run, signals
 from clearminds.run.interpreter import put_first_in_path
 from clearminds.run.placeholders import refuse_placeholders
+from clearminds.run.run_end import RunEnd, unusable
+from clearminds.run.specs import Specs
 from clearminds.run.trackers import refuse_missing_trackers
 
 if TYPE_CHECKING:
@@ -27,27 +31,34 @@ if TYPE_CHECKING:
 MOST = 10  # files that are named one by one
 
 
-def prepare_execution(workflow: "Workflow", study: dict, layout: Layout) -> None:
-    """Have a run prepared when it begins; one that cannot begin ends with a line that says why.
+def prepare_execution(workflow: "Workflow", specs: Specs) -> RunEnd:
+    """Have a run prepared when it begins, and its end awaited; one that cannot begin ends with a line that says why.
 
     Args:
         workflow: the Snakefile's.
-        study: its config.
-        layout: of its files.
+        specs: of its study.
     """
+    end = RunEnd(workflow, specs)
 
-    def begin(dry: bool) -> None:
+    @contextmanager
+    def execution(dry: bool) -> Iterator[None]:
         try:
-            _begin(workflow, study, layout, dry)
+            _begin(workflow, specs.study.model_dump(), specs.layout, dry)
         except UserError as error:
             sys.exit(f"error: {error}")
+        except OSError as error:
+            sys.exit(f"error: {unusable(error)}")
+        with nullcontext() if is_one_job(workflow) else end.awaited(dry):
+            yield
 
-    before_execution(workflow, begin)
+    around_execution(workflow, execution)
+    return end
 
 
 def _begin(workflow: "Workflow", study: dict, layout: Layout, dry: bool) -> None:
     put_first_in_path()
     if is_one_job(workflow):
+        signals.as_usual()  # what started it waits for its end
         one_run.begin_on_node(study)
         return
     if not uses_conda(workflow):  # whose environments may have what this one lacks
