@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(workflow.basedir, "workflow")))
 
 from clearminds.config.load import load_study
 from clearminds.errors import UserError
-from clearminds.reuse.snakemake_compat import config_files, study_is_given
+from clearminds.reuse.snakemake_compat import config_files, is_one_job, study_is_given
 from clearminds.run import one_run, partial_report
 from clearminds.run.closing import closing
 from clearminds.run.specs import Specs
@@ -24,7 +24,7 @@ if not study_is_given(workflow):
 
 
 try:
-    SPECS = Specs(load_study(config_files(workflow), config))
+    SPECS = Specs(load_study(config_files(workflow), config), is_one_job(workflow))
     LAYOUT = SPECS.layout
 except UserError as error:
     sys.exit(f"error: {error}")
@@ -45,6 +45,7 @@ wildcard_constraints:
 
 include: "workflow/rules/prepare_task.smk"
 include: "workflow/rules/fetch_model.smk"
+include: "workflow/rules/rehearse.smk"
 include: "workflow/rules/generate_shard.smk"
 include: "workflow/rules/generate_responses.smk"
 include: "workflow/rules/verify_responses.smk"

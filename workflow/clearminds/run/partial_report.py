@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 from clearminds.files.digests import canonical, file_sha256
 from clearminds.files.layout import Artefact
-from clearminds.files.study_files import evaluation_rows, mask_rows, score_rows, task_kinds
+from clearminds.files.study_files import evaluation_rows, mask_rows, rehearsal_rows, score_rows, task_kinds
 from clearminds.job.outcome import SUFFIX, State, log_path, read_outcome
 from clearminds.reuse.job_memory import records
 from clearminds.reuse.stage_code import fingerprint
@@ -49,6 +49,7 @@ def write(specs: Specs) -> str:
         "evaluations": there,
         "masks": [row for row in mask_rows(specs.names) if Path(row["path"]).is_file()],
         "scores": [row for row in score_rows(specs.names) if Path(row["path"]).is_file()],
+        "rehearsals": [row for row in rehearsal_rows(specs.names) if Path(row["path"]).is_file()],
     }
     drawing = Path(specs.layout.partial_ti_bwt.path())
     figures.save_svg(figures.ti_bwt(summary), drawing)
@@ -94,7 +95,7 @@ class _Soundness:
     def why_not(self, row: dict) -> str:
         """The first failure that the jobs which lead to an evaluation have recorded."""
         logs = Path(self.specs.layout.logs)
-        shared = ["prepare_task", "fetch_model", "generate_responses", "verify_responses"]
+        shared = ["prepare_task", "fetch_model", "rehearse", "generate_responses", "verify_responses"]
         if row["variant"] != "base":
             shared.append("score_token_perplexity")
         ended = [record for stage in shared for record in sorted((logs / stage).rglob(f"*{SUFFIX}"))]

@@ -5,6 +5,7 @@ Keys that are null are in no spec: a key added to the config, null unless a stud
 Used by the Snakefile; no stage imports it.
 """
 
+import json
 from collections.abc import Callable, Iterable
 
 from clearminds.checkout import LAUNCHERS
@@ -13,33 +14,43 @@ from clearminds.config.study import Study
 from clearminds.files.digests import canonical
 from clearminds.files.layout import WILDCARDS, Layout, draw_of, one_of, seed_of, shards_of
 from clearminds.files.settings import chosen
-from clearminds.files.study_files import adapter_paths, evaluation_rows, mask_rows, score_rows
+from clearminds.files.study_files import adapter_paths, evaluation_rows, mask_rows, rehearsal_rows, score_rows
 from clearminds.model.loading import Loading
 from clearminds.reuse import stage_code as stages
 from clearminds.run.file_names import refuse_equal_files
 from clearminds.run.plugin_names import refuse_unknown_plugins
+from clearminds.run.rehearsals import is_as_made_now
 from clearminds.run.sizing import resources
 from clearminds.run.sizing.workload import Workloads
 from clearminds.run.wildcards import Wildcards
-from clearminds.stages import evaluate, fetch_model, generate_responses, score_token_perplexity, train_adapter
+from clearminds.stages import evaluate, fetch_model, generate_responses, rehearse, score_token_perplexity, train_adapter
 from clearminds.stages.source_names import source_names
 
 # the keys of `runtime` that a stage obeys, beside those of every job
 RUNTIME = {
+    "rehearse": rehearse.Runtime,
     "generate_responses": generate_responses.Runtime,
     "score_token_perplexity": score_token_perplexity.Runtime,
     "train_adapter": train_adapter.Runtime,
     "evaluate_base": evaluate.Runtime,
     "evaluate_adapter": evaluate.Runtime,
 }
+# of the stages that wait for the rehearsal of their model, what in the layout tells whether a job will run
+RESULTS = ("responses", "scores", "adapter", "base_evaluation", "evaluation")
 
 
 class Specs:
-    """The specs of a study's jobs, as functions of a rule's wildcards."""
+    """The specs of a study's jobs, as functions of a rule's wildcards.
 
-    def __init__(self, study: Study):
+    Args:
+        study: the study.
+        one_job: whether this Snakemake runs one job of another one, which has seen to the order of jobs.
+    """
+
+    def __init__(self, study: Study, one_job: bool = False):
         refuse_equal_files(study)
         refuse_unknown_plugins(study)
+        self.one_job = one_job
         self.study = study
         self.layout = Layout.of(study.study)
         self.workloads = Workloads(study, self.layout.results)
@@ -101,6 +112,31 @@ class Specs:
     def fetch_model(self, wc: Wildcards) -> dict:
         """The origin of the model, its hash, and its chat template."""
         return {"source": chosen(fetch_model.Origin, self.study.models[wc.model].model_dump(exclude_none=True))}
+
+    def rehearse(self, wc: Wildcards) -> dict:
+        """What is loaded, trained and evaluated, each training block and task once, by no names of variants."""
+        study = self.study
+        blocks = [chosen(rehearse.Training, dict(study.training_of(name))) for name in study.variants]
+        tasks = {task["name"]: task for suite in study.suites for task in self._evaluated(suite)}
+        used = self._training_sources()
+        return {
+            "targets": sorted(study.targets),
+            "references": "reference" in used,
+            "sources": sorted({self._source(name)["kind"] for name in used} - {"reference"}),
+            "trainings": [json.loads(text) for text in sorted({canonical(block) for block in blocks})],
+            "tasks": [tasks[name] for name in sorted(tasks)],
+            "split": study.evaluation.split,
+            "evaluation": chosen(rehearse.Evaluation, dict(study.evaluation)),
+            "dtype": study.scoring.dtype,
+            "loading": self._loading(wc.model),
+        }
+
+    def _training_sources(self) -> set[str]:
+        """The sources that masks are built from, the references among them where a source falls back to these."""
+        study = self.study
+        policies = {name: source.when_none_accepted for name, source in study.sources.items()}
+        variants = study.variants.values()
+        return {name for v in variants for name in source_names(study.match.sources, v.responses, policies)}
 
     def _loading(self, model: str) -> dict:
         return chosen(Loading, dict(self.study.models[model]))
@@ -251,6 +287,22 @@ class Specs:
 
         return marks
 
+    def rehearsal(self, stage: str) -> Callable[[Wildcards], list[str]]:
+        """Wildcards to the rehearsal that a job waits for: of its model, if it will run; none where its result stays.
+
+        Args:
+            stage: of the job; a shard waits if its table's job does.
+        """
+        [kind] = [kind for kind in (getattr(self.layout, name) for name in RESULTS) if kind.stage == stage]
+
+        def waits_for(wc: Wildcards) -> list[str]:
+            copied = stage == "generate_responses" and wc.source == "reference"
+            if self.one_job or copied or is_as_made_now(self.layout, kind, dict(wc.items()), getattr(self, stage)(wc)):
+                return []
+            return [self.layout.rehearsal.path(model=wc.model)]
+
+        return waits_for
+
     def task_file(self, wc: Wildcards) -> list[str]:
         """The user's own file of a split, if the task is read from one."""
         task = self.study.tasks[wc.task]
@@ -258,6 +310,16 @@ class Specs:
             return []
         split = task.splits[wc.split]
         return [split if isinstance(split, str) else split.path]
+
+    def train_examples(self, wc: Wildcards) -> list[str]:
+        """The training examples of every target."""
+        return [self.layout.examples.path(task=name, split="train") for name in self.study.targets]
+
+    def evaluated_examples(self, wc: Wildcards) -> list[str]:
+        """The examples of every suite's own tasks."""
+        split, tasks = self.study.evaluation.split, self.study.tasks
+        names = dict.fromkeys(name for suite in self.study.suites.values() for name in suite if name in tasks)
+        return [self.layout.examples.path(task=name, split=split) for name in names]
 
     def suite_examples(self, wc: Wildcards) -> list[str]:
         """The examples of a suite's own tasks."""
@@ -282,6 +344,10 @@ class Specs:
     def adapters(self, wc: Wildcards | None = None) -> list[str]:
         """Every adapter of the study."""
         return adapter_paths(self.names)
+
+    def rehearsals(self, wc: Wildcards | None = None) -> list[str]:
+        """The rehearsal of every model."""
+        return [row["path"] for row in rehearsal_rows(self.names)]
 
     def masks(self, wc: Wildcards | None = None) -> list[str]:
         """The masks of every variant."""
