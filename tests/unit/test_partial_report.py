@@ -67,6 +67,7 @@ SEED = "train_adapter/m/sums/stm/seed0.log"
             {SEED: KILLED, "prepare_task/sums/train.log": FAILED},
             "prepare_task: no such layer (logs/s/prepare_task/sums/train.log)",
         ),
+        (BASE, {"rehearse/m.log": FAILED}, "rehearse: no such layer (logs/s/rehearse/m.log)"),
         (
             TRAINED,
             {"score_token_perplexity/m/m/sums/train.reference.log": FAILED},

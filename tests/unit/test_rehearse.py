@@ -1,4 +1,4 @@
-"""The rehearsal of a model: what would fail later fails here, in one line; what is fine leaves a record without times."""
+"""The rehearsal of a model: what would fail later fails here, in one line; the rest leaves a record without times."""
 
 import json
 import shutil

@@ -5,7 +5,6 @@ Keys that are null are in no spec: a key added to the config, null unless a stud
 Used by the Snakefile; no stage imports it.
 """
 
-import json
 from collections.abc import Callable, Iterable
 
 from clearminds.checkout import LAUNCHERS
@@ -19,7 +18,7 @@ from clearminds.model.loading import Loading
 from clearminds.reuse import stage_code as stages
 from clearminds.run.file_names import refuse_equal_files
 from clearminds.run.plugin_names import refuse_unknown_plugins
-from clearminds.run.rehearsals import is_as_made_now
+from clearminds.run.rehearsals import is_as_made_now, rehearsal_spec
 from clearminds.run.sizing import resources
 from clearminds.run.sizing.workload import Workloads
 from clearminds.run.wildcards import Wildcards
@@ -35,8 +34,14 @@ RUNTIME = {
     "evaluate_base": evaluate.Runtime,
     "evaluate_adapter": evaluate.Runtime,
 }
-# of the stages that wait for the rehearsal of their model, what in the layout tells whether a job will run
-RESULTS = ("responses", "scores", "adapter", "base_evaluation", "evaluation")
+# the stages that wait for the rehearsal of their model, and the result which tells whether a job will run
+WAITING = {
+    "generate_responses": "responses",
+    "score_token_perplexity": "scores",
+    "train_adapter": "adapter",
+    "evaluate_base": "base_evaluation",
+    "evaluate_adapter": "evaluation",
+}
 
 
 class Specs:
@@ -115,28 +120,8 @@ class Specs:
 
     def rehearse(self, wc: Wildcards) -> dict:
         """What is loaded, trained and evaluated, each training block and task once, by no names of variants."""
-        study = self.study
-        blocks = [chosen(rehearse.Training, dict(study.training_of(name))) for name in study.variants]
-        tasks = {task["name"]: task for suite in study.suites for task in self._evaluated(suite)}
-        used = self._training_sources()
-        return {
-            "targets": sorted(study.targets),
-            "references": "reference" in used,
-            "sources": sorted({self._source(name)["kind"] for name in used} - {"reference"}),
-            "trainings": [json.loads(text) for text in sorted({canonical(block) for block in blocks})],
-            "tasks": [tasks[name] for name in sorted(tasks)],
-            "split": study.evaluation.split,
-            "evaluation": chosen(rehearse.Evaluation, dict(study.evaluation)),
-            "dtype": study.scoring.dtype,
-            "loading": self._loading(wc.model),
-        }
-
-    def _training_sources(self) -> set[str]:
-        """The sources that masks are built from, the references among them where a source falls back to these."""
-        study = self.study
-        policies = {name: source.when_none_accepted for name, source in study.sources.items()}
-        variants = study.variants.values()
-        return {name for v in variants for name in source_names(study.match.sources, v.responses, policies)}
+        tasks = {task["name"]: task for suite in self.study.suites for task in self._evaluated(suite)}
+        return rehearsal_spec(self.study, tasks, self._loading(wc.model))
 
     def _loading(self, model: str) -> dict:
         return chosen(Loading, dict(self.study.models[model]))
@@ -293,7 +278,7 @@ class Specs:
         Args:
             stage: of the job; a shard waits if its table's job does.
         """
-        [kind] = [kind for kind in (getattr(self.layout, name) for name in RESULTS) if kind.stage == stage]
+        kind = getattr(self.layout, WAITING[stage])
 
         def waits_for(wc: Wildcards) -> list[str]:
             copied = stage == "generate_responses" and wc.source == "reference"

@@ -39,7 +39,7 @@ def answer(
     """
     evaluation: Evaluation = replace(settings.evaluation, limit=1)
     with tempfile.TemporaryDirectory() as scratch, short_answers(model, chat):
-        examples = {}
+        examples: dict[str, Path] = {}
         for task in tasks:
             if task.name in rows:
                 examples[task.name] = Path(scratch, f"{len(examples)}.parquet")  # an id may be any file's name

@@ -2,6 +2,7 @@
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import torch
@@ -37,6 +38,7 @@ def step(model: CausalModel, base: str, example: pa.Table, training: Training, r
         UserError: the adapter cannot be put on this model, or the scheduler or another setting cannot be used.
     """
     seeded(0)
+    adapted: Any  # PEFT's model around the base
     try:
         adapted = add_adapter(model, training, base)
     except REFUSALS as error:
@@ -92,9 +94,9 @@ def one_example(encoded: Encoded | None, prompt: list[int], limit: int) -> pa.Ta
     return pa.Table.from_pylist([{**row, "n_kept": kept, "n_response": kept}], schema=contracts.MASKS.schema)
 
 
-def linear_layers(model: torch.nn.Module) -> list[str]:
+def linear_layers(model: CausalModel) -> list[str]:
     """The names that `target_modules` can have on this model, the head's apart."""
-    head = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
+    head = model.get_output_embeddings()
     found = (
         name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear) and module is not head
     )
