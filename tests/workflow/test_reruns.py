@@ -285,7 +285,7 @@ def test_a_rehearsal_that_is_missing_reruns_nothing_and_what_is_new_waits_for_it
     config["variants"]["stm-50"]["training"] = {"rank": 3}
     assert built.checkout.plan(folder, config) == from_training("stm-50") | REHEARSAL
     lines = built.checkout.explain(folder, config)
-    assert "rehearse tiny: trainings: 1 entry added; result missing" in lines
+    assert "rehearse tiny: trainings changed; result missing" in lines
     assert "train_adapter tiny/sums/stm-50/seed0: training: rank 2 -> 3; after rehearse tiny" in lines
 
 
