@@ -7,7 +7,6 @@ from clearminds.config.study import Study
 from clearminds.files.digests import canonical
 from clearminds.files.layout import Artefact, Layout
 from clearminds.files.settings import chosen
-from clearminds.reuse import stage_code
 from clearminds.reuse.job_memory import find_record
 from clearminds.stages import rehearse
 from clearminds.stages.source_names import source_names
@@ -41,19 +40,17 @@ def rehearsal_spec(study: Study, tasks: dict[str, dict], loading: dict) -> dict:
     }
 
 
-def is_as_made_now(layout: Layout, kind: Artefact, wildcards: dict[str, str], spec: dict) -> bool:
+def is_as_made_now(layout: Layout, kind: Artefact, wildcards: dict[str, str], spec: str, code: str) -> bool:
     """Whether a result is there and its job remembers the settings and the code of now. Its inputs are not looked at.
 
     Args:
         layout: of the study's files.
         kind: of the result.
         wildcards: of its path.
-        spec: the settings that its job would be called with.
+        spec, code: of the params that its job would be called with.
     """
     path = Path(kind.path(**wildcards))
     if not path.exists():
         return False
     record = find_record(Path(layout.jobs), path, kind.stage, kind.name.format(**wildcards))
-    if record is None or record.get("spec") != canonical(spec):
-        return False
-    return record.get("code") == stage_code.fingerprint(kind.stage, spec)
+    return record is not None and (record.get("spec"), record.get("code")) == (spec, code)

@@ -56,6 +56,7 @@ class Specs:
         refuse_equal_files(study)
         refuse_unknown_plugins(study)
         self.one_job = one_job
+        self._codes: dict[tuple[str, str], str] = {}
         self.study = study
         self.layout = Layout.of(study.study)
         self.workloads = Workloads(study, self.layout.results)
@@ -100,7 +101,15 @@ class Specs:
 
     def code(self, stage: str) -> Callable[[Wildcards], str]:
         """The `code` param of a rule: wildcards to the fingerprint of the code that this job runs."""
-        return lambda wildcards: stages.fingerprint(stage, getattr(self, stage)(wildcards))
+
+        def code(wildcards: Wildcards) -> str:
+            spec = getattr(self, stage)(wildcards)
+            key = stage, canonical(spec)
+            if key not in self._codes:  # milliseconds each, and a sweep's jobs share their specs
+                self._codes[key] = stages.fingerprint(stage, spec)
+            return self._codes[key]
+
+        return code
 
     # --- one method per stage: wildcards to spec --------------------------------------------------------------------
 
@@ -282,7 +291,8 @@ class Specs:
 
         def waits_for(wc: Wildcards) -> list[str]:
             copied = stage == "generate_responses" and wc.source == "reference"
-            if self.one_job or copied or is_as_made_now(self.layout, kind, dict(wc.items()), getattr(self, stage)(wc)):
+            made_by = self.text(stage)(wc), self.code(stage)(wc)
+            if self.one_job or copied or is_as_made_now(self.layout, kind, dict(wc.items()), *made_by):
                 return []
             return [self.layout.rehearsal.path(model=wc.model)]
 

@@ -124,6 +124,7 @@ def rehearse(
     pairs = [(target, task) for target in sorted(rows) for task in sorted(items)]
     found = (overlap(target, rows[target], task, settings.split, items[task]) for target, task in pairs)
     overlaps = [one for one in found if one is not None]
+    # what is counted over all examples of a task and stops nothing becomes a line here
     warnings = [line for checked in (*trained.values(), *measured.values()) for line in checked.warnings]
     for line in (*warnings, *map(in_words, overlaps)):
         log.warning("%s", line)
