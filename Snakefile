@@ -15,7 +15,7 @@ signals.end_at_once()
 
 from clearminds.config.load import load_study
 from clearminds.errors import UserError
-from clearminds.reuse.snakemake_compat import config_files, study_is_given
+from clearminds.reuse.snakemake_compat import config_files, is_one_job, study_is_given
 from clearminds.run import partial_report
 from clearminds.run.closing import closing
 from clearminds.run.specs import Specs
@@ -28,7 +28,7 @@ if not study_is_given(workflow):
 
 
 try:
-    SPECS = Specs(load_study(config_files(workflow), config))
+    SPECS = Specs(load_study(config_files(workflow), config), is_one_job(workflow))
     LAYOUT = SPECS.layout
 except UserError as error:
     sys.exit(f"error: {error}")
@@ -49,6 +49,7 @@ wildcard_constraints:
 
 include: "workflow/rules/prepare_task.smk"
 include: "workflow/rules/fetch_model.smk"
+include: "workflow/rules/rehearse.smk"
 include: "workflow/rules/generate_shard.smk"
 include: "workflow/rules/generate_responses.smk"
 include: "workflow/rules/verify_responses.smk"

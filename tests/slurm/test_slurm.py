@@ -28,6 +28,7 @@ JOBS = {
         for task, split in (("sums", "train"), ("sums", "test"), ("gcd", "test"), ("code", "test"), ("chat", "test"))
     ],
     "fetch_model": [{"model": "tiny"}],
+    "rehearse": [{"model": "tiny"}],
     "generate_responses": [
         {"model": "tiny", "task": task, "split": split, "source": source}
         for task, split, source in (

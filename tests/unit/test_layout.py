@@ -164,7 +164,7 @@ PIECES = {
     text
     for kind in KINDS.values()
     for text, _, _, _ in Formatter().parse(kind.template)
-    if text and text not in (".", "/", ".parquet")
+    if text and text not in (".", "/", ".parquet", ".json")
 } | {".jobs", ".checkpoints", ".run.json"}
 PARTS = {part for kind in KINDS.values() for part in kind.template.split("/") if "{" not in part} - {"base"}
 NUMBERED = r"\.(draw|rank)($|\{|d\+)"

@@ -41,6 +41,7 @@ def test_the_slurm_profile_says_all_that_the_default_one_says():
 def test_the_slurm_profile_has_one_block_for_all_rules_that_run_a_model():
     slurm = yaml.safe_load((ROOT / "profiles" / "slurm" / "config.yaml").read_text())
     rules = {
+        "rehearse",
         "generate_responses",
         "generate_shard",
         "score_token_perplexity",

@@ -188,6 +188,17 @@ def test_the_numbers_are_there(data):
         assert expected in text, expected
 
 
+def test_training_items_that_are_evaluated_too_stand_by_the_results(data):
+    assert "Training items are evaluated too" not in report.render(data)
+    one = {"target": "sums", "task": "gcd", "split": "test", "trained": 1600, "prompts": 12, "with_reference": 7}
+    shown = report.ReportData(**{**vars(data), "overlaps": [{**one, "examples": [HOSTILE, "b"]}]})
+    page = Page(report.render(shown))
+    assert "script" not in [tag for tag, _ in page.tags]
+    text = " ".join(page.text.split())
+    assert "12 of 1,600 training prompts of sums are in split test of gcd, 7 of them with the same reference (" in text
+    assert f"{HOSTILE}, b, ...)." in text
+
+
 def test_equal_input_gives_equal_bytes(data):
     assert report.render(data) == report.render(data)
 

@@ -72,6 +72,7 @@ def test_each_process_of_a_training_has_its_own_part_of_the_host(work):
 MEASURED = {
     "prepare_task": 205,
     "fetch_model": 1260,
+    "rehearse": 1380,
     "generate_responses": 1320,
     "verify_responses": 220,
     "score_token_perplexity": 1510,

@@ -15,6 +15,7 @@ from clearminds.stages import (
     fetch_model,
     generate_responses,
     prepare_task,
+    rehearse,
     report,
     score_token_perplexity,
     summarise,
@@ -22,8 +23,8 @@ from clearminds.stages import (
     verify_responses,
 )
 
-MODULES = (prepare_task, fetch_model, generate_responses, verify_responses, score_token_perplexity, build_masks)
-MODULES += (train_adapter, evaluate, summarise, report)
+MODULES = (prepare_task, fetch_model, rehearse, generate_responses, verify_responses, score_token_perplexity)
+MODULES += (build_masks, train_adapter, evaluate, summarise, report)
 CLASSES = [
     value
     for module in MODULES

@@ -44,6 +44,7 @@ def changed_stages(changes: dict[str, object]) -> set[str]:
     return {job[0] for job in before if job in after and before[job] != after[job]}
 
 
+EVALUATIONS = ("evaluate_base", "evaluate_adapter")
 STM = {"responses": "reference", "weights": {"rule": "perplexity", "tau": "4"}}
 
 
@@ -54,12 +55,13 @@ STM = {"responses": "reference", "weights": {"rule": "perplexity", "tau": "4"}}
         ({"runtime": {"gradient_checkpointing": True, "report_to": "tensorboard"}}, set()),
         ({"variants/stm-2.5": STM}, {"build_masks", "report"}),
         ({"variants/new": STM}, {"summarise", "report"}),
-        ({"training/rank": 4}, {"train_adapter", "report"}),
+        ({"training/rank": 4}, {"rehearse", "train_adapter", "report"}),
+        ({"training/epochs": 4}, {"train_adapter", "report"}),
         ({"training/max_length": 4}, {"build_masks", "report"}),
-        ({"scoring/dtype": "bfloat16"}, {"score_token_perplexity", "evaluate_base", "evaluate_adapter", "report"}),
+        ({"scoring/dtype": "bfloat16"}, {"rehearse", "score_token_perplexity", *EVALUATIONS, "report"}),
         ({"sources/rephrase/temperature": 0.1}, {"generate_responses", "report"}),
         ({"sources/rephrase/when_none_accepted": "reference"}, {"build_masks", "report"}),
-        ({"tasks/sums/verifier": "number"}, {"verify_responses", "evaluate_base", "evaluate_adapter", "report"}),
+        ({"tasks/sums/verifier": "number"}, {"rehearse", "verify_responses", *EVALUATIONS, "report"}),
         ({"tasks/sums/seed": 8}, {"prepare_task", "report"}),
         ({"tasks/sums/special_tokens": "keep"}, set()),
         (
@@ -70,14 +72,15 @@ STM = {"responses": "reference", "weights": {"rule": "perplexity", "tau": "4"}}
         ({"seeds": [0, 1]}, {"summarise", "report"}),
         ({"sources/rephrase/backend": "transformers", "evaluation/backend": "transformers"}, set()),
         ({"sources/rephrase/backend": "vllm"}, {"generate_responses", "report"}),
-        ({"evaluation/backend": "vllm"}, {"evaluate_base", "evaluate_adapter", "report"}),
+        ({"evaluation/backend": "vllm"}, {*EVALUATIONS, "report"}),
+        ({"suites/more": ["lm_eval:arc_easy"]}, {"rehearse", "summarise", "report"}),
         ({"runtime": {"vllm_python": "/elsewhere/python"}}, set()),
-        ({"evaluation/max_new_tokens": 9}, {"evaluate_base", "evaluate_adapter", "report"}),
+        ({"evaluation/max_new_tokens": 9}, {"rehearse", *EVALUATIONS, "report"}),
         ({"models/smollm2-135m-q4/sha256": "0" * 64}, {"fetch_model", "report"}),
         (
             {"models/smollm2-135m-q4/trust_remote_code": True},
-            {"fetch_model", "generate_responses", "score_token_perplexity", "train_adapter", "report"}
-            | {"evaluate_base", "evaluate_adapter"},
+            {"fetch_model", "rehearse", "generate_responses", "score_token_perplexity", "train_adapter", "report"}
+            | set(EVALUATIONS),
         ),
     ],
 )

@@ -84,7 +84,7 @@ def test_adapter_folder_is_peft_with_card_history_and_hashes(results):
 
 
 def test_output_tells_stage_and_progress_in_plain_lines(workflow, output):
-    assert "[stage 7/11 train_adapter] tiny/sums/stm-200/seed0: 2 of 2 steps" in output
+    assert "[stage 8/12 train_adapter] tiny/sums/stm-200/seed0: 2 of 2 steps" in output
     assert "results/tiny/report.html" in output and "results/tiny/tables/summary.parquet" in output
     assert "\r" not in output and "\x1b" not in output
     assert (workflow.folder / "logs/tiny/train_adapter/tiny/sums/stm-200/seed0.log").is_file()

@@ -21,13 +21,14 @@ def study(tmp_path, tiny_model):
 def test_a_report_of_what_is_there_says_what_is_missing_and_why(study):
     study.config["variants"] = {
         "stm-200": study.config["variants"]["stm-200"],
-        "broken": {"responses": "reference", "training": {"target_modules": ["no_such_layer"]}},
+        # no single step shows it, and so no rehearsal
+        "broken": {"responses": "reference", "training": {"learning_rate": 1e30, "warmup_steps": 0}},
     }
     done = study.run()
     assert done.returncode != 0
     partial = study.folder / "results/tiny/report.partial.html"
     html = partial.read_text()
-    assert "What is missing" in html and "no_such_layer" in html and "stm-200" in html
+    assert "What is missing" in html and "the loss is not a number" in html and "stm-200" in html
     missing = "results/tiny/evaluations/tiny/sums/broken/seed0/all.parquet"
     assert f"missing: {missing}: train_adapter tiny/sums/broken/seed0 failed" in done.stdout.splitlines()
     assert "report of what is there: results/tiny/report.partial.html" in done.stdout
@@ -36,6 +37,19 @@ def test_a_report_of_what_is_there_says_what_is_missing_and_why(study):
     del study.config["variants"]["broken"]
     assert study.run().returncode == 0
     assert not partial.exists() and (study.folder / "results/tiny/report.html").is_file()
+
+
+@pytest.mark.slow
+def test_what_the_rehearsal_refuses_costs_no_generation_scoring_training_or_evaluation(study):
+    study.config["training"]["target_modules"] = ["no_such_layer"]
+    done = study.run()
+    assert done.returncode != 0 and "Traceback" not in done.stdout
+    [line] = [line for line in error_lines(done.stdout) if line.startswith("[stage 3/12 rehearse] tiny: error: ")]
+    assert "target_modules: ['no_such_layer']" in line and "q_proj" in line
+    started = {path.relative_to(study.folder / "logs/tiny").parts[0] for path in study.folder.rglob("*.outcome.json")}
+    assert started <= {"prepare_task", "fetch_model", "rehearse", "generate_responses", "verify_responses"}
+    samples = list((study.folder / "results/tiny/responses").rglob("*.parquet"))
+    assert {path.name for path in samples} <= {"train.reference.parquet"}  # which are only copied
 
 
 def test_a_killed_job_is_named_with_its_log_in_what_is_missing(study):

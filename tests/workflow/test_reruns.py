@@ -82,6 +82,7 @@ def bases(*suites: str) -> set[Job]:
     return {job("evaluate_base", model="tiny", suite=suite) for suite in suites}
 
 
+REHEARSAL = {job("rehearse", model="tiny")}
 REPORT = {job("report")}
 TABLES = {job("summarise")} | REPORT
 NOTHING: set[Job] = set()
@@ -226,7 +227,7 @@ def test_an_added_suite_runs_alone(built):
     config["tasks"]["lcm"] = LCM
     config["suites"]["more"] = ["lcm"]
     expected = {examples("lcm", "test")} | bases("more") | evaluations(*VARIANTS, suites=("more",)) | TABLES
-    assert built.plan(config) == expected
+    assert built.plan(config) == expected | REHEARSAL
 
 
 def test_a_task_added_to_a_suite_reruns_that_suite(built):
@@ -234,10 +235,9 @@ def test_a_task_added_to_a_suite_reruns_that_suite(built):
     config["tasks"]["lcm"] = LCM
     config["suites"]["text"].append("lcm")
     expected = {examples("lcm", "test")} | bases("text") | evaluations(*VARIANTS, suites=("text",)) | TABLES
-    assert built.plan(config) == expected
-    assert "evaluate_base tiny/text: tasks: lcm added; after prepare_task lcm/test" in built.checkout.explain(
-        built.folder, config
-    )
+    assert built.plan(config) == expected | REHEARSAL
+    lines = built.checkout.explain(built.folder, config)
+    assert "evaluate_base tiny/text: tasks: lcm added; after prepare_task lcm/test and rehearse tiny" in lines
 
 
 def test_a_task_that_nothing_uses_changes_the_report_s_copy_of_the_study_alone(built):
@@ -253,7 +253,7 @@ def test_an_added_target_runs_alone(built):
     both, new = ("reference", "self_output"), "more-sums"
     expected = {examples(new, "train")} | responses(*both, task=new) | verdicts(*both, task=new)
     expected |= scores(*both, task=new) | masks(*VARIANTS, target=new) | trainings(*VARIANTS, target=new)
-    assert built.plan(config) == expected | evaluations(*VARIANTS, target=new) | TABLES
+    assert built.plan(config) == expected | evaluations(*VARIANTS, target=new) | REHEARSAL | TABLES
 
 
 def test_a_removed_variant_reruns_the_tables(built):
@@ -266,7 +266,7 @@ def test_two_training_values_swapped_rerun_every_training(built):
     config = built.config
     training = config["training"]
     training["rank"], training["alpha"] = training["alpha"], training["rank"]
-    assert built.plan(config) == from_training(*VARIANTS)
+    assert built.plan(config) == from_training(*VARIANTS) | REHEARSAL
     [line] = [n for n in built.checkout.explain(built.folder, config) if n.startswith("train_adapter tiny/sums/stm-50")]
     assert "training: rank 2 -> 4" in line and "training: alpha 4 -> 2" in line
 
@@ -274,7 +274,19 @@ def test_two_training_values_swapped_rerun_every_training(built):
 def test_a_training_key_of_one_variant_reruns_it_alone(built):
     config = built.config
     config["variants"]["stm-50"]["training"] = {"learning_rate": 0.02}
-    assert built.plan(config) == from_training("stm-50")
+    assert built.plan(config) == from_training("stm-50") | REHEARSAL
+
+
+def test_a_rehearsal_that_is_missing_reruns_nothing_and_what_is_new_waits_for_it(built, tmp_path):
+    folder = built.moved(tmp_path / "study", snakemake=True)
+    (folder / "results/tiny/rehearsals/tiny.json").unlink()
+    assert built.checkout.plan(folder, built.config) == NOTHING
+    config = built.config
+    config["variants"]["stm-50"]["training"] = {"rank": 3}
+    assert built.checkout.plan(folder, config) == from_training("stm-50") | REHEARSAL
+    lines = built.checkout.explain(folder, config)
+    assert "rehearse tiny: trainings changed; result missing" in lines
+    assert "train_adapter tiny/sums/stm-50/seed0: training: rank 2 -> 3; after rehearse tiny" in lines
 
 
 def more_samples(config: dict) -> dict:
@@ -308,7 +320,7 @@ def test_variants_whose_examples_stay_take_their_results_back(built, tmp_path):
 def test_another_verifier_generates_and_scores_nothing(built):
     config = built.config
     config["tasks"]["sums"]["verifier"] = "number"
-    expected = verdicts("reference", "self_output") | from_masks(*VARIANTS) | bases("own")
+    expected = verdicts("reference", "self_output") | from_masks(*VARIANTS) | bases("own") | REHEARSAL
     assert built.plan(config) == expected
 
 
@@ -381,7 +393,7 @@ def test_a_definition_of_the_scorer_alone_reruns_the_scores(built, code):
 
 def test_a_verifier_s_code_generates_and_scores_nothing(built, code):
     edit(code, "plugins/verifiers/reasoning_gym.py", "1.0 - 1e-9", "1.0 - 1e-8")
-    expected = verdicts("reference", "self_output") | from_masks(*VARIANTS) | bases("own")
+    expected = verdicts("reference", "self_output") | from_masks(*VARIANTS) | bases("own") | REHEARSAL
     assert built.plan(code=code) == expected
 
 
@@ -579,7 +591,7 @@ def test_a_result_that_is_gone_is_made_again(built, tmp_path):
 def test_explain_names_the_jobs_that_are_planned(built):
     config = built.config
     config["scoring"] = {"dtype": "bfloat16"}
-    expected = scores("reference", "self_output") | from_masks(*VARIANTS) | bases(*SUITES)
+    expected = REHEARSAL | scores("reference", "self_output") | from_masks(*VARIANTS) | bases(*SUITES)
     assert built.plan(config) == expected
     lines = built.checkout.explain(built.folder, config)
     rules = [re.match(r"\w+", line)[0] for line in lines[: len(expected)]]

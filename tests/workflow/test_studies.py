@@ -70,7 +70,8 @@ def test_names_with_dots_are_told_apart_in_paths(study):
 
 
 def test_a_failing_variant_does_not_stop_the_others(study):
-    study.config["variants"]["broken"] = {"responses": "self_output", "training": {"target_modules": ["no_such_layer"]}}
+    diverging = {"learning_rate": 1e30, "warmup_steps": 0}  # which no rehearsal finds
+    study.config["variants"]["broken"] = {"responses": "self_output", "training": diverging}
     study.config["sources"]["self_output"]["samples"] = 1
     study.config["variants"] = {k: study.config["variants"][k] for k in ("broken", "stm-200")}
     done = study.run("--until", "train_adapter")

@@ -4,6 +4,7 @@ rule evaluate_adapter:
         answers=SPECS.suite_answers,
         model=LAYOUT.model.pattern,
         adapter=LAYOUT.adapter.pattern,
+        rehearsal=SPECS.rehearsal("evaluate_adapter"),
     output:
         LAYOUT.evaluation.pattern,
     log:

@@ -3,6 +3,7 @@ rule evaluate_base:
         examples=SPECS.suite_examples,
         answers=SPECS.suite_answers,
         model=LAYOUT.model.pattern,
+        rehearsal=SPECS.rehearsal("evaluate_base"),
     output:
         LAYOUT.base_evaluation.pattern,
     log:

@@ -3,6 +3,7 @@ rule generate_responses:
         examples=LAYOUT.examples.pattern,
         model=LAYOUT.model.pattern,
         shards=SPECS.shards("responses"),
+        rehearsal=SPECS.rehearsal("generate_responses"),
     output:
         LAYOUT.responses.pattern,
     log:

@@ -4,6 +4,7 @@ rule report:
         evaluations=SPECS.evaluations,
         masks=SPECS.masks,
         scores=SPECS.scores,
+        rehearsals=SPECS.rehearsals,
     output:
         html=report(LAYOUT.report.pattern, caption="../report/workflow.rst", category="Results"),
         ti_bwt=report(

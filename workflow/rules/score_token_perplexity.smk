@@ -5,6 +5,7 @@ rule score_token_perplexity:
         model=LAYOUT.model.pattern,
         scorer=LAYOUT.model.path(model="{scorer}"),
         shards=SPECS.shards("scores"),
+        rehearsal=SPECS.rehearsal("score_token_perplexity"),
     output:
         scores=LAYOUT.scores.pattern,
         sequences=LAYOUT.sequences.pattern,

@@ -2,6 +2,7 @@ rule train_adapter:
     input:
         masks=SPECS.mask_of,
         model=LAYOUT.model.pattern,
+        rehearsal=SPECS.rehearsal("train_adapter"),
     output:
         LAYOUT.adapter.pattern,
     log:

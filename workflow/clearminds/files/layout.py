@@ -125,6 +125,7 @@ class Layout:
     #          path below results/{study}/                                    stage; name of its job where it is another
     model = Artefact("models/{model}/model.json", "fetch_model")
     examples = Artefact("examples/{task}/{split}.parquet", "prepare_task")
+    rehearsal = Artefact("rehearsals/{model}.json", "rehearse", "{model}")
     responses = Artefact("responses/{model}/{task}/{split}.{source}.parquet", "generate_responses")
     responses_shard = Artefact("responses/{model}/{task}/{split}.{source}.shard{shard}", "generate_responses")
     verdicts = Artefact("verdicts/{model}/{task}/{split}.{source}.parquet", "verify_responses")

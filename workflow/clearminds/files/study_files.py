@@ -36,6 +36,12 @@ def adapter_paths(names: dict) -> list[str]:
     return [Layout(names["results"]).adapter.path(**row) for row in _trained(names)]
 
 
+def rehearsal_rows(names: dict) -> list[dict]:
+    """The rehearsal of every model: model and path. Args: as `evaluation_rows`."""
+    rehearsal = Layout(names["results"]).rehearsal
+    return [{"model": model, "path": rehearsal.path(model=model)} for model in names["models"]]
+
+
 def mask_rows(names: dict) -> list[dict]:
     """Every mask of a study: model, target, variant, draw (a seed, or None) and path. Args: as `evaluation_rows`."""
     rows = [

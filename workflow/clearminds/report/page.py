@@ -74,6 +74,7 @@ class ReportData:
         versions: library -> version.
         config: the whole config as it was read.
         missing: evaluations that could not be made, each with `path` and `why`.
+        overlaps: training items that are evaluated too, as of `rehearsal.overlaps.overlap`.
     """
 
     study: str
@@ -91,6 +92,7 @@ class ReportData:
     versions: Mapping[str, str]
     config: Mapping
     missing: Sequence = ()
+    overlaps: Sequence[Mapping] = ()
 
 
 def render(data: ReportData) -> str:

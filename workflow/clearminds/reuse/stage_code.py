@@ -19,6 +19,7 @@ from clearminds.reuse.reporting_only import REPORTING_ONLY
 STAGES = (
     "prepare_task",
     "fetch_model",
+    "rehearse",
     "generate_responses",
     "verify_responses",
     "score_token_perplexity",
@@ -134,6 +135,11 @@ def _of_weights(spec: dict) -> tuple[str, ...]:
     return _plugin("weights", weights["rule"]) + (_plugin("weights", like["rule"]) if like else ())
 
 
+def _of_rehearsal(spec: dict) -> tuple[str, ...]:
+    sources = {root for kind in spec["sources"] for root in _plugin("sources", kind)}
+    return (*_of_evaluation(spec), *sorted(sources))
+
+
 def _of_evaluation(spec: dict) -> tuple[str, ...]:
     found: set[str] = set()
     for task in spec["tasks"]:
@@ -148,6 +154,7 @@ def _of_evaluation(spec: dict) -> tuple[str, ...]:
 
 _CHOSEN = {
     "prepare_task": _of_task,
+    "rehearse": _of_rehearsal,
     "generate_responses": _of_source,
     "verify_responses": lambda spec: _plugin("verifiers", spec["verifier"]),
     "build_masks": _of_weights,

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 from clearminds.files.digests import canonical, file_sha256
 from clearminds.files.layout import Artefact, run_records
-from clearminds.files.study_files import evaluation_rows, mask_rows, score_rows, task_kinds
+from clearminds.files.study_files import evaluation_rows, mask_rows, rehearsal_rows, score_rows, task_kinds
 from clearminds.job.outcome import printable
 from clearminds.reuse.job_memory import read_record, records
 from clearminds.reuse.stage_code import fingerprint
@@ -80,6 +80,7 @@ def _write(specs: Specs, there: list[dict], missing: list[Missing], sound: "Soun
         "evaluations": there,
         "masks": [row for row in mask_rows(specs.names) if sound.whole(row["path"])],
         "scores": [row for row in score_rows(specs.names) if sound.whole(row["path"])],
+        "rehearsals": [row for row in rehearsal_rows(specs.names) if sound.whole(row["path"])],
     }
     drawing = Path(specs.layout.partial_ti_bwt.path())
     figures.save_svg(figures.ti_bwt(summary), drawing)

@@ -13,37 +13,54 @@ from clearminds.config.study import Study
 from clearminds.files.digests import canonical
 from clearminds.files.layout import WILDCARDS, Layout, draw_of, one_of, seed_of, shards_of
 from clearminds.files.settings import chosen
-from clearminds.files.study_files import adapter_paths, evaluation_rows, mask_rows, score_rows
+from clearminds.files.study_files import adapter_paths, evaluation_rows, mask_rows, rehearsal_rows, score_rows
 from clearminds.model.loading import Loading
 from clearminds.reuse import stage_code as stages
 from clearminds.run.file_names import refuse_equal_files, refuse_results_in_a_store
 from clearminds.run.name_lengths import refuse_long_names
 from clearminds.run.plugin_names import refuse_unknown_plugins
+from clearminds.run.rehearsals import is_as_made_now, rehearsal_spec
 from clearminds.run.sizing import resources
 from clearminds.run.sizing.workload import Workloads
 from clearminds.run.task_files import task_files
 from clearminds.run.wildcards import Wildcards
-from clearminds.stages import evaluate, fetch_model, generate_responses, score_token_perplexity, train_adapter
+from clearminds.stages import evaluate, fetch_model, generate_responses, rehearse, score_token_perplexity, train_adapter
 from clearminds.stages.source_names import source_names
 
 # the keys of `runtime` that a stage obeys, beside those of every job
 RUNTIME = {
+    "rehearse": rehearse.Runtime,
     "generate_responses": generate_responses.Runtime,
     "score_token_perplexity": score_token_perplexity.Runtime,
     "train_adapter": train_adapter.Runtime,
     "evaluate_base": evaluate.Runtime,
     "evaluate_adapter": evaluate.Runtime,
 }
+# the stages that wait for the rehearsal of their model, and the result which tells whether a job will run
+WAITING = {
+    "generate_responses": "responses",
+    "score_token_perplexity": "scores",
+    "train_adapter": "adapter",
+    "evaluate_base": "base_evaluation",
+    "evaluate_adapter": "evaluation",
+}
 
 
 class Specs:
-    """The specs of a study's jobs, as functions of a rule's wildcards."""
+    """The specs of a study's jobs, as functions of a rule's wildcards.
 
-    def __init__(self, study: Study):
+    Args:
+        study: the study.
+        one_job: whether this Snakemake runs one job of another one, which has seen to the order of jobs.
+    """
+
+    def __init__(self, study: Study, one_job: bool = False):
         refuse_equal_files(study)
         refuse_long_names(study)
         refuse_results_in_a_store(study)
         refuse_unknown_plugins(study)
+        self.one_job = one_job
+        self._codes: dict[tuple[str, str], str] = {}
         self.study = study
         self._task_files = task_files(study)
         self.layout = Layout.of(study.study)
@@ -89,7 +106,15 @@ class Specs:
 
     def code(self, stage: str) -> Callable[[Wildcards], str]:
         """The `code` param of a rule: wildcards to the fingerprint of the code that this job runs."""
-        return lambda wildcards: stages.fingerprint(stage, getattr(self, stage)(wildcards))
+
+        def code(wildcards: Wildcards) -> str:
+            spec = getattr(self, stage)(wildcards)
+            key = stage, canonical(spec)
+            if key not in self._codes:  # milliseconds each, and a sweep's jobs share their specs
+                self._codes[key] = stages.fingerprint(stage, spec)
+            return self._codes[key]
+
+        return code
 
     # --- one method per stage: wildcards to spec --------------------------------------------------------------------
 
@@ -109,6 +134,11 @@ class Specs:
         """The origin of the model, its hash, its chat template, and whether it may run code of its own, if it may."""
         keys = self.study.models[wc.model].model_dump(exclude_none=True)
         return {"source": chosen(fetch_model.Origin, {**keys, "trust_remote_code": keys["trust_remote_code"] or None})}
+
+    def rehearse(self, wc: Wildcards) -> dict:
+        """What is loaded, trained and evaluated, each training block and task once, by no names of variants."""
+        tasks = {task["name"]: task for suite in self.study.suites for task in self._evaluated(suite)}
+        return rehearsal_spec(self.study, tasks, self._loading(wc.model))
 
     def _loading(self, model: str) -> dict:
         return chosen(Loading, dict(self.study.models[model]))
@@ -267,10 +297,37 @@ class Specs:
 
         return marks
 
+    def rehearsal(self, stage: str) -> Callable[[Wildcards], list[str]]:
+        """Wildcards to the rehearsal that a job waits for: of its model, if it will run; none where its result stays.
+
+        Args:
+            stage: of the job; a shard waits if its table's job does.
+        """
+        kind = getattr(self.layout, WAITING[stage])
+
+        def waits_for(wc: Wildcards) -> list[str]:
+            copied = stage == "generate_responses" and wc.source == "reference"
+            made_by = self.text(stage)(wc), self.code(stage)(wc)
+            if self.one_job or copied or is_as_made_now(self.layout, kind, dict(wc.items()), *made_by):
+                return []
+            return [self.layout.rehearsal.path(model=wc.model)]
+
+        return waits_for
+
     def task_file(self, wc: Wildcards) -> list[str]:
         """The user's own file of a split, if the task is read from one."""
         found = self._task_files.get((wc.task, wc.split))
         return [str(found)] if found else []
+
+    def train_examples(self, wc: Wildcards) -> list[str]:
+        """The training examples of every target."""
+        return [self.layout.examples.path(task=name, split="train") for name in self.study.targets]
+
+    def evaluated_examples(self, wc: Wildcards) -> list[str]:
+        """The examples of every suite's own tasks."""
+        split, tasks = self.study.evaluation.split, self.study.tasks
+        names = dict.fromkeys(name for suite in self.study.suites.values() for name in suite if name in tasks)
+        return [self.layout.examples.path(task=name, split=split) for name in names]
 
     def suite_examples(self, wc: Wildcards) -> list[str]:
         """The examples of a suite's own tasks."""
@@ -295,6 +352,10 @@ class Specs:
     def adapters(self, wc: Wildcards | None = None) -> list[str]:
         """Every adapter of the study."""
         return adapter_paths(self.names)
+
+    def rehearsals(self, wc: Wildcards | None = None) -> list[str]:
+        """The rehearsal of every model."""
+        return [row["path"] for row in rehearsal_rows(self.names)]
 
     def masks(self, wc: Wildcards | None = None) -> list[str]:
         """The masks of every variant."""

@@ -37,7 +37,7 @@ def gather(
 
     Args:
         settings: of the stage.
-        files: evaluations, masks and scores: their paths, with model, target, and variant or source.
+        files: evaluations, masks, scores and rehearsals: their paths, with model, target, and variant or source.
         summary: the result table.
         logs: the study's log folder, whose run records say what each job cost.
         ti_bwt: the figure of TI against BWT, as SVG.
@@ -60,7 +60,17 @@ def gather(
         versions=library_versions(),
         config=study,
         missing=missing,
+        overlaps=_overlaps(files["rehearsals"]),
     )
+
+
+def _overlaps(rehearsals: list[dict]) -> list[dict]:
+    """Training items that are evaluated too; the examples are the same for all models."""
+    found: list[dict] = []
+    for row in rehearsals:
+        overlaps = json.loads(Path(row["path"]).read_text(encoding="utf-8")).get("overlaps", [])
+        found += [overlap for overlap in overlaps if overlap not in found]
+    return found
 
 
 def _origin(model: dict) -> str:

@@ -11,10 +11,12 @@ from clearminds.config.study import Study
 from clearminds.run.sizing.sizes import PROMPT, UNKNOWN_ITEMS, Sizes
 from clearminds.run.wildcards import Wildcards
 
-RUN_A_MODEL = ("generate_responses", "score_token_perplexity", "train_adapter", "evaluate_base", "evaluate_adapter")
+RUN_A_MODEL: tuple[str, ...] = ("rehearse", "generate_responses", "score_token_perplexity", "train_adapter")
+RUN_A_MODEL += ("evaluate_base", "evaluate_adapter")
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 # bytes of host memory per token of a table's responses, as Python's objects; measured 432 where they are scored
 GENERATED, SCORED = 100, 450
+REHEARSED = 8  # tokens of a rehearsed answer
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,27 @@ class Workloads:
         if self.study.models[wc.model].pypi is not None:
             return Workload(parameters, weight_bytes=6, torch=True)
         return Workload(fetched=parameters * BYTES["bfloat16"], torch=True)
+
+    def rehearse(self, wc: Wildcards) -> Workload:
+        """An item of every task with a short answer, and an example per training block; all examples are rendered."""
+        study = self.study
+        trainings = [study.training_of(name) for name in study.variants]
+        dtypes = {study.scoring.dtype, study.evaluation.dtype, *(training.dtype for training in trainings)}
+        names = dict.fromkeys(name for suite in study.suites.values() for name in suite)
+        own = [name for name in names if name in study.tasks]
+        items = sum(self.sizes.items(name, study.evaluation.split) for name in own)
+        items += sum(self.sizes.items(name, "train") for name in study.targets)
+        return Workload(
+            self.sizes.parameters(wc.model),
+            max(BYTES[dtype] for dtype in dtypes),
+            read=(len(names) + len(trainings)) * PROMPT,
+            written=len(names) * REHEARSED,
+            batch=study.training.max_length,
+            passes=2,
+            items=items,
+            gpus=self.gpus("rehearse"),
+            torch=True,
+        )
 
     def generate_responses(self, wc: Wildcards) -> Workload:
         """New tokens of every sample of every item; references are only copied."""

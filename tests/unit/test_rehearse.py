@@ -1,0 +1,220 @@
+"""The rehearsal of a model: what would fail later fails here, in one line; the rest leaves a record without times."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from small_training import TRAINING, runtime, training
+from tiny import CHAT_TEMPLATE, tiny_model_folder
+from transformers import AutoTokenizer
+
+from clearminds.errors import UserError
+from clearminds.files import contracts
+from clearminds.files.settings import parse
+from clearminds.files.tables import write_json, write_table
+from clearminds.model.conversation import Chat
+from clearminds.model.load import load_model
+from clearminds.model.loading import Loading
+from clearminds.model.sampling import generate_batch
+from clearminds.stages.rehearsal import answers, steps
+from clearminds.stages.rehearsal.overlaps import in_words, overlap
+from clearminds.stages.rehearse import Runtime, Settings, rehearse
+
+BLOCK = {key: value for key, value in TRAINING.items() if key not in ("epochs", "batch_examples")}
+RUNTIME = {"batch_tokens": 64, "gradient_checkpointing": False, "report_to": "none"}
+SETTINGS = {
+    "targets": ["sums"],
+    "references": True,
+    "sources": ["rephrase", "self_output"],
+    "trainings": [BLOCK],
+    "tasks": [
+        {"name": "chat", "evaluate": "drift", "answers": "everyday"},
+        {"name": "sums", "evaluate": "accuracy", "verifier": "number"},
+        {"name": "text", "evaluate": "likelihood"},
+    ],
+    "split": "test",
+    "evaluation": {"dtype": "float32", "max_new_tokens": 40},
+    "dtype": "float32",
+    "loading": {},
+}
+# ends its generation prompt in a letter, which the tokenizer merges with the letters that some responses begin with
+MERGING = CHAT_TEMPLATE.replace("<|im_start|>assistant\n", "<|im_start|>assistant\na").replace(
+    "{{ message['content'] }}", "{% if message['role'] == 'assistant' %}a{% endif %}{{ message['content'] }}"
+)
+# of some models: two turns of a user are an error
+ALTERNATING = (
+    "{% for message in messages %}{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}"
+    "{{ raise_exception('roles must alternate') }}{% endif %}{% endfor %}" + CHAT_TEMPLATE
+)
+
+
+def row(name: str, prompt: str = "What is 1 + 2?", reference: str = "It is 3.", **more: object) -> dict:
+    messages = more.get("messages") or [{"role": "user", "content": prompt}]
+    return {"example_id": name, "messages": messages, "reference": reference, "answer": "3", "meta": "{}"}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return with_chat(tiny_model_folder(tmp_path_factory.mktemp("model")))
+
+
+def with_chat(folder):
+    """Leave the chat settings in a model's folder, as `fetch_model` does."""
+    write_json(folder / "chat.json", {"system": None, "arguments": {}})
+    return folder
+
+
+@pytest.fixture
+def run(model, tmp_path):
+    """Rehearses the model on one target and its tasks, with some of it changed."""
+
+    def run(folder=model, train=None, evaluated=None, runtime=RUNTIME, **changes):
+        def table(task, split, rows):
+            path = tmp_path / task / f"{split}.parquet"
+            write_table(path, rows, contracts.EXAMPLES, {})
+            return path
+
+        train = {"sums": table("sums", "train", train or [row("a"), row("b", "What is 4 + 5?", "9")])}
+        given = {task: [row(f"{task}-{n}", f"{task} {n}?") for n in range(2)] for task in ("chat", "sums", "text")}
+        items = {task: table(task, "test", rows) for task, rows in {**given, **(evaluated or {})}.items()}
+        settings = parse(Settings, {**SETTINGS, **changes}, "--spec")
+        return rehearse(folder, "owner/name", train, items, settings, parse(Runtime, runtime, "--runtime"))
+
+    return run
+
+
+def test_what_was_tried_is_told_without_times_and_alike_each_time(run):
+    found = run(trainings=[BLOCK, {**BLOCK, "adapter": "dora", "scheduler": "linear", "dtype": "bfloat16"}])
+    assert found["tried"]["train"] == {"sums": {"prompts": 2, "references": 2}}
+    assert found["tried"]["evaluated"]["text"] == {"prompts": 2, "references": 2}
+    assert found["tried"]["answers"] == {"sums": 2, "text": 1}  # read leniently and strictly; drift has no answers yet
+    assert [block["adapter"] for block in found["tried"]["trainings"]] == ["lora", "dora"]
+    assert (found["overlaps"], found["warnings"]) == ([], [])
+    again = run(trainings=[BLOCK, {**BLOCK, "adapter": "dora", "scheduler": "linear", "dtype": "bfloat16"}])
+    assert json.dumps(again) == json.dumps(found)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"trainings": [BLOCK, {**BLOCK, "target_modules": ["no_such_layer"]}]},
+            r"training: adapter: lora, target_modules: \['no_such_layer'\]: cannot be put on this model .*its linear "
+            "layers are down_proj, gate_proj, k_proj, o_proj, q_proj, up_proj, v_proj; name some",
+        ),
+        (
+            {"trainings": [{**BLOCK, "scheduler": "cosin"}]},
+            r"training: a step with adapter: lora, scheduler: cosin, dtype: float32 fails .*not a valid SchedulerType",
+        ),
+        (
+            {"trainings": [{**BLOCK, "scheduler": "cosine_with_min_lr"}]},
+            r"training: a step with adapter: lora, scheduler: cosine_with_min_lr.*fails on this model",
+        ),
+        ({"tasks": [{"name": "lm_eval:arc_esy", "evaluate": "lm_eval"}]}, r"lm_eval:arc_esy: .*nearest: arc_easy"),
+        ({"runtime": {**RUNTIME, "report_to": "wanddb"}}, "runtime: report_to: wanddb cannot be used .*not supported"),
+        ({"runtime": {**RUNTIME, "report_to": "wandb"}}, "runtime: report_to: wandb cannot be used .*install"),
+    ],
+)
+def test_what_would_fail_later_is_refused_in_a_line(run, changes, message):
+    with pytest.raises(UserError, match=message) as caught:
+        run(**changes)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def model_with(model, tmp_path):
+    """The model with another chat template."""
+
+    def copy(template):
+        folder = shutil.copytree(model, tmp_path / "other" / "model")
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        tokenizer.chat_template = template
+        tokenizer.save_pretrained(folder)
+        return folder
+
+    return copy
+
+
+def test_a_template_that_fails_on_one_example_names_it(run, model_with):
+    twice = [{"role": "user", "content": "One."}, {"role": "user", "content": "Two."}]
+    folder = model_with(ALTERNATING)
+    with pytest.raises(UserError, match=r"^tasks: sums: example b: the chat template fails .*roles must alternate"):
+        run(folder, train=[row("a"), row("b", messages=twice)])
+    with pytest.raises(UserError, match=r"^tasks: chat: example c: the chat template fails .*roles must alternate"):
+        run(folder, evaluated={"chat": [row("a"), row("c", messages=twice)]})
+
+
+MERGED = [row("a"), row("b", reference="nswer is 3."), row("c", reference="nswer is 4.")]
+
+
+def test_references_that_merge_with_their_prompts_are_all_counted_where_they_are_read(run, model_with):
+    merging = model_with(MERGING)
+    with pytest.raises(UserError, match=r"^tasks: sums: 2 of 3 references merge with their prompts \(b, c\), "):
+        run(merging, train=MERGED)
+    assert run(merging, train=MERGED, references=False)["tried"]["train"]["sums"]["references"] == 0
+    with pytest.raises(UserError, match=r"^tasks: text: 2 of 3 references merge"):
+        run(merging, evaluated={"text": MERGED}, references=False)
+
+
+def test_a_reference_that_is_too_long_for_the_model_is_a_warning(run):
+    [line] = run(train=[row("a"), row("b", reference="answer " * 600)])["warnings"]
+    assert line.startswith("tasks: sums: 1 of 2 references make conversations of more than the model's 512 tokens (b)")
+
+
+def test_answers_end_after_a_few_tokens_by_either_way_of_generating(model):
+    network, chat = load_model(model, dtype="float32", loading=Loading()), Chat.from_folder(model)
+    prompts = [chat.prompt_ids(row("a", text)["messages"]) for text in ("What is 1 + 2?", "What?")]
+    greedy = {"temperature": 0, "max_new_tokens": 40}
+    with answers.short_answers(network, chat):
+        found = generate_batch(network, chat.end_of_turn_ids, prompts, [0, 0], greedy)
+        ends = sorted(chat.end_of_turn_ids)  # as `HookedModel.plain_generation` is called
+        plain = network.generate(
+            input_ids=torch.tensor(prompts[:1]), max_length=200, do_sample=False, eos_token_id=ends
+        )
+    assert all(len(ids) <= answers.TOKENS and ids[-1] in chat.end_of_turn_ids for ids in found)
+    assert plain.shape[1] <= len(prompts[0]) + answers.TOKENS
+    assert max(map(len, generate_batch(network, chat.end_of_turn_ids, prompts, [0, 0], greedy))) > answers.TOKENS
+
+
+def test_a_step_leaves_the_weights_as_they_were_and_no_adapter(model):
+    network = load_model(model, dtype="float32", loading=Loading())
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    example = steps.one_example(None, list(range(3, 20)), 16)
+    assert example.num_rows == 1 and len(example["input_ids"][0]) == 16
+    after = steps.step(network, "x", example, training(epochs=1, batch_examples=1), runtime())
+    assert after.state_dict().keys() == before.keys()
+    assert all(torch.equal(value, before[name]) for name, value in after.state_dict().items())
+
+
+# --- training items that are evaluated too ----------------------------------------------------------------------------
+
+TRAINED = [row("t1", "one"), row("t2", "two", "2"), row("t3", "three"), row("t4", "two", "ii")]
+
+
+def test_copies_are_counted_by_prompt_and_by_prompt_and_reference():
+    found = overlap(
+        "sums", TRAINED, "gcd", "test", [row("e1", "two", "2"), row("e2", "three", "iii"), row("e3", "four")]
+    )
+    assert found == {
+        "target": "sums",
+        "task": "gcd",
+        "split": "test",
+        "trained": 4,
+        "prompts": 3,
+        "with_reference": 1,
+        "examples": ["t2", "t3", "t4"],
+    }
+    assert in_words(found) == (
+        "3 of 4 training prompts of sums are in split test of gcd, which is evaluated, 1 of them with the same "
+        "reference: t2, t3, t4"
+    )
+    assert overlap("sums", TRAINED, "gcd", "test", [row("e3", "four")]) is None
+
+
+def test_a_copy_in_any_evaluated_split_is_warned_of_and_kept(run, caplog):
+    with caplog.at_level("WARNING", logger="clearminds"):
+        found = run(train=[row("a", "one"), row("b", "two")], evaluated={"chat": [row("c", "two", "other")]})
+    [one] = found["overlaps"]
+    assert (one["task"], one["prompts"], one["with_reference"], one["examples"]) == ("chat", 1, 0, ["b"])
+    assert "1 of 2 training prompts of sums are in split test of chat" in caplog.text

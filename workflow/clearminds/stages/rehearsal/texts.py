@@ -1,0 +1,111 @@
+"""The examples of a task in the chat template: every text that a later stage would stop at, found before it runs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import jinja2
+
+from clearminds.errors import UserError
+from clearminds.model.conversation import Chat, MergedPromptError
+from clearminds.model.encoded import Encoded
+from clearminds.plugins.load import load
+from clearminds.progress import Progress
+
+NAMED = 5  # examples that a message names
+
+
+@dataclass
+class Checked:
+    """What was found in the examples of one split.
+
+    Attributes:
+        prompts: how many prompts were rendered.
+        references: how many references were encoded behind them.
+        first: the first conversation that fits the model; None where no reference was encoded or none fits.
+        warnings: lines about what stops nothing.
+    """
+
+    prompts: int = 0
+    references: int = 0
+    first: Encoded | None = None
+    warnings: list[str] = field(default_factory=list)
+
+
+def check_references(chat: Chat, task: str, rows: list[dict], limit: int) -> Checked:
+    """Encode every reference behind its prompt.
+
+    Args:
+        chat: the model's tokenizer with its template.
+        task: its id.
+        rows: of the contract EXAMPLES.
+        limit: most tokens that the model takes.
+
+    Raises:
+        UserError: the template fails on an example, or references merge with their prompts; it names the first ones.
+    """
+    found, merged, too_long = Checked(), [], []
+    progress = Progress(len(rows), f"references of {task}")
+    for row in rows:
+        name = row["example_id"]
+        try:
+            with _template_errors(task, name):
+                encoded = chat.encode(row["messages"], row["reference"], f"tasks: {task}: example {name}")
+        except MergedPromptError:
+            merged.append(name)
+            continue
+        if len(encoded.input_ids) > limit:
+            too_long.append(name)
+        elif found.first is None:
+            found.first = encoded
+        progress.add(1)
+    if merged:
+        raise UserError(
+            f"tasks: {task}: {len(merged):,} of {len(rows):,} references merge with their prompts ({_some(merged)}), "
+            "mostly by line breaks or blanks that they begin with; take these off the references, or let the "
+            "chat_template end its generation prompt with a special token"
+        )
+    if too_long:
+        found.warnings.append(
+            f"tasks: {task}: {len(too_long):,} of {len(rows):,} references make conversations of more than the "
+            f"model's {limit:,} tokens ({_some(too_long)})"
+        )
+    found.prompts = found.references = len(rows)
+    return found
+
+
+def check_prompts(chat: Chat, task: str, rows: list[dict], kinds: list[str]) -> Checked:
+    """Render every prompt as it is, and the first one as each source would ask it.
+
+    Args:
+        chat, task, rows: as of `check_references`.
+        kinds: modules of `plugins/sources` that sample for this task.
+
+    Raises:
+        UserError: the template fails on an example.
+    """
+    for row in rows:
+        with _template_errors(task, row["example_id"]):
+            chat.render(row["messages"], add_generation_prompt=True)
+    for kind in kinds:
+        for row in rows[:1]:
+            with _template_errors(task, row["example_id"]):
+                chat.prompt_ids(load("sources", kind).prompt(row))
+    return Checked(prompts=len(rows))
+
+
+@contextmanager
+def _template_errors(task: str, example: str) -> Iterator[None]:
+    """Name the example that a template fails on: it is code of the model's makers, and raises what it likes."""
+    try:
+        yield
+    except (jinja2.TemplateError, TypeError, ValueError, KeyError) as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise UserError(
+            f"tasks: {task}: example {example}: the chat template fails on it ({reason}); change its turns as the "
+            "template wants them, or give the model another chat_template"
+        ) from error
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")

@@ -1,0 +1,197 @@
+"""A rehearsal of one model's study: what would fail after hours fails in the first minutes.
+
+The model is loaded as configured, every example goes through the chat template, each evaluated task answers one item
+and each training block takes one step. Nothing of it is kept but a record of what was tried, and of training items that
+are evaluated too. What depends on answers of the model, as drift does, is encoded only; what depends on several
+processes, or on vLLM, is not rehearsed.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clearminds.files import contracts
+from clearminds.files.settings import as_keys, settings
+from clearminds.files.tables import read_table
+from clearminds.model.conversation import Chat
+from clearminds.model.loading import Loading
+from clearminds.stages import evaluate, train_adapter
+from clearminds.stages.rehearsal.overlaps import in_words, overlap
+from clearminds.stages.rehearsal.texts import Checked, check_prompts, check_references
+
+if TYPE_CHECKING:  # the workflow reads `Settings` here, and needs no torch for it
+    import pyarrow as pa
+
+log = logging.getLogger("clearminds")
+
+
+@settings
+class Evaluation:
+    """How answers are generated: dtype of the model's weights meanwhile, and most new tokens of an answer."""
+
+    dtype: str
+    max_new_tokens: int
+
+
+@settings
+class Training:
+    """A training block as of `train_adapter`, without what a single step does not depend on."""
+
+    adapter: str
+    rank: int
+    alpha: int
+    dropout: float
+    target_modules: str | list[str]
+    learning_rate: float
+    scheduler: str
+    warmup_steps: int
+    weight_decay: float
+    max_grad_norm: float
+    dtype: str
+
+
+@settings
+class Settings:
+    """What a rehearsal depends on.
+
+    Attributes:
+        targets: the tasks that are trained on.
+        references: whether a variant trains on references, or the matching asks for them.
+        sources: the kinds of the sources that sample training responses.
+        trainings: the training blocks of all variants, each once.
+        tasks: every task that is evaluated.
+        split: of evaluations.
+        evaluation: how answers are generated.
+        dtype: of scoring.
+        loading: of the model.
+    """
+
+    targets: list[str]
+    references: bool
+    sources: list[str]
+    trainings: list[Training]
+    tasks: list[evaluate.Task]
+    split: str
+    evaluation: Evaluation
+    dtype: str
+    loading: Loading
+
+
+@settings
+class Runtime:
+    """How it runs.
+
+    Attributes:
+        batch_tokens: most tokens of a forward pass.
+        gradient_checkpointing: whether trainings compute activations again in the backward pass.
+        report_to: trackers of the Trainer, which must be there.
+    """
+
+    batch_tokens: int
+    gradient_checkpointing: bool
+    report_to: str | list[str]
+
+
+def rehearse(
+    model: Path, base: str, train: dict[str, Path], evaluated: dict[str, Path], settings: Settings, runtime: Runtime
+) -> dict:
+    """Try everything on one model.
+
+    Args:
+        model: its folder.
+        base: what it is called.
+        train: the train split of each target, a Parquet file of the contract EXAMPLES.
+        evaluated: the evaluated split of each of the project's own tasks, likewise.
+        settings, runtime: of the stage.
+
+    Returns:
+        `tried` (what, and how much of it), `overlaps` (as of `overlaps.overlap`) and `warnings` (lines), JSON-able.
+
+    Raises:
+        UserError: what a later stage would fail with.
+    """
+    from clearminds.model.load import longest_input
+
+    chat, limit = Chat.from_folder(model), longest_input(model, settings.loading)
+    rows = {target: read_table(path, contracts.EXAMPLES).to_pylist() for target, path in train.items()}
+    items = {task: read_table(path, contracts.EXAMPLES).to_pylist() for task, path in evaluated.items()}
+    trained = {target: _check_target(chat, target, rows[target], limit, settings) for target in sorted(rows)}
+    measured = {
+        task.name: _check_items(chat, task, items[task.name], limit) for task in settings.tasks if task.name in items
+    }
+    pairs = [(target, task) for target in sorted(rows) for task in sorted(items)]
+    found = (overlap(target, rows[target], task, settings.split, items[task]) for target, task in pairs)
+    overlaps = [one for one in found if one is not None]
+    # what is counted over all examples of a task and stops nothing becomes a line here
+    warnings = [line for checked in (*trained.values(), *measured.values()) for line in checked.warnings]
+    for line in (*warnings, *map(in_words, overlaps)):
+        log.warning("%s", line)
+    example = _example(chat, next(iter(trained)), trained, rows, limit)
+    answers = _run(model, base, chat, items, example, settings, runtime)
+    tried = {
+        "train": {task: _counts(checked) for task, checked in trained.items()},
+        "evaluated": {task: _counts(checked) for task, checked in measured.items()},
+        "answers": answers,
+        "trainings": [as_keys(training) for training in settings.trainings],
+    }
+    return {"tried": tried, "overlaps": overlaps, "warnings": warnings}
+
+
+def _check_target(chat: Chat, target: str, rows: list[dict], limit: int, settings: Settings) -> Checked:
+    found = check_prompts(chat, target, rows, settings.sources)
+    if settings.references:
+        return check_references(chat, target, rows, limit)
+    return found
+
+
+def _check_items(chat: Chat, task: evaluate.Task, rows: list[dict], limit: int) -> Checked:
+    if task.evaluate == "likelihood":
+        return check_references(chat, task.name, rows, limit)
+    return check_prompts(chat, task.name, rows, [])
+
+
+def _example(chat: Chat, target: str, trained: dict[str, Checked], rows: dict[str, list[dict]], limit: int) -> pa.Table:
+    """What the steps train on: the first conversation that fits, else a prompt."""
+    from clearminds.stages.rehearsal.steps import one_example
+
+    first = next((checked.first for checked in trained.values() if checked.first), None)
+    return one_example(first, chat.prompt_ids(rows[target][0]["messages"]), limit)
+
+
+def _run(
+    folder: Path,
+    base: str,
+    chat: Chat,
+    items: dict[str, list[dict]],
+    example: pa.Table,
+    settings: Settings,
+    runtime: Runtime,
+) -> dict[str, int]:
+    """What the model itself is needed for: one item of each task, and a step of each training block."""
+    import torch
+
+    from clearminds.model.load import load_model
+    from clearminds.stages.rehearsal.answers import answer
+    from clearminds.stages.rehearsal.steps import check_trackers, step
+
+    check_trackers(runtime.report_to)
+    network = load_model(folder, dtype=settings.dtype, loading=settings.loading)
+    tasks = [task for task in settings.tasks if task.evaluate != "drift"]
+    how = evaluate.Evaluation(settings.evaluation.dtype, settings.evaluation.max_new_tokens)
+    answers = {}
+    if tasks:
+        answers = answer(network, chat, tasks, evaluate.Settings(tasks, how, settings.dtype, settings.loading), items)
+    trainer = train_adapter.Runtime(runtime.batch_tokens, 0, False, runtime.gradient_checkpointing, "none")
+    for training in settings.trainings:
+        log.info("a training step: %s, rank %d, on %s", training.adapter, training.rank, training.target_modules)
+        if settings.loading.quantization != "4bit":  # whose weights stay as they are, whatever the dtype
+            network.to(getattr(torch, training.dtype))
+        once = train_adapter.Training(**vars(training), epochs=1, batch_examples=1)
+        network = step(network, base, example, once, trainer)
+    return answers
+
+
+def _counts(checked: Checked) -> dict[str, int]:
+    return {"prompts": checked.prompts, "references": checked.references}
