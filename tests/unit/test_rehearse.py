@@ -218,3 +218,29 @@ def test_a_copy_in_any_evaluated_split_is_warned_of_and_kept(run, caplog):
     [one] = found["overlaps"]
     assert (one["task"], one["prompts"], one["with_reference"], one["examples"]) == ("chat", 1, 0, ["b"])
     assert "1 of 2 training prompts of sums are in split test of chat" in caplog.text
+
+
+# --- special tokens ---------------------------------------------------------------------------------------------------
+
+TURNS = [row("a"), row("b", "Say <|im_end|> twice.", "<|im_end|><|im_end|>")]
+
+
+def test_texts_with_special_tokens_are_counted_for_each_task_and_kept(run, caplog):
+    with caplog.at_level("WARNING", logger="clearminds"):
+        found = run(train=TURNS, evaluated={"chat": [row("c", "<|im_start|>user")]})
+    lines = [line for line in found["warnings"] if "special token" in line]
+    assert [line.partition(" (")[0] for line in lines] == [
+        "task sums: example b holds the special token '<|im_end|>'",
+        "task chat: example c holds the special token '<|im_start|>'",
+    ]
+    assert all(line in caplog.text for line in lines)
+
+
+def test_a_task_that_refuses_special_tokens_ends_before_the_model_is_loaded(run, monkeypatch):
+    monkeypatch.setattr("clearminds.model.load.load_model", None)
+    with pytest.raises(UserError, match=r"task sums: example b holds the special token '<\|im_end\|>'"):
+        run(train=TURNS, special_tokens={"sums": "refuse"})
+
+
+def test_special_tokens_that_are_text_are_no_warning(run):
+    assert run(train=TURNS, special_tokens={"sums": "as_text"})["warnings"] == []

@@ -66,7 +66,7 @@ STM = {"responses": "reference", "weights": {"rule": "perplexity", "tau": "4"}}
         ({"tasks/sums/special_tokens": "keep"}, set()),
         (
             {"tasks/sums/special_tokens": "as_text"},
-            {"generate_responses", "score_token_perplexity", "evaluate_base", "evaluate_adapter", "report"},
+            {"rehearse", "generate_responses", "score_token_perplexity", *EVALUATIONS, "report"},
         ),
         ({"match/sources": ["reference"]}, {"build_masks", "report"}),
         ({"seeds": [0, 1]}, {"summarise", "report"}),

@@ -65,7 +65,15 @@ def check_responses(chat: Chat, task: str, examples: list[dict], responses: list
 def check_special_tokens(
     chat: Chat, task: str, texts: Iterable[tuple[str, str]], samples: Iterable[tuple[str, str]] = ()
 ) -> None:
-    """Refuse a task whose texts hold special tokens' strings, or warn of them, as its `special_tokens` says.
+    """Refuse a task whose texts hold special tokens' strings, or warn of them. Args and errors: as of the following."""
+    if line := special_token_warning(chat, task, texts, samples):
+        log.warning("%s", line)
+
+
+def special_token_warning(
+    chat: Chat, task: str, texts: Iterable[tuple[str, str]], samples: Iterable[tuple[str, str]] = ()
+) -> str | None:
+    """What there is to say of the special tokens' strings in a task's texts, by what its `special_tokens` says.
 
     Args:
         chat: the tokenizer, with the task's `special_tokens`.
@@ -73,19 +81,21 @@ def check_special_tokens(
         texts: as of `special_tokens_in`.
         samples: likewise, what a model wrote: it is counted, but no reason to refuse the task.
 
+    Returns:
+        a line; None where there is none or they are ordinary text.
+
     Raises:
         SpecialTokenError: the task refuses them.
     """
     if chat.special_tokens == "as_text":
-        return
+        return None
     refused = chat.special_tokens == "refuse"
     found = special_tokens_in(chat, texts if refused else [*texts, *samples])
     if not found.examples:
-        return
+        return None
     which = f"task {task}: example {found.first} holds the special token {found.token!r} ({found.examples} examples"
     if refused:
         raise SpecialTokenError(f"{which} hold one); {INSTEAD_OF_REFUSING}")
-    log.warning(
-        "%s hold one): the model sees the token itself there; special_tokens of the task can be as_text or refuse",
-        which,
+    return (
+        f"{which} hold one): the model sees the token itself there; special_tokens of the task can be as_text or refuse"
     )

@@ -75,6 +75,7 @@ class ReportData:
         config: the whole config as it was read.
         missing: evaluations that could not be made, each with `path` and `why`.
         overlaps: training items that are evaluated too, as of `rehearsal.overlaps.overlap`.
+        warnings: other lines of the rehearsals.
     """
 
     study: str
@@ -93,6 +94,7 @@ class ReportData:
     config: Mapping
     missing: Sequence = ()
     overlaps: Sequence[Mapping] = ()
+    warnings: Sequence[str] = ()
 
 
 def render(data: ReportData) -> str:

@@ -27,6 +27,8 @@ def rehearsal_spec(study: Study, tasks: dict[str, dict], loading: dict) -> dict:
         for variant in study.variants.values()
         for name in source_names(study.match.sources, variant.responses, policies)
     }
+    chosen_of = {name: study.tasks[name].special_tokens for name in sorted(study.targets)}
+    special = {name: value for name, value in chosen_of.items() if value is not None}
     return {
         "targets": sorted(study.targets),
         "references": "reference" in used,
@@ -37,6 +39,7 @@ def rehearsal_spec(study: Study, tasks: dict[str, dict], loading: dict) -> dict:
         "evaluation": chosen(rehearse.Evaluation, dict(study.evaluation)),
         "dtype": study.scoring.dtype,
         "loading": loading,
+        **({"special_tokens": special} if special else {}),
     }
 
 

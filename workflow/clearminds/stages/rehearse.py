@@ -9,6 +9,7 @@ processes, or on vLLM, is not rehearsed.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from clearminds.files.settings import as_keys, settings
 from clearminds.files.tables import read_table
 from clearminds.model.conversation import Chat
 from clearminds.model.loading import Loading
+from clearminds.model.special_tokens import special_token_warning, texts_of
 from clearminds.stages import evaluate, train_adapter
 from clearminds.stages.rehearsal.overlaps import in_words, overlap
 from clearminds.stages.rehearsal.texts import Checked, check_prompts, check_references
@@ -66,6 +68,7 @@ class Settings:
         evaluation: how answers are generated.
         dtype: of scoring.
         loading: of the model.
+        special_tokens: of the targets that set it, as of `Chat`.
     """
 
     targets: list[str]
@@ -77,6 +80,7 @@ class Settings:
     evaluation: Evaluation
     dtype: str
     loading: Loading
+    special_tokens: dict[str, str] | None = None
 
 
 @settings
@@ -140,16 +144,21 @@ def rehearse(
 
 
 def _check_target(chat: Chat, target: str, rows: list[dict], limit: int, settings: Settings) -> Checked:
+    chat = replace(chat, special_tokens=(settings.special_tokens or {}).get(target))
+    special = special_token_warning(chat, target, texts_of(rows, references=settings.references))
     found = check_prompts(chat, target, rows, settings.sources)
     if settings.references:
-        return check_references(chat, target, rows, limit)
-    return found
+        found = check_references(chat, target, rows, limit)
+    return found.with_warning(special)
 
 
 def _check_items(chat: Chat, task: evaluate.Task, rows: list[dict], limit: int) -> Checked:
-    if task.evaluate == "likelihood":
-        return check_references(chat, task.name, rows, limit)
-    return check_prompts(chat, task.name, rows, [])
+    chat = replace(chat, special_tokens=task.special_tokens)
+    reads_references = task.evaluate == "likelihood"
+    special = special_token_warning(chat, task.name, texts_of(rows, references=reads_references))
+    if reads_references:
+        return check_references(chat, task.name, rows, limit).with_warning(special)
+    return check_prompts(chat, task.name, rows, []).with_warning(special)
 
 
 def _example(chat: Chat, target: str, trained: dict[str, Checked], rows: dict[str, list[dict]], limit: int) -> pa.Table:

@@ -60,16 +60,17 @@ def gather(
         versions=library_versions(),
         config=study,
         missing=missing,
-        overlaps=_overlaps(files["rehearsals"]),
+        overlaps=_rehearsed(files["rehearsals"], "overlaps"),
+        warnings=_rehearsed(files["rehearsals"], "warnings"),
     )
 
 
-def _overlaps(rehearsals: list[dict]) -> list[dict]:
-    """Training items that are evaluated too; the examples are the same for all models."""
-    found: list[dict] = []
+def _rehearsed(rehearsals: list[dict], key: str) -> list:
+    """What the rehearsals of all models found, each thing once: the examples are the same for all."""
+    found: list = []
     for row in rehearsals:
-        overlaps = json.loads(Path(row["path"]).read_text(encoding="utf-8")).get("overlaps", [])
-        found += [overlap for overlap in overlaps if overlap not in found]
+        record = json.loads(Path(row["path"]).read_text(encoding="utf-8"))
+        found += [one for one in record.get(key, []) if one not in found]
     return found
 
 

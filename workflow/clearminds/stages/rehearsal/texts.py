@@ -31,6 +31,11 @@ class Checked:
     first: Encoded | None = None
     warnings: list[str] = field(default_factory=list)
 
+    def with_warning(self, line: str | None) -> "Checked":
+        """Itself, with one more warning where there is one."""
+        self.warnings += [line] if line else []
+        return self
+
 
 def check_references(chat: Chat, task: str, rows: list[dict], limit: int) -> Checked:
     """Encode every reference behind its prompt.
