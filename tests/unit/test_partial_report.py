@@ -62,10 +62,11 @@ def test_what_no_failed_job_leads_to_has_not_been_run(say):
     assert say() == [f"missing: {BASE}: {NOT_RUN}"]
 
 
-def test_what_waits_for_a_failed_job_names_it(say):
+@pytest.mark.parametrize("waits", [TRAINED, ADAPTER])  # an adapter, where no evaluation was asked for
+def test_what_waits_for_a_failed_job_names_it(say, waits):
     Path(BASE).unlink()
     Path(TRAINED).unlink()
-    assert say(**{TRAINED: FAILED}) == [
+    assert say(**{waits: FAILED}) == [
         f"missing: {BASE}: {NOT_RUN}",
         f"missing: {TRAINED}: train_adapter m/sums/stm/seed0 failed",
     ]

@@ -44,11 +44,14 @@ def write(specs: Specs, why_missing: WhyMissing) -> str:
     gone = [row for row in rows if not sound.evaluation(row)]
     if not gone:
         return ""  # it failed after the last evaluation, and the failed stage has said why
-    failures = why_missing([row["path"] for row in gone])
+    # a run that was asked for less than the evaluations knows what their adapters and masks wait for
+    ways = {row["path"]: sound.way_to(row) for row in gone}
+    failures = why_missing(list(dict.fromkeys(file for way in ways.values() for file in way)))
     missing, lines = [], []
     for row in gone:
         path = row["path"]
-        failure, other = failures.get(path), sound.why_not(row)
+        failure = next((failures[file] for file in ways[path] if file in failures), None)
+        other = sound.why_not(row)
         why = f"{failure.job}: {failure.cause} ({failure.log})" if failure else other
         missing.append(Missing(path, why))
         # a failure's cause is printed once, when all is over
@@ -134,8 +137,12 @@ class Soundness:
 
     def why_not(self, row: dict) -> str:
         """Why an evaluation is missing for which no job has failed."""
-        damaged = next(filter(None, (self._damaged(kind.path(**vars(w))) for kind, w in self._chain(row))), None)
+        damaged = next(filter(None, map(self._damaged, self.way_to(row))), None)
         return f"{damaged} is damaged; delete it, then run again" if damaged else NOT_RUN
+
+    def way_to(self, row: dict) -> list[str]:
+        """The masks and the adapter of an evaluation, and itself last."""
+        return [kind.path(**vars(wildcards)) for kind, wildcards in self._chain(row)]
 
     def whole(self, path: str) -> bool:
         """Whether a result is there and what its job has written, as far as is known."""
