@@ -18,7 +18,7 @@ from clearminds.model.load import load_model
 from clearminds.model.loading import Loading
 from clearminds.model.sampling import generate_batch
 from clearminds.stages.rehearsal import answers, steps
-from clearminds.stages.rehearsal.overlaps import in_words, overlap
+from clearminds.stages.rehearsal.overlaps import in_words, overlaps
 from clearminds.stages.rehearse import Runtime, Settings, rehearse
 
 BLOCK = {key: value for key, value in TRAINING.items() if key not in ("epochs", "batch_examples")}
@@ -193,9 +193,8 @@ TRAINED = [row("t1", "one"), row("t2", "two", "2"), row("t3", "three"), row("t4"
 
 
 def test_copies_are_counted_by_prompt_and_by_prompt_and_reference():
-    found = overlap(
-        "sums", TRAINED, "gcd", "test", [row("e1", "two", "2"), row("e2", "three", "iii"), row("e3", "four")]
-    )
+    items = {"gcd": [row("e1", "two", "2"), row("e2", "three", "iii"), row("e3", "four")], "lcm": [row("e4", "four")]}
+    [found] = overlaps("sums", TRAINED, "test", items)
     assert found == {
         "target": "sums",
         "task": "gcd",
@@ -209,7 +208,6 @@ def test_copies_are_counted_by_prompt_and_by_prompt_and_reference():
         "3 of 4 training prompts of sums are in split test of gcd, which is evaluated, 1 of them with the same "
         "reference: t2, t3, t4"
     )
-    assert overlap("sums", TRAINED, "gcd", "test", [row("e3", "four")]) is None
 
 
 def test_a_copy_in_any_evaluated_split_is_warned_of_and_kept(run, caplog):

@@ -597,7 +597,8 @@ def test_explain_names_the_jobs_that_are_planned(built):
     rules = [re.match(r"\w+", line)[0] for line in lines[: len(expected)]]
     assert rules == sorted(rules, key=stages.STAGES.index)
     assert sorted(rules) == sorted(rule for rule, _ in expected)
-    assert "score_token_perplexity tiny/tiny/sums/train.reference: dtype float32 -> bfloat16" in lines
+    scored = "score_token_perplexity tiny/tiny/sums/train.reference: dtype float32 -> bfloat16; after rehearse tiny"
+    assert scored in lines
 
 
 def test_explain_tells_what_a_kill_left_half_done(built, tmp_path):

@@ -20,7 +20,7 @@ from clearminds.model.conversation import Chat
 from clearminds.model.loading import Loading
 from clearminds.model.special_tokens import special_token_warning, texts_of
 from clearminds.stages import evaluate, train_adapter
-from clearminds.stages.rehearsal.overlaps import in_words, overlap
+from clearminds.stages.rehearsal.overlaps import in_words, overlaps
 from clearminds.stages.rehearsal.texts import Checked, check_prompts, check_references
 
 if TYPE_CHECKING:  # the workflow reads `Settings` here, and needs no torch for it
@@ -125,12 +125,10 @@ def rehearse(
     measured = {
         task.name: _check_items(chat, task, items[task.name], limit) for task in settings.tasks if task.name in items
     }
-    pairs = [(target, task) for target in sorted(rows) for task in sorted(items)]
-    found = (overlap(target, rows[target], task, settings.split, items[task]) for target, task in pairs)
-    overlaps = [one for one in found if one is not None]
+    copies = [one for target in sorted(rows) for one in overlaps(target, rows[target], settings.split, items)]
     # what is counted over all examples of a task and stops nothing becomes a line here
     warnings = [line for checked in (*trained.values(), *measured.values()) for line in checked.warnings]
-    for line in (*warnings, *map(in_words, overlaps)):
+    for line in (*warnings, *map(in_words, copies)):
         log.warning("%s", line)
     example = _example(chat, next(iter(trained)), trained, rows, limit)
     answers = _run(model, base, chat, items, example, settings, runtime)
@@ -140,7 +138,7 @@ def rehearse(
         "answers": answers,
         "trainings": [as_keys(training) for training in settings.trainings],
     }
-    return {"tried": tried, "overlaps": overlaps, "warnings": warnings}
+    return {"tried": tried, "overlaps": copies, "warnings": warnings}
 
 
 def _check_target(chat: Chat, target: str, rows: list[dict], limit: int, settings: Settings) -> Checked:

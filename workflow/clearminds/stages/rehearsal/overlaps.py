@@ -5,12 +5,22 @@ from clearminds.files.digests import digest
 NAMED = 5  # examples that are named
 
 
-def overlap(target: str, trained: list[dict], task: str, split: str, evaluated: list[dict]) -> dict | None:
+def overlaps(target: str, trained: list[dict], split: str, evaluated: dict[str, list[dict]]) -> list[dict]:
+    """The overlaps of a target with every evaluated task, those without one left out. Args: as of `overlap`."""
+    prompts = [digest(row["messages"]) for row in trained]  # once for all tasks
+    found = (overlap(target, trained, prompts, task, split, evaluated[task]) for task in sorted(evaluated))
+    return [one for one in found if one is not None]
+
+
+def overlap(
+    target: str, trained: list[dict], trained_prompts: list[str], task: str, split: str, evaluated: list[dict]
+) -> dict | None:
     """Which rows of a target's train split have a copy among the evaluated ones.
 
     Args:
         target: the task that is trained on.
         trained: rows of its train split, of the contract EXAMPLES.
+        trained_prompts: digests of their prompts.
         task: a task that is evaluated, perhaps the same.
         split: of that task.
         evaluated: its rows.
@@ -20,10 +30,10 @@ def overlap(target: str, trained: list[dict], task: str, split: str, evaluated: 
         prompt has a copy), `with_reference` (those whose reference is the copy's too) and the first of them by id.
     """
     prompts = {digest(row["messages"]) for row in evaluated}
-    pairs = {digest([row["messages"], row["reference"]]) for row in evaluated}
-    copied = [row for row in trained if digest(row["messages"]) in prompts]
+    copied = [row for row, prompt in zip(trained, trained_prompts, strict=True) if prompt in prompts]
     if not copied:
         return None
+    pairs = {digest([row["messages"], row["reference"]]) for row in evaluated}
     return {
         "target": target,
         "task": task,
