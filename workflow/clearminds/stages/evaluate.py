@@ -193,7 +193,8 @@ def evaluate_suite(
     if generated:
         import torch
 
-        model.to(getattr(torch, settings.evaluation.dtype))
+        if settings.loading.quantization != "4bit":  # whose weights cannot be cast
+            model.to(getattr(torch, settings.evaluation.dtype))
         log.info("%s: answers by greedy decoding", ", ".join(task.name for task in generated))
         rows += load("evaluations", "lm_harness").evaluate(
             model,
