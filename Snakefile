@@ -71,19 +71,19 @@ rule all:
     input:
         LAYOUT.report.pattern,
         LAYOUT.summary.pattern,
-        SPECS.adapters,  # what a study is for: one that was deleted is made again
+        SPECS.inputs.adapters,  # what a study is for: one that was deleted is made again
     localrule: True
 
 
 rule scores:
     input:
-        SPECS.scores,
+        SPECS.inputs.scores,
     localrule: True
 
 
 rule masks:
     input:
-        SPECS.masks,
+        SPECS.inputs.masks,
     localrule: True
 
 

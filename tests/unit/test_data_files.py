@@ -21,7 +21,7 @@ def specs(tmp_path, monkeypatch):
     return SimpleNamespace(
         study=SimpleNamespace(tasks=TASKS),
         layout=Layout.of("s"),
-        task_file=lambda wildcards: [TASKS[wildcards.task].splits[wildcards.split]],
+        inputs=SimpleNamespace(task_file=lambda wildcards: [TASKS[wildcards.task].splits[wildcards.split]]),
     )
 
 

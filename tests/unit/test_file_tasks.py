@@ -236,7 +236,7 @@ def test_homes_and_variables_are_filled_in_for_the_stage_and_for_snakemake(tmp_p
     task = {"kind": "file", "splits": {"train": {"path": text}, "test": text}, "columns": PAIR}
     study = demo({"tasks/sums": task})
     for split in ("train", "test"):
-        assert Specs(study).task_file(SimpleNamespace(task="sums", split=split)) == [str(tmp_path / "a.jsonl")]
+        assert Specs(study).inputs.task_file(SimpleNamespace(task="sums", split=split)) == [str(tmp_path / "a.jsonl")]
 
 
 def test_a_variable_that_is_not_set_is_named(tmp_path, monkeypatch):

@@ -51,7 +51,7 @@ class Tree:
     def fill(self) -> None:
         """Make every result that the study names now, as jobs leave it."""
         specs = self.specs()
-        for path in [*specs.masks(), *specs.evaluations(), *specs.scores()]:
+        for path in [*specs.inputs.masks(), *specs.inputs.evaluations(), *specs.inputs.scores()]:
             self.write(path.removeprefix("results/mine/"))
         for model, target, variant, seed in self.trainings():
             folder = f"adapters/{model}/{target}/{variant}/seed{seed}"

@@ -10,7 +10,8 @@ from demo_study import MODEL, WILDCARDS, demo, spec
 from clearminds.files.tables import write_json
 from clearminds.reuse import stage_code
 from clearminds.reuse.job_memory import JobMemory, made_by
-from clearminds.run.specs import WAITING, Specs
+from clearminds.run.inputs import WAITING
+from clearminds.run.specs import Specs
 
 REHEARSAL = f"results/demo/rehearsals/{MODEL}.json"
 
@@ -44,7 +45,7 @@ def make(specs: Specs, stage: str, code: str | None = None) -> None:
 @pytest.mark.parametrize("stage", WAITING)
 def test_a_job_waits_until_its_result_is_there_and_as_it_would_be_made_now(folder, stage):
     specs = Specs(demo())
-    waits_for = specs.rehearsal(stage)
+    waits_for = specs.inputs.rehearsal(stage)
     assert waits_for(wildcards()) == waits_for(wildcards(shard="1of2")) == [REHEARSAL]
     make(specs, stage, code="of another version")
     assert waits_for(wildcards()) == [REHEARSAL]
@@ -54,14 +55,14 @@ def test_a_job_waits_until_its_result_is_there_and_as_it_would_be_made_now(folde
 
 def test_a_changed_setting_lets_a_job_wait_again(folder):
     make(Specs(demo()), "train_adapter")
-    assert Specs(demo()).rehearsal("train_adapter")(wildcards()) == []
-    assert Specs(demo({"training/rank": 4})).rehearsal("train_adapter")(wildcards()) == [REHEARSAL]
+    assert Specs(demo()).inputs.rehearsal("train_adapter")(wildcards()) == []
+    assert Specs(demo({"training/rank": 4})).inputs.rehearsal("train_adapter")(wildcards()) == [REHEARSAL]
 
 
 def test_copied_references_and_jobs_of_another_snakemake_wait_for_nothing(folder):
-    assert Specs(demo()).rehearsal("generate_responses")(wildcards(source="reference")) == []
-    assert Specs(demo()).rehearsal("score_token_perplexity")(wildcards(source="reference")) == [REHEARSAL]
-    assert Specs(demo(), one_job=True).rehearsal("train_adapter")(wildcards()) == []
+    assert Specs(demo()).inputs.rehearsal("generate_responses")(wildcards(source="reference")) == []
+    assert Specs(demo()).inputs.rehearsal("score_token_perplexity")(wildcards(source="reference")) == [REHEARSAL]
+    assert Specs(demo(), one_job=True).inputs.rehearsal("train_adapter")(wildcards()) == []
 
 
 def test_a_rehearsal_has_each_training_block_once_whatever_its_variant_is_called():
@@ -83,6 +84,6 @@ def test_references_count_where_a_source_falls_back_to_them():
 
 def test_the_rehearsal_reads_the_examples_of_all_targets_and_suites():
     specs = Specs(demo())
-    assert specs.train_examples(WILDCARDS) == ["results/demo/examples/sums/train.parquet"]
-    evaluated = specs.evaluated_examples(WILDCARDS)
+    assert specs.inputs.train_examples(WILDCARDS) == ["results/demo/examples/sums/train.parquet"]
+    evaluated = specs.inputs.evaluated_examples(WILDCARDS)
     assert len(evaluated) == 7 and evaluated[0] == "results/demo/examples/sums/test.parquet"

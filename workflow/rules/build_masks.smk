@@ -1,9 +1,9 @@
 rule build_masks:
     input:
         examples=LAYOUT.examples.path(task="{target}", split="train"),
-        verdicts=SPECS.mask_inputs("verdicts"),
-        sequences=SPECS.mask_inputs("sequences"),
-        scores=SPECS.mask_inputs("scores"),
+        verdicts=SPECS.inputs.mask_inputs("verdicts"),
+        sequences=SPECS.inputs.mask_inputs("sequences"),
+        scores=SPECS.inputs.mask_inputs("scores"),
     output:
         LAYOUT.masks.pattern,
     log:

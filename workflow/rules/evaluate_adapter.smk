@@ -1,10 +1,10 @@
 rule evaluate_adapter:
     input:
-        examples=SPECS.suite_examples,
-        answers=SPECS.suite_answers,
+        examples=SPECS.inputs.suite_examples,
+        answers=SPECS.inputs.suite_answers,
         model=LAYOUT.model.pattern,
         adapter=LAYOUT.adapter.pattern,
-        rehearsal=SPECS.rehearsal("evaluate_adapter"),
+        rehearsal=SPECS.inputs.rehearsal("evaluate_adapter"),
     output:
         LAYOUT.evaluation.pattern,
     log:

@@ -1,9 +1,9 @@
 rule evaluate_base:
     input:
-        examples=SPECS.suite_examples,
-        answers=SPECS.suite_answers,
+        examples=SPECS.inputs.suite_examples,
+        answers=SPECS.inputs.suite_answers,
         model=LAYOUT.model.pattern,
-        rehearsal=SPECS.rehearsal("evaluate_base"),
+        rehearsal=SPECS.inputs.rehearsal("evaluate_base"),
     output:
         LAYOUT.base_evaluation.pattern,
     log:

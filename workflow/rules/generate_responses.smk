@@ -2,8 +2,8 @@ rule generate_responses:
     input:
         examples=LAYOUT.examples.pattern,
         model=LAYOUT.model.pattern,
-        shards=SPECS.shards("responses"),
-        rehearsal=SPECS.rehearsal("generate_responses"),
+        shards=SPECS.inputs.shards("responses"),
+        rehearsal=SPECS.inputs.rehearsal("generate_responses"),
     output:
         LAYOUT.responses.pattern,
     log:

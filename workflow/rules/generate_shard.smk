@@ -2,7 +2,7 @@ rule generate_shard:
     input:
         examples=LAYOUT.examples.pattern,
         model=LAYOUT.model.pattern,
-        rehearsal=SPECS.rehearsal("generate_responses"),
+        rehearsal=SPECS.inputs.rehearsal("generate_responses"),
     output:
         temp(LAYOUT.responses_shard.pattern),
     log:

@@ -1,6 +1,6 @@
 rule prepare_task:
     input:
-        SPECS.task_file,
+        SPECS.inputs.task_file,
     output:
         LAYOUT.examples.pattern,
     log:

@@ -1,4 +1,4 @@
-# What costs hours waits for this rule: jobs that are going to run anyway have its result as an input (SPECS.rehearsal),
+# What costs hours waits for this rule: jobs that are going to run anyway have its result as an input (SPECS.inputs.rehearsal),
 # of which they read nothing; jobs whose results are there and as they would be made now have it not, so that a rehearsal
 # which is new, missing or made again reruns none of them. Measured with Snakemake 9.27.1, `ancient` inputs cannot do that:
 # one that is missing and made reruns everything below it; and below any job that is planned, Snakemake looks at no job's
@@ -6,8 +6,8 @@
 rule rehearse:
     input:
         model=LAYOUT.model.pattern,
-        train=SPECS.train_examples,
-        evaluated=SPECS.evaluated_examples,
+        train=SPECS.inputs.train_examples,
+        evaluated=SPECS.inputs.evaluated_examples,
     output:
         LAYOUT.rehearsal.pattern,
     log:

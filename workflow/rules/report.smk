@@ -1,10 +1,10 @@
 rule report:
     input:
         summary=LAYOUT.summary.pattern,
-        evaluations=SPECS.evaluations,
-        masks=SPECS.masks,
-        scores=SPECS.scores,
-        rehearsals=SPECS.rehearsals,
+        evaluations=SPECS.inputs.evaluations,
+        masks=SPECS.inputs.masks,
+        scores=SPECS.inputs.scores,
+        rehearsals=SPECS.inputs.rehearsals,
     output:
         html=report(LAYOUT.report.pattern, caption="../report/workflow.rst", category="Results"),
         ti_bwt=report(

@@ -4,7 +4,7 @@ rule score_shard:
         responses=LAYOUT.responses.pattern,
         model=LAYOUT.model.pattern,
         scorer=LAYOUT.model.path(model="{scorer}"),
-        rehearsal=SPECS.rehearsal("score_token_perplexity"),
+        rehearsal=SPECS.inputs.rehearsal("score_token_perplexity"),
     output:
         temp(LAYOUT.scores_shard.pattern),
     log:

@@ -4,8 +4,8 @@ rule score_token_perplexity:
         responses=LAYOUT.responses.pattern,
         model=LAYOUT.model.pattern,
         scorer=LAYOUT.model.path(model="{scorer}"),
-        shards=SPECS.shards("scores"),
-        rehearsal=SPECS.rehearsal("score_token_perplexity"),
+        shards=SPECS.inputs.shards("scores"),
+        rehearsal=SPECS.inputs.rehearsal("score_token_perplexity"),
     output:
         scores=LAYOUT.scores.pattern,
         sequences=LAYOUT.sequences.pattern,

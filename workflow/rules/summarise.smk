@@ -1,6 +1,6 @@
 rule summarise:
     input:
-        SPECS.evaluations,
+        SPECS.inputs.evaluations,
     output:
         parquet=report(
             LAYOUT.summary.pattern,

@@ -1,8 +1,8 @@
 rule train_adapter:
     input:
-        masks=SPECS.mask_of,
+        masks=SPECS.inputs.mask_of,
         model=LAYOUT.model.pattern,
-        rehearsal=SPECS.rehearsal("train_adapter"),
+        rehearsal=SPECS.inputs.rehearsal("train_adapter"),
     output:
         LAYOUT.adapter.pattern,
     log:

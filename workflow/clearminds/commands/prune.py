@@ -116,8 +116,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _named(specs: Specs, directory: Path) -> set[Path]:
-    adapters = (Path(path).parent for path in specs.adapters())
-    paths: Iterable[str | Path] = (*specs.masks(), *specs.evaluations(), *adapters)
+    adapters = (Path(path).parent for path in specs.inputs.adapters())
+    paths: Iterable[str | Path] = (*specs.inputs.masks(), *specs.inputs.evaluations(), *adapters)
     return {directory / path for path in paths}
 
 

@@ -21,7 +21,7 @@ def refuse_missing_data(specs: Specs) -> None:
             made = Path(specs.layout.examples.path(task=name, split=split))
             missing += [
                 (f"tasks: {name}: splits: {split}", file)
-                for file in specs.task_file(wildcards)
+                for file in specs.inputs.task_file(wildcards)
                 if not Path(file).exists() and not made.exists()
             ]
     if not missing:

@@ -1,4 +1,4 @@
-"""What each rule reads of the study: its `spec` and `code` params, and the files that its study implies.
+"""What each rule reads of the study: its `spec` and `code` params; which files it reads is in `inputs`.
 
 A spec holds exactly the settings that the stage's result depends on, so that a change reruns what it must and no more.
 Keys that are null are in no spec: a key added to the config, null unless a study sets it, makes nothing rerun.
@@ -11,21 +11,19 @@ from clearminds.checkout import LAUNCHERS
 from clearminds.config.blocks import RandomRule
 from clearminds.config.study import Study
 from clearminds.files.digests import canonical
-from clearminds.files.layout import WILDCARDS, Layout, draw_of, one_of, seed_of, shards_of
+from clearminds.files.layout import WILDCARDS, Layout, draw_of, one_of, seed_of
 from clearminds.files.settings import chosen
-from clearminds.files.study_files import adapter_paths, evaluation_rows, mask_rows, rehearsal_rows, score_rows
 from clearminds.model.loading import Loading
 from clearminds.reuse import stage_code as stages
 from clearminds.run.file_names import refuse_equal_files, refuse_results_in_a_store
+from clearminds.run.inputs import Inputs
 from clearminds.run.name_lengths import refuse_long_names
 from clearminds.run.plugin_names import refuse_unknown_plugins
-from clearminds.run.rehearsals import is_as_made_now, rehearsal_spec
+from clearminds.run.rehearsals import rehearsal_spec
 from clearminds.run.sizing import resources
 from clearminds.run.sizing.workload import Workloads
-from clearminds.run.task_files import task_files
 from clearminds.run.wildcards import Wildcards
 from clearminds.stages import evaluate, fetch_model, generate_responses, rehearse, score_token_perplexity, train_adapter
-from clearminds.stages.source_names import source_names
 
 # the keys of `runtime` that a stage obeys, beside those of every job
 RUNTIME = {
@@ -36,14 +34,6 @@ RUNTIME = {
     "evaluate_base": evaluate.Runtime,
     "evaluate_adapter": evaluate.Runtime,
 }
-# the stages that wait for the rehearsal of their model, and the result which tells whether a job will run
-WAITING = {
-    "generate_responses": "responses",
-    "score_token_perplexity": "scores",
-    "train_adapter": "adapter",
-    "evaluate_base": "base_evaluation",
-    "evaluate_adapter": "evaluation",
-}
 
 
 class Specs:
@@ -51,7 +41,10 @@ class Specs:
 
     Args:
         study: the study.
-        one_job: whether this Snakemake runs one job of another one, which has seen to the order of jobs.
+        one_job: as of `Inputs`.
+
+    Attributes:
+        inputs: the files that its rules read.
     """
 
     def __init__(self, study: Study, one_job: bool = False):
@@ -59,12 +52,11 @@ class Specs:
         refuse_long_names(study)
         refuse_results_in_a_store(study)
         refuse_unknown_plugins(study)
-        self.one_job = one_job
         self._codes: dict[tuple[str, str], str] = {}
         self.study = study
-        self._task_files = task_files(study)
         self.layout = Layout.of(study.study)
         self.workloads = Workloads(study, self.layout.results)
+        self.inputs = Inputs(self, one_job)
 
     def launch(self, stage: str) -> dict[str, object]:
         """A rule's `launcher` and `how` to run: resources, because no change of either may rerun anything.
@@ -258,112 +250,11 @@ class Specs:
             "tasks": self._summarised_tasks(),
         }
 
-    # --- the files that the study implies ---------------------------------------------------------------------------
+    # --- what paths are made of ---------------------------------------------------------------------------------------
 
     def draws(self, variant: str, seed: int) -> str:
         """The wildcard `draw` of a variant's masks: of the seed where its rule draws at random, else of none."""
         return draw_of(seed if isinstance(self.study.variants[variant].weights, RandomRule) else None)
-
-    def mask_of(self, wc: Wildcards) -> str:
-        """The masks that an adapter is trained on."""
-        draw = self.draws(wc.variant, wc.seed)
-        return self.layout.masks.path(model=wc.model, target=wc.target, variant=wc.variant, draw=draw)
-
-    def mask_inputs(self, kind: str) -> Callable[[Wildcards], list[str]]:
-        """Wildcards to the tables of one kind (verdicts, sequences, scores), one per source of `source_names`."""
-        table = getattr(self.layout, kind)
-
-        def paths(wc: Wildcards) -> list[str]:
-            spec = self.build_masks(wc)
-            names = source_names(spec["match"], spec["responses"], spec["sources"])
-            given = {"scorer": wc.model, "model": wc.model, "task": wc.target, "split": "train"}
-            return [table.path(**given, source=source) for source in names]
-
-        return paths
-
-    def shards(self, kind: str) -> Callable[[Wildcards], list[str]]:
-        """Wildcards to the marks of the jobs that share a table's work: none where one job does it alone.
-
-        Args:
-            kind: responses or scores.
-        """
-        number = self.study.runtime.shards
-        mark = {"responses": self.layout.responses_shard, "scores": self.layout.scores_shard}[kind]
-
-        def marks(wc: Wildcards) -> list[str]:
-            if number == 1 or (kind == "responses" and wc.source == "reference"):
-                return []
-            return [mark.path(**dict(wc.items()), shard=shard) for shard in shards_of(number)]
-
-        return marks
-
-    def rehearsal(self, stage: str) -> Callable[[Wildcards], list[str]]:
-        """Wildcards to the rehearsal that a job waits for: of its model, if it will run; none where its result stays.
-
-        Args:
-            stage: of the job; a shard waits if its table's job does.
-        """
-        kind = getattr(self.layout, WAITING[stage])
-
-        def waits_for(wc: Wildcards) -> list[str]:
-            copied = stage == "generate_responses" and wc.source == "reference"
-            made_by = self.text(stage)(wc), self.code(stage)(wc)
-            if self.one_job or copied or is_as_made_now(self.layout, kind, dict(wc.items()), *made_by):
-                return []
-            return [self.layout.rehearsal.path(model=wc.model)]
-
-        return waits_for
-
-    def task_file(self, wc: Wildcards) -> list[str]:
-        """The user's own file of a split, if the task is read from one."""
-        found = self._task_files.get((wc.task, wc.split))
-        return [str(found)] if found else []
-
-    def train_examples(self, wc: Wildcards) -> list[str]:
-        """The training examples of every target."""
-        return [self.layout.examples.path(task=name, split="train") for name in self.study.targets]
-
-    def evaluated_examples(self, wc: Wildcards) -> list[str]:
-        """The examples of every suite's own tasks."""
-        split, tasks = self.study.evaluation.split, self.study.tasks
-        names = dict.fromkeys(name for suite in self.study.suites.values() for name in suite if name in tasks)
-        return [self.layout.examples.path(task=name, split=split) for name in names]
-
-    def suite_examples(self, wc: Wildcards) -> list[str]:
-        """The examples of a suite's own tasks."""
-        split = self.study.evaluation.split
-        names = [name for name in self.study.suites[wc.suite] if name in self.study.tasks]
-        return [self.layout.examples.path(task=name, split=split) for name in names]
-
-    def suite_answers(self, wc: Wildcards) -> list[str]:
-        """The base's own answers for a suite's drift tasks."""
-        split = self.study.evaluation.split
-        tasks = {name: self.study.tasks[name] for name in self.study.suites[wc.suite] if name in self.study.tasks}
-        return [
-            self.layout.responses.path(model=wc.model, task=name, split=split, source=task.answers)
-            for name, task in tasks.items()
-            if task.evaluate == "drift"
-        ]
-
-    def evaluations(self, wc: Wildcards | None = None) -> list[str]:
-        """Every evaluation of the study."""
-        return [row["path"] for row in evaluation_rows(self.names)]
-
-    def adapters(self, wc: Wildcards | None = None) -> list[str]:
-        """Every adapter of the study."""
-        return adapter_paths(self.names)
-
-    def rehearsals(self, wc: Wildcards | None = None) -> list[str]:
-        """The rehearsal of every model."""
-        return [row["path"] for row in rehearsal_rows(self.names)]
-
-    def masks(self, wc: Wildcards | None = None) -> list[str]:
-        """The masks of every variant."""
-        return [row["path"] for row in mask_rows(self.names)]
-
-    def scores(self, wc: Wildcards | None = None) -> list[str]:
-        """The score tables of every source that a variant or the matching uses."""
-        return [row["path"] for row in score_rows(self.names)]
 
     def constraints(self) -> dict[str, str]:
         """Regular expressions of the wildcards, built from the study's ids."""

@@ -38,23 +38,6 @@ class Evaluation:
 
 
 @settings
-class Training:
-    """A training block as of `train_adapter`, without what a single step does not depend on."""
-
-    adapter: str
-    rank: int
-    alpha: int
-    dropout: float
-    target_modules: str | list[str]
-    learning_rate: float
-    scheduler: str
-    warmup_steps: int
-    weight_decay: float
-    max_grad_norm: float
-    dtype: str
-
-
-@settings
 class Settings:
     """What a rehearsal depends on.
 
@@ -74,7 +57,7 @@ class Settings:
     targets: list[str]
     references: bool
     sources: list[str]
-    trainings: list[Training]
+    trainings: list[train_adapter.Step]
     tasks: list[evaluate.Task]
     split: str
     evaluation: Evaluation

@@ -20,8 +20,8 @@ if TYPE_CHECKING:  # the workflow reads `Settings` here, and needs no torch for 
 
 
 @settings
-class Training:
-    """What is trained, and how.
+class Step:
+    """What an optimiser step depends on.
 
     Attributes:
         adapter: lora or dora.
@@ -34,8 +34,6 @@ class Training:
         warmup_steps: optimiser steps of linear rise to the peak.
         weight_decay: of AdamW.
         max_grad_norm: larger gradients are scaled down to it.
-        epochs: passes over the examples.
-        batch_examples: per optimiser step, over all processes.
         dtype: of the base's weights; the adapter's own are float32.
     """
 
@@ -49,9 +47,20 @@ class Training:
     warmup_steps: int
     weight_decay: float
     max_grad_norm: float
+    dtype: str
+
+
+@settings
+class Training(Step):
+    """What is trained, and how.
+
+    Attributes:
+        epochs: passes over the examples.
+        batch_examples: per optimiser step, over all processes.
+    """
+
     epochs: float
     batch_examples: int
-    dtype: str
 
 
 @settings

@@ -1,0 +1,139 @@
+"""The files that rules read and the study implies, as functions of a rule's wildcards. Used by the Snakefile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from clearminds.files.layout import shards_of
+from clearminds.files.study_files import adapter_paths, evaluation_rows, mask_rows, rehearsal_rows, score_rows
+from clearminds.run.rehearsals import is_as_made_now
+from clearminds.run.task_files import task_files
+from clearminds.run.wildcards import Wildcards
+from clearminds.stages.source_names import source_names
+
+if TYPE_CHECKING:
+    from clearminds.run.specs import Specs
+
+# the stages that wait for the rehearsal of their model, and the result which tells whether a job will run
+WAITING = {
+    "generate_responses": "responses",
+    "score_token_perplexity": "scores",
+    "train_adapter": "adapter",
+    "evaluate_base": "base_evaluation",
+    "evaluate_adapter": "evaluation",
+}
+
+
+class Inputs:
+    """The inputs of a study's jobs.
+
+    Args:
+        specs: of the study.
+        one_job: whether this Snakemake runs one job of another one, which has seen to the order of jobs.
+    """
+
+    def __init__(self, specs: Specs, one_job: bool):
+        self.specs, self.study, self.layout = specs, specs.study, specs.layout
+        self.one_job, self._task_files = one_job, task_files(specs.study)
+
+    def mask_of(self, wc: Wildcards) -> str:
+        """The masks that an adapter is trained on."""
+        draw = self.specs.draws(wc.variant, wc.seed)
+        return self.layout.masks.path(model=wc.model, target=wc.target, variant=wc.variant, draw=draw)
+
+    def mask_inputs(self, kind: str) -> Callable[[Wildcards], list[str]]:
+        """Wildcards to the tables of one kind (verdicts, sequences, scores), one per source of `source_names`."""
+        table = getattr(self.layout, kind)
+
+        def paths(wc: Wildcards) -> list[str]:
+            spec = self.specs.build_masks(wc)
+            names = source_names(spec["match"], spec["responses"], spec["sources"])
+            given = {"scorer": wc.model, "model": wc.model, "task": wc.target, "split": "train"}
+            return [table.path(**given, source=source) for source in names]
+
+        return paths
+
+    def shards(self, kind: str) -> Callable[[Wildcards], list[str]]:
+        """Wildcards to the marks of the jobs that share a table's work: none where one job does it alone.
+
+        Args:
+            kind: responses or scores.
+        """
+        number = self.study.runtime.shards
+        mark = {"responses": self.layout.responses_shard, "scores": self.layout.scores_shard}[kind]
+
+        def marks(wc: Wildcards) -> list[str]:
+            if number == 1 or (kind == "responses" and wc.source == "reference"):
+                return []
+            return [mark.path(**dict(wc.items()), shard=shard) for shard in shards_of(number)]
+
+        return marks
+
+    def rehearsal(self, stage: str) -> Callable[[Wildcards], list[str]]:
+        """Wildcards to the rehearsal that a job waits for: of its model, if it will run; none where its result stays.
+
+        Args:
+            stage: of the job; a shard waits if its table's job does.
+        """
+        kind = getattr(self.layout, WAITING[stage])
+
+        def waits_for(wc: Wildcards) -> list[str]:
+            copied = stage == "generate_responses" and wc.source == "reference"
+            made_by = self.specs.text(stage)(wc), self.specs.code(stage)(wc)
+            if self.one_job or copied or is_as_made_now(self.layout, kind, dict(wc.items()), *made_by):
+                return []
+            return [self.layout.rehearsal.path(model=wc.model)]
+
+        return waits_for
+
+    def task_file(self, wc: Wildcards) -> list[str]:
+        """The user's own file of a split, if the task is read from one."""
+        found = self._task_files.get((wc.task, wc.split))
+        return [str(found)] if found else []
+
+    def train_examples(self, wc: Wildcards) -> list[str]:
+        """The training examples of every target."""
+        return [self.layout.examples.path(task=name, split="train") for name in self.study.targets]
+
+    def evaluated_examples(self, wc: Wildcards) -> list[str]:
+        """The examples of every suite's own tasks."""
+        split, tasks = self.study.evaluation.split, self.study.tasks
+        names = dict.fromkeys(name for suite in self.study.suites.values() for name in suite if name in tasks)
+        return [self.layout.examples.path(task=name, split=split) for name in names]
+
+    def suite_examples(self, wc: Wildcards) -> list[str]:
+        """The examples of a suite's own tasks."""
+        split = self.study.evaluation.split
+        names = [name for name in self.study.suites[wc.suite] if name in self.study.tasks]
+        return [self.layout.examples.path(task=name, split=split) for name in names]
+
+    def suite_answers(self, wc: Wildcards) -> list[str]:
+        """The base's own answers for a suite's drift tasks."""
+        split = self.study.evaluation.split
+        tasks = {name: self.study.tasks[name] for name in self.study.suites[wc.suite] if name in self.study.tasks}
+        return [
+            self.layout.responses.path(model=wc.model, task=name, split=split, source=task.answers)
+            for name, task in tasks.items()
+            if task.evaluate == "drift"
+        ]
+
+    def evaluations(self, wc: Wildcards | None = None) -> list[str]:
+        """Every evaluation of the study."""
+        return [row["path"] for row in evaluation_rows(self.specs.names)]
+
+    def adapters(self, wc: Wildcards | None = None) -> list[str]:
+        """Every adapter of the study."""
+        return adapter_paths(self.specs.names)
+
+    def rehearsals(self, wc: Wildcards | None = None) -> list[str]:
+        """The rehearsal of every model."""
+        return [row["path"] for row in rehearsal_rows(self.specs.names)]
+
+    def masks(self, wc: Wildcards | None = None) -> list[str]:
+        """The masks of every variant."""
+        return [row["path"] for row in mask_rows(self.specs.names)]
+
+    def scores(self, wc: Wildcards | None = None) -> list[str]:
+        """The score tables of every source that a variant or the matching uses."""
+        return [row["path"] for row in score_rows(self.specs.names)]
