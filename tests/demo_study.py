@@ -50,17 +50,21 @@ def demo(changes: dict[str, object] | None = None) -> Study:
 
 def spec(study: Study, stage: str, **wildcards: str) -> str:
     """The spec of one job of a stage. Args: wildcards: where they are not those above."""
-    return Specs(study).text(stage)(SimpleNamespace(**{**vars(WILDCARDS), **wildcards}))
+    return _spec(Specs(study), stage, **wildcards)
+
+
+def _spec(specs: Specs, stage: str, **wildcards: str) -> str:
+    return specs.text(stage)(SimpleNamespace(**{**vars(WILDCARDS), **wildcards}))
 
 
 def jobs(study: Study) -> dict[tuple, str]:
     """The specs of every kind of job of a study."""
-    found = {}
+    specs, found = Specs(study), {}
     for stage in stages.STAGES:
         for task in study.tasks:
             for variant in study.variants:
                 for source in ("reference", *study.sources):
                     chosen = {"task": task, "variant": variant, "source": source}
                     split = "train" if task in study.targets else "test"
-                    found[stage, task, variant, source] = spec(study, stage, **chosen, split=split)
+                    found[stage, task, variant, source] = _spec(specs, stage, **chosen, split=split)
     return found
