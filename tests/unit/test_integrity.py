@@ -87,6 +87,21 @@ def test_a_file_that_an_adapter_names_is_checked_with_it(study, text):
         study.read(ADAPTER)
 
 
+def test_a_link_of_a_model_s_folder_that_leads_nowhere_is_no_deviation_and_stops_who_reads_it(study):
+    model, elsewhere = Path(LAYOUT.model.path(model="m")), study.folder / "elsewhere"
+    study.write(elsewhere, "weights")
+    model.parent.mkdir(parents=True)
+    link = model.with_name("model.safetensors")
+    link.symlink_to(elsewhere)
+    study.write(model, json.dumps({"files": {link.name: file_sha256(link)}}))
+    study.keep("fetch_model", [model], [])
+    study.read(model)
+    elsewhere.unlink()
+    assert study.found() == set()
+    with pytest.raises(UserError, match=r"model.safetensors: is gone or cannot be read"):
+        study.read(model)
+
+
 def test_every_file_of_a_declared_folder_is_checked(study):
     study.write(HISTORY, "another")
     assert study.found() == {HISTORY}
@@ -155,13 +170,21 @@ def test_verify_reads_every_file_whatever_its_stamp_and_names_what_is_wrong(stud
     with open(file, "r+") as handle:
         handle.write("X")
     os.utime(file, ns=(1, 1))
+    before = {path: path.read_bytes() for path in study.folder.rglob("*.json") if path.is_file()}
     assert study.found() == set()  # the stamp is the same: nothing tells it without reading
     study.write(LAYOUT.summary.path(), "of nobody")
     with pytest.raises(SystemExit) as end:
         verify(["--directory", str(study.folder)])
     assert end.value.code == 1
+    assert {path: path.read_bytes() for path in study.folder.rglob("*.json") if path.is_file()} == before
     assert capsys.readouterr().out.splitlines() == [
         f"{SEQUENCES}: is not what its job made (edited or damaged)",
         f"{LAYOUT.summary.path()}: no job has it on record",
         "4 files below results/demo/ are as recorded, 2 are not",
     ]
+
+
+def test_verify_waits_for_no_run_that_makes_files_meanwhile(study, monkeypatch):
+    monkeypatch.setattr("clearminds.commands.verify.alive", lambda: True)
+    with pytest.raises(UserError, match=r"a run is going on in .* verify again"):
+        verify(["--directory", str(study.folder)])

@@ -451,6 +451,21 @@ def test_a_log_on_a_full_disk_costs_no_result(tmp_path, mounted):
     assert read_table(run.output, contracts.EXAMPLES).num_rows == 2
 
 
+def test_a_result_whose_record_finds_no_room_is_not_taken_for_an_edited_one(tmp_path, mounted):
+    disk = mounted(tmp_path / "jobs", "128k")
+    run, memory = Run(tmp_path, *GOOD), {"memory": str(disk / ".jobs")}
+    assert run(**memory).returncode == 0
+    [record] = disk.rglob("record.json")
+    try:
+        (disk / "filler").write_bytes(b"x" * 2**18)
+    except OSError:
+        assert (disk / "filler").stat().st_size > 0
+    run.data.write_text(run.data.read_text().replace("?", "!"))
+    done = run(**memory)
+    assert done.returncode == 0 and "what made this result is not recorded: no space left" in done.stderr, done.stderr
+    assert not record.exists()  # it was of the result before
+
+
 def test_a_read_only_disk_is_named(tmp_path, mounted):
     disk = mounted(tmp_path / "results", "64k")
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)

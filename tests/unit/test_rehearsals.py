@@ -39,7 +39,7 @@ def make(specs: Specs, stage: str, code: str | None = None) -> None:
     path, settings = kind.path(**given), json.loads(specs.text(stage)(wildcards()))
     write_json(Path(path), {})
     memory = JobMemory.of(Path(specs.layout.jobs), [Path(path)], stage, "name")
-    memory.keep(made_by(stage, settings, code or stage_code.fingerprint(stage, settings), {}, []))
+    memory.keep(made_by(stage, settings, code or stage_code.fingerprint(stage, settings), {}, {}))
 
 
 @pytest.mark.parametrize("stage", WAITING)
@@ -57,6 +57,14 @@ def test_a_changed_setting_lets_a_job_wait_again(folder):
     make(Specs(demo()), "train_adapter")
     assert Specs(demo()).inputs.rehearsal("train_adapter")(wildcards()) == []
     assert Specs(demo({"training/rank": 4})).inputs.rehearsal("train_adapter")(wildcards()) == [REHEARSAL]
+
+
+def test_all_wait_where_data_or_a_model_are_others_than_they_were(folder):
+    specs = Specs(demo())
+    make(specs, "train_adapter")
+    specs.inputs.all_wait = True
+    assert specs.inputs.rehearsal("train_adapter")(wildcards()) == [REHEARSAL]
+    assert specs.inputs.rehearsal("generate_responses")(wildcards(source="reference")) == []
 
 
 def test_copied_references_and_jobs_of_another_snakemake_wait_for_nothing(folder):

@@ -53,8 +53,12 @@ def execute(
     study: dict = STUDY,
     conda: bool = False,
     **forced: object,
-) -> None:
-    """Read a Snakefile that prepares its execution, which must change nothing, and execute it."""
+) -> bool:
+    """Read a Snakefile that prepares its execution, which must change nothing, and execute it.
+
+    Returns:
+        whether all jobs wait for the rehearsal.
+    """
     workflow = SimpleNamespace(
         execute=lambda executor_plugin: None,
         delete_output=lambda only_temp, dryrun: None,
@@ -65,9 +69,11 @@ def execute(
     )
     before = everything()
     given = SimpleNamespace(model_dump=lambda: study)
-    prepare_execution(workflow, SimpleNamespace(study=given, layout=Layout.of("s")))
+    inputs = SimpleNamespace(all_wait=False)
+    prepare_execution(workflow, SimpleNamespace(study=given, layout=Layout.of("s"), inputs=inputs))
     assert everything() == before
     workflow.execute(executor_plugin=SimpleNamespace(common_settings=SimpleNamespace(dryrun_exec=dry)))
+    return inputs.all_wait
 
 
 def everything() -> set[str]:
@@ -204,7 +210,7 @@ def test_an_edited_result_is_named_and_made_again(folder, capsys):
     execute(dry=True)
     with open(job.result, "r+b") as handle:
         handle.write(b"MASKS")
-    execute(dry=True)
+    assert not execute(dry=True)
     assert job.params() == UNKNOWN
     assert capsys.readouterr().err == (
         f"{RESULT}: is not what its job made (edited or damaged): it is made again where this run needs it\n"
@@ -216,6 +222,6 @@ def test_what_was_made_of_a_user_s_file_that_is_another_now_is_made_again_whatev
     old = job.data.stat()
     job.data.write_text("DATA")
     os.utime(job.data, ns=(old.st_atime_ns, old.st_mtime_ns - 10**12))
-    execute(dry=True)
+    assert execute(dry=True)  # what is made of other data is rehearsed with them first
     assert job.params() == UNKNOWN
     assert capsys.readouterr().err.startswith("data.jsonl: is not the file that the results were made of: what was ")

@@ -79,7 +79,7 @@ def own_causes(job: Planned, now: dict, directory: Path, forced: bool, follows: 
     if found or (follows and "Params" not in job.reason and "Set of input" not in job.reason):
         return found
     with contextlib.chdir(directory):  # which records count their paths from
-        if altered := [one for one in deviations(job.memory, job.record) if one.counts]:
+        if altered := [one for one in deviations(job.memory, job.record, save=False) if one.counts]:
             return list(map(str, altered))
     if "Set of input files has changed" in job.reason:
         return differences(sorted(job.record["inputs"]), sorted(job.inputs), ("inputs",)) or ["other input files"]

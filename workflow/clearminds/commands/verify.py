@@ -19,6 +19,7 @@ from clearminds.files.layout import Layout
 from clearminds.reuse.adopt import results_without_record
 from clearminds.reuse.integrity import deviations
 from clearminds.reuse.job_memory import companions, memories
+from clearminds.run.one_run import alive
 
 
 def verify(layout: Layout) -> tuple[list[str], int]:
@@ -26,7 +27,7 @@ def verify(layout: Layout) -> tuple[list[str], int]:
     jobs, right = memories(Path(layout.jobs)), 0
     wrong: dict[str, None] = {}
     for memory, record in jobs.items():
-        found = deviations(memory, record, anew=True)
+        found = deviations(memory, record, anew=True, save=False)
         wrong |= dict.fromkeys(map(str, found))
         if there := [path for path in record["outputs"] if Path(path).is_file()]:
             right += len(there) + len(companions(record)) - sum(not one.is_input for one in found)
@@ -51,6 +52,8 @@ def main(arguments: list[str] | None = None) -> None:
     if not given.directory.is_dir():
         raise UserError(f"--directory: {given.directory} is not a folder; give the one where the workflow was run")
     os.chdir(given.directory)
+    if alive():
+        raise UserError(f"a run is going on in {Path.cwd()} and makes files; wait for it or stop it, then verify again")
     wrong, right = verify(layout)
     print("\n".join([*wrong, f"{right} files below {layout.results}/ are as recorded, {len(wrong)} are not"]))
     if wrong:

@@ -17,8 +17,8 @@ YOUNGEST = 2_000_000_000  # nanoseconds; the coarsest clocks of file systems in 
 
 Stamp = tuple[int, int, int]
 
-# what this process has found to be as recorded, with the stamp it had then; see `refuse_changed`
-_checked: dict[Path, Stamp | None] = {}
+# what this process has found to be as recorded: its hash, and the stamp it had then; see `refuse_changed`
+_checked: dict[Path, tuple[str, Stamp | None]] = {}
 
 
 def stamp(file: Path) -> Stamp | None:
@@ -87,9 +87,9 @@ def _read(path: Path) -> dict[str, list]:
 # --- within one process -----------------------------------------------------------------------------------------------
 
 
-def checked(file: Path) -> None:
-    """Note that a file is as recorded: it must stay so while this process computes with it."""
-    _checked[file.absolute()] = stamp(file)
+def checked(file: Path, sha256: str) -> None:
+    """Note that a file is as recorded, and must stay so while this process computes. Args: the file; its hash."""
+    _checked[file.absolute()] = sha256, stamp(file)
 
 
 def refuse_changed(folder: Path | None = None) -> None:
@@ -101,6 +101,10 @@ def refuse_changed(folder: Path | None = None) -> None:
     Raises:
         UserError: names the first file that did.
     """
-    for file, before in _checked.items():
-        if (folder is None or file.parent == folder.absolute()) and stamp(file) != before:
+    for file, (sha256, before) in list(_checked.items()):
+        if (folder is not None and file.parent != folder.absolute()) or stamp(file) == before:
+            continue
+        now = stamp(file)
+        if now is None or file_sha256(file) != sha256:
             raise UserError(f"{file}: changed while this job worked with it; leave it alone, then run again")
+        _checked[file] = sha256, now  # touched, or put back

@@ -125,11 +125,16 @@ def launch(
     except BaseException as error:  # every way to fail ends in one line
         sys.exit(_fail(error, job, given))
     guard.ignore_further_signals()  # the result is there: what is left takes seconds and is worth recording
+    if memory:
+        try:
+            memory.keep(origin, to_take_back=reuse)
+        except OSError as error:  # the result is there and stays good
+            memory.forget()  # of the result before: this one is believed without a record
+            ended = outcome.outcome_of(error, job.log, stage, given.budgets)
+            lifecycle.warning("what made this result is not recorded: %s", ended.line)
     try:
         write_json(run_record(job.log), job.record(cost))
-        if memory:
-            memory.keep(origin, to_take_back=reuse)
-    except OSError as error:  # the result is there and stays good
+    except OSError as error:
         ended = outcome.outcome_of(error, job.log, stage, given.budgets)
         lifecycle.warning("what this run cost is not recorded: %s", ended.line)
     lifecycle.info("done in %.0f s", cost["seconds"])

@@ -3,6 +3,7 @@
 Snakemake's jobs do not learn why they run, those on a cluster's node least of all, so it is written down for them.
 """
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -22,5 +23,5 @@ def remember(targets: Iterable[str]) -> None:
 def is_forced(stage: str, outputs: Iterable[Path]) -> bool:
     """Whether the run that goes on was told to compute a job. Args: its stage and its declared results."""
     targets = (read_record(FORCED) or {}).get("targets", [])
-    names = {ALL, stage, *map(str, outputs)}
-    return any(STAGE_OF.get(target, target) in names for target in targets)
+    names = {ALL, stage, *map(os.path.normpath, outputs)}
+    return any(STAGE_OF.get(target, os.path.normpath(target)) in names for target in targets)

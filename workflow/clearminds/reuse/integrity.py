@@ -40,15 +40,17 @@ class Deviation:
         return f"{self.path}: {self.what}"
 
 
-def deviations(memory: Path, record: dict, *, anew: bool = False) -> list[Deviation]:
+def deviations(memory: Path, record: dict, *, anew: bool = False, save: bool = True) -> list[Deviation]:
     """What of a job's result, and of the user's files that it was made of, is not as recorded.
 
-    A declared output that is gone is none: Snakemake makes it again where it is needed.
+    A declared output that is gone is none: Snakemake makes it again where it is needed. Nor is a link of a model's
+    folder that leads nowhere, where results were moved away from the model: only jobs that read it are refused.
 
     Args:
         memory: the job's folder.
         record: of its last run.
         anew: read every file, whatever its stamp.
+        save: whether the stamps of what was read are kept.
     """
     stamps = Stamps(memory / STAMPS)
     there = {path: sha for path, sha in record["outputs"].items() if Path(path).is_file()}
@@ -60,6 +62,8 @@ def deviations(memory: Path, record: dict, *, anew: bool = False) -> list[Deviat
         elif now != expected:
             found.append(Deviation(path, "is not what its job made (edited or damaged)"))
     for path, expected in companions(record).items() if there else ():
+        if Path(path).is_symlink() and not Path(path).exists():
+            continue
         if (wrong := _wrong(stamps.sha256(Path(path), anew=anew), expected)) is not None:
             found.append(Deviation(path, wrong))
     results = results_of(memory)
@@ -69,7 +73,8 @@ def deviations(memory: Path, record: dict, *, anew: bool = False) -> list[Deviat
         now = stamps.sha256(Path(path), anew=anew)
         if now is not None and now != expected:
             found.append(Deviation(path, "is not the file that the results were made of", is_input=True))
-    stamps.save()
+    if save:
+        stamps.save()
     return found
 
 
@@ -87,7 +92,7 @@ def refuse_altered(jobs: Path | None, inputs: Mapping[str, str]) -> None:
         memory, record = _maker(jobs, path)
         if record and record["outputs"].get(path, now) != now:
             raise UserError(f"{path}: is not what its job made (edited or damaged); {AGAIN}")
-        checked(Path(path))
+        checked(Path(path), now)
         if Path(path).name not in DECLARING:
             continue
         stamps = Stamps(memory / STAMPS) if memory else Stamps(Path())
@@ -96,7 +101,7 @@ def refuse_altered(jobs: Path | None, inputs: Mapping[str, str]) -> None:
         for file, expected in declared_files(Path(path)).items():
             if (wrong := _wrong(stamps.sha256(Path(file)), expected)) is not None:
                 raise UserError(f"{file}: {wrong}; {AGAIN}")
-            checked(Path(file))
+            checked(Path(file), expected)
         if memory:
             stamps.save()
 

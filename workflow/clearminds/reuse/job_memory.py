@@ -22,7 +22,7 @@ from pathlib import Path
 from clearminds.errors import UserError
 from clearminds.files.digests import canonical, file_sha256
 from clearminds.files.layout import DECLARING, DESCRIBING, earlier_memory_of, has_own_output, memory_of
-from clearminds.files.stamps import Stamps, stamp
+from clearminds.files.stamps import Stamps
 from clearminds.files.tables import content_sha256, write_json
 
 RECORD, STAMPS = "record.json", "stamps.json"  # in a job's folder
@@ -51,7 +51,7 @@ class JobMemory:
         """
         folder, earlier = memory_of(jobs, outputs[0]), earlier_memory_of(jobs, stage, name)
         record = read_record(earlier / RECORD)
-        if record is not None and str(outputs[0]) in record["outputs"] and not folder.exists():
+        if record is not None and str(outputs[0]) in record["outputs"] and not (folder / RECORD).exists():
             with suppress(OSError):  # moved by another process, or may not be moved: made anew
                 folder.parent.mkdir(parents=True, exist_ok=True)
                 earlier.rename(folder)
@@ -85,6 +85,10 @@ class JobMemory:
         write_json(self.folder / RECORD, {**made_by, "outputs": _hashed(self.outputs, stamps), "companions": beside})
         stamps.save()
         shutil.rmtree(old, ignore_errors=True)
+
+    def forget(self) -> None:
+        """Remove the record, where what it would say of the result is not so any more."""
+        (self.folder / RECORD).unlink(missing_ok=True)
 
     def take_back(self, made_by: dict) -> bool:
         """Put the kept files in place if settings, code and inputs are what they were and all of them are whole."""
@@ -224,10 +228,11 @@ def _companions(outputs: list[Path], stamps: Stamps) -> dict[str, str]:
             continue
         named = declared_files(output)
         for file in sorted(output.parent.iterdir()):
-            if file == output or file.name.startswith(".") or (seen := stamp(file)) is None or file.is_dir():
+            if file == output or file.name.startswith(".") or not file.is_file():
                 continue
-            found[str(file)] = named.get(str(file)) or file_sha256(file)
-            stamps.learn(file, found[str(file)], seen)
+            # no stamp of those that are named: they were hashed before, and may have changed since
+            if sha256 := named.get(str(file)) or stamps.sha256(file, anew=True):
+                found[str(file)] = sha256
     return found
 
 

@@ -31,11 +31,14 @@ class Inputs:
     Args:
         specs: of the study.
         one_job: whether this Snakemake runs one job of another one, which has seen to the order of jobs.
+
+    Attributes:
+        all_wait: whether every job waits for the rehearsal, though its result be as its settings and code say.
     """
 
     def __init__(self, specs: Specs, one_job: bool):
         self.specs, self.study, self.layout = specs, specs.study, specs.layout
-        self.one_job, self._task_files = one_job, task_files(specs.study)
+        self.one_job, self.all_wait, self._task_files = one_job, False, task_files(specs.study)
 
     def mask_of(self, wc: Wildcards) -> str:
         """The masks that an adapter is trained on."""
@@ -81,7 +84,9 @@ class Inputs:
         def waits_for(wc: Wildcards) -> list[str]:
             copied = stage == "generate_responses" and wc.source == "reference"
             made_by = self.specs.text(stage)(wc), self.specs.code(stage)(wc)
-            if self.one_job or copied or is_as_made_now(self.layout, kind, dict(wc.items()), *made_by):
+            if self.one_job or copied:
+                return []
+            if not self.all_wait and is_as_made_now(self.layout, kind, dict(wc.items()), *made_by):
                 return []
             return [self.layout.rehearsal.path(model=wc.model)]
 

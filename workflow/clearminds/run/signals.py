@@ -1,5 +1,6 @@
 """What a signal does to a run: it ends at once and silently before it has begun, and with its jobs afterwards."""
 
+import os
 import signal
 import sys
 import threading
@@ -55,7 +56,7 @@ def _stop(number, frame) -> None:
             child.send_signal(signal.SIGTERM)
         except psutil.NoSuchProcess:
             continue
-    print("stopping: the jobs were told to end", file=sys.stderr)
+    os.write(sys.stderr.fileno(), b"stopping: the jobs were told to end\n")  # print may be in the middle of a line
     _interrupt(number, frame)
 
 

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clearminds.errors import UserError
@@ -43,7 +44,7 @@ def prepare_execution(workflow: "Workflow", specs: Specs) -> RunEnd:
     @contextmanager
     def execution(dry: bool) -> Iterator[None]:
         try:
-            _begin(workflow, specs.study.model_dump(), specs.layout, dry)
+            _begin(workflow, specs, dry)
         except UserError as error:
             sys.exit(f"error: {error}")
         except OSError as error:
@@ -55,7 +56,8 @@ def prepare_execution(workflow: "Workflow", specs: Specs) -> RunEnd:
     return end
 
 
-def _begin(workflow: "Workflow", study: dict, layout: Layout, dry: bool) -> None:
+def _begin(workflow: "Workflow", specs: Specs, dry: bool) -> None:
+    study, layout = specs.study.model_dump(), specs.layout
     put_first_in_path()
     if is_one_job(workflow):
         signals.as_usual()  # what started it waits for its end
@@ -71,8 +73,15 @@ def _begin(workflow: "Workflow", study: dict, layout: Layout, dry: bool) -> None
     elif one_run.alive():
         return  # that run has adopted, and is writing the records of what it makes
     # before outputs are compared; a dry-run writes records too, as Snakemake compares with what is on disk only
-    for line in _told(adopt(layout)):
+    wrong = adopt(layout)
+    for line in _told(wrong):
         print(line, file=sys.stderr)
+    # with other data, or another model, all that follows from these runs again: not before it was rehearsed with them
+    specs.inputs.all_wait = any(one.is_input or _is_of_a_model(one, layout) for one in wrong)
+
+
+def _is_of_a_model(one: Deviation, layout: Layout) -> bool:
+    return layout.model.parse(Path(one.path).with_name("model.json")) is not None
 
 
 def _told(wrong: list[Deviation]) -> list[str]:
