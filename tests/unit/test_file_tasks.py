@@ -105,9 +105,9 @@ def test_prompts_alone(tmp_path):
         (b'{"question": "q", "reply": "r"', r"not valid JSON \(.* at character 31\)"),
         (b'["q", "r"]', "a line must be a JSON object; found list"),
         (b'{"question": "q", "reply": "r", "question": "p"}', "the key 'question' appears twice in one object"),
-        (b'{"question": "q", "reply": "r", "more": [{"a": 1, "a": 1}]}', "the key 'a' appears twice in one object"),
-        (b'{"question": "q", "reply": "r", "n": NaN}', "NaN is no JSON; write a number, null or"),
-        (b'{"question": "q", "reply": "r", "n": [-Infinity]}', "-Infinity is no JSON"),
+        (b'{"question": "q", "reply": [{"a": 1, "a": 1}]}', "the key 'a' appears twice in one object"),
+        (b'{"question": "q", "reply": NaN}', "NaN is no JSON; write a number, null or"),
+        (b'{"question": [-Infinity], "reply": "r"}', "-Infinity is no JSON"),
         (b'{"question": "q", "reply": "r", "n": ' + b"9" * 5000 + b"}", "not readable JSON"),
         (b"[" * 200_000, "not readable JSON"),
         ('{"question": "q", "reply": "r"}'.encode("utf-16"), "not valid UTF-8"),
@@ -117,6 +117,13 @@ def test_bad_lines_are_named(tmp_path, bad, message):
     path = write(tmp_path / "a.jsonl", GOOD, bad, GOOD)
     with pytest.raises(UserError, match=rf"^{path} line 2: {message}"):
         file.load(file_spec(path), "train")
+
+
+def test_what_is_not_read_of_a_line_may_hold_what_it_likes(tmp_path):
+    """As json.dump writes a metric that is missing, and as Parquet files may, whose other columns are not read."""
+    line = b'{"question": "q", "reply": "r", "score": NaN, "score": -Infinity, "more": {"a": 1, "a": [NaN]}}'
+    [row] = file.load(file_spec(write(tmp_path / "a.jsonl", line)), "train")
+    assert row["reference"] == "r"
 
 
 def said(content: object) -> dict:

@@ -74,12 +74,14 @@ def test_hub_out_of_reach(load_from_hub):
     assert re.match("hub: cannot load me/none: .* go online, or set HF_HOME .* and HF_HUB_OFFLINE=1$", never_loaded)
 
 
-def test_folder_instead_of_the_hub(load_from_hub, tmp_path):
+def test_folder_instead_of_the_hub(load_from_hub, tmp_path, monkeypatch):
+    monkeypatch.setenv("CHATS", str(tmp_path))
     folder = tmp_path / "chats"
     folder.mkdir()
     pq.write_table(pa.Table.from_pylist([{"messages": CHAT, "key": 5}]), folder / "train.parquet")
     columns = {"messages": "messages", "id": "key"}
     [rows] = load_from_hub(hub_spec(str(folder), "train", revision=None, columns=columns))
+    assert load_from_hub(hub_spec("$CHATS/chats", "train", revision=None, columns=columns)) == [rows]
     assert rows == [
         {"example_id": "train-5", "messages": CHAT[:2], "reference": "a", "answer": "", "meta": "{}"},
     ]

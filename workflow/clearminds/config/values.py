@@ -34,7 +34,8 @@ def _without_braces(value: str) -> str:
 def _place(value: str) -> str:
     """A path with `~` and `$NAME` filled in, once for all that read it."""
     filled = os.path.expanduser(os.path.expandvars(value))
-    if undefined := re.search(r"\$(\w+|\{[^}]*\})", filled):
+    undefined = re.search(r"\$(\w+|\{[^}]*\})", filled)
+    if undefined and not os.path.exists(filled):  # a name may hold a dollar
         raise ValueError(
             f"{short(value)}: the environment has no {undefined[0]}; set it before the run, or write the path out"
         )

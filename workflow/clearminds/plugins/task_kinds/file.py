@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def _json_lines(path: Path, columns: dict[str, str]) -> Iterator[rows.Record]:
             where = f"{path} line {number}"
             try:
                 text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip()
-                record = _object(text, where) if text else None
+                record = _parsed(text) if text else None
             except UnicodeDecodeError as error:
                 raise UserError(f"{where}: not valid UTF-8 ({error.reason}); save the file as UTF-8") from error
             except json.JSONDecodeError as error:
@@ -61,27 +62,54 @@ def _json_lines(path: Path, columns: dict[str, str]) -> Iterator[rows.Record]:
                 raise UserError(f"{where}: not readable JSON ({error}); fix the line or take it out") from error
             if not text:
                 continue
-            if not isinstance(record, dict):
+            if not isinstance(record, _Object):
                 raise UserError(f"{where}: a line must be a JSON object; found {type(record).__name__}")
             rows.require_columns(where, record, columns)
+            _refuse_what_json_has_not(record, columns, where)
             yield where, record
 
 
-def _object(text: str, where: str) -> object:
-    """What a line says, if it says it in one way: a key given twice or a number that is none is refused."""
+def _parsed(text: str) -> object:
+    return json.loads(text, object_pairs_hook=_Object, parse_constant=_NoNumber.of)
 
-    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        found: dict[str, object] = {}
-        for key, value in pairs:
-            if key in found:
-                raise UserError(f"{where}: the key {key!r} appears twice in one object; take one out")
-            found[key] = value
+
+class _Object(dict):
+    """A JSON object that knows which of its keys it was given twice."""
+
+    def __init__(self, pairs: list[tuple[str, object]]):
+        super().__init__(pairs)
+        counts = Counter(key for key, _ in pairs)
+        self.twice = {key for key, count in counts.items() if count > 1}
+
+
+class _NoNumber(float):
+    """NaN or Infinity, which Python's parser takes and JSON does not have, as it was written."""
+
+    name: str
+
+    @classmethod
+    def of(cls, name: str) -> "_NoNumber":
+        """The one of this name."""
+        found = cls(name)
+        found.name = name
         return found
 
-    def no_number(name: str) -> None:
-        raise UserError(f"{where}: {name} is no JSON; write a number, null or a text in quotes")
 
-    return json.loads(text, object_pairs_hook=unique, parse_constant=no_number)
+def _refuse_what_json_has_not(record: _Object, columns: dict[str, str], where: str) -> None:
+    """Refuse keys given twice and numbers that are none, in what is read of a line; the rest may hold what it likes."""
+    if twice := record.twice & set(columns.values()):
+        raise UserError(f"{where}: the key {min(twice)!r} appears twice in one object; take one out")
+    left = [record[name] for name in columns.values()]
+    while left:
+        value = left.pop()
+        if isinstance(value, _NoNumber):
+            raise UserError(f"{where}: {value.name} is no JSON; write a number, null or a text in quotes")
+        if isinstance(value, _Object):
+            if value.twice:
+                raise UserError(f"{where}: the key {min(value.twice)!r} appears twice in one object; take one out")
+            left += value.values()
+        elif isinstance(value, list):
+            left += value
 
 
 def _parquet(path: Path, columns: dict[str, str]) -> Iterator[rows.Record]:

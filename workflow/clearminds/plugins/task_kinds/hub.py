@@ -11,6 +11,7 @@ import datasets
 from datasets.exceptions import DatasetNotFoundError, DatasetsError
 
 from clearminds.errors import UserError
+from clearminds.files.user_path import located
 from clearminds.plugins.task_kinds import rows
 
 
@@ -34,7 +35,8 @@ def load(spec: dict, split: str) -> list[dict]:
 
 
 def _download(spec: dict, split: str) -> datasets.Dataset:
-    name, revision = spec["hub"], spec.get("revision")
+    folder, revision = located(spec["hub"]), spec.get("revision")
+    name = str(folder) if folder.is_dir() else spec["hub"]
     try:
         data = datasets.load_dataset(name, name=spec.get("config"), split=split, revision=revision)
     except DatasetNotFoundError as error:
