@@ -17,7 +17,11 @@ from clearminds.stages.fetching.wording import some
 
 log = logging.getLogger("clearminds")
 
-WANTED = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "*.py")
+# what loading a model and its tokenizer reads: a folder of a training holds more, which changes for reasons of its own
+WANTED: tuple[str, ...] = ("config.json", "generation_config.json", "*.safetensors", "*.safetensors.index.json")
+WANTED += ("tokenizer*.json", "special_tokens_map.json", "added_tokens.json", "vocab*.json", "chat_template.json")
+WANTED += ("*.model", "*.tiktoken", "merges.txt", "vocab.txt", "*.jinja", "*.py")
+WANTED += ("adapter_config.json",)  # to be refused
 SAVED = "give a folder saved by save_pretrained"
 
 
