@@ -19,15 +19,17 @@ from clearminds.model.loading import Loading
 from clearminds.model.sampling import generate_batch
 from clearminds.stages.rehearsal import answers, steps
 from clearminds.stages.rehearsal.overlaps import in_words, overlaps
+from clearminds.stages.rehearsal.texts import check_references
 from clearminds.stages.rehearse import Runtime, Settings, rehearse
 
 BLOCK = {key: value for key, value in TRAINING.items() if key not in ("epochs", "batch_examples")}
-RUNTIME = {"batch_tokens": 64, "gradient_checkpointing": False, "report_to": "none"}
+RUNTIME = {"batch_tokens": 64, "fsdp": False, "gradient_checkpointing": False, "report_to": "none"}
 SETTINGS = {
     "targets": ["sums"],
     "references": True,
     "sources": ["rephrase", "self_output"],
     "trainings": [BLOCK],
+    "max_length": 64,
     "tasks": [
         {"name": "chat", "evaluate": "drift", "answers": "everyday"},
         {"name": "sums", "evaluate": "accuracy", "verifier": "number"},
@@ -242,3 +244,32 @@ def test_a_task_that_refuses_special_tokens_ends_before_the_model_is_loaded(run,
 
 def test_special_tokens_that_are_text_are_no_warning(run):
     assert run(train=TURNS, special_tokens={"sums": "as_text"})["warnings"] == []
+
+
+def test_a_reference_that_only_rephrasing_reads_is_refused_with_the_others(run):
+    rows = [row("a", reference="It is <|im_end|> 3.")]
+    with pytest.raises(UserError, match=r"task sums: example a holds the special token"):
+        run(train=rows, references=False, sources=["rephrase"], special_tokens={"sums": "refuse"})
+
+
+# --- what is trained in a step ----------------------------------------------------------------------------------------
+
+
+def test_a_step_takes_no_conversation_that_is_too_long_to_be_trained_on(model):
+    chat = Chat.from_folder(model)
+    rows = [row("long", reference="It is " + "very " * 40 + "3."), row("short")]
+    found = check_references(chat, "sums", rows, limit=4096, max_length=64)
+    assert "It is 3." in found.first.text and not found.warnings  # a model that takes more is no reason to warn
+    assert check_references(chat, "sums", rows[:1], limit=4096, max_length=64).first is None
+
+
+def test_answers_are_ended_by_tokens_that_the_model_has(model):
+    """A tokenizer may have special tokens that only a larger model of the family knows."""
+    network, chat = load_model(model, dtype="float32", loading=Loading()), Chat.from_folder(model)
+    rows = network.get_output_embeddings().weight.shape[0]
+    chat.tokenizer.add_special_tokens({"additional_special_tokens": [f"<image_{n}>" for n in range(rows)]})
+    assert max(chat.end_of_turn_ids) >= rows
+    with answers.short_answers(network, chat):
+        ends = sorted(end for end in chat.end_of_turn_ids if end < rows)
+        made = network.generate(input_ids=torch.tensor([[1, 2]]), max_length=60, do_sample=False, eos_token_id=ends)
+    assert made.shape[1] <= 2 + answers.TOKENS

@@ -57,7 +57,7 @@ STM = {"responses": "reference", "weights": {"rule": "perplexity", "tau": "4"}}
         ({"variants/new": STM}, {"summarise", "report"}),
         ({"training/rank": 4}, {"rehearse", "train_adapter", "report"}),
         ({"training/epochs": 4}, {"train_adapter", "report"}),
-        ({"training/max_length": 4}, {"build_masks", "report"}),
+        ({"training/max_length": 4}, {"rehearse", "build_masks", "report"}),
         ({"scoring/dtype": "bfloat16"}, {"rehearse", "score_token_perplexity", *EVALUATIONS, "report"}),
         ({"sources/rephrase/temperature": 0.1}, {"generate_responses", "report"}),
         ({"sources/rephrase/when_none_accepted": "reference"}, {"build_masks", "report"}),

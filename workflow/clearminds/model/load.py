@@ -24,7 +24,18 @@ def device() -> torch.device:
 
 def longest_input(folder: Path, loading: Loading) -> int:
     """Most tokens that a model takes. Args: as of `load_model`, which this does without."""
-    return AutoConfig.from_pretrained(folder, trust_remote_code=loading.trust_remote_code).max_position_embeddings
+    return _text_config(folder, loading).max_position_embeddings
+
+
+def _text_config(folder: Path, loading: Loading) -> Any:
+    # a model for images too keeps what concerns texts in a part of its config
+    return AutoConfig.from_pretrained(folder, trust_remote_code=loading.trust_remote_code).get_text_config()
+
+
+def cast(model: torch.nn.Module, dtype: str) -> None:
+    """Cast a model's weights in place; quantised ones cannot be cast, and stay as they are. Args: dtype: its name."""
+    if getattr(model, "quantization_method", None) is None:
+        model.to(getattr(torch, dtype))
 
 
 def load_model(

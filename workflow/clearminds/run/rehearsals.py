@@ -34,6 +34,7 @@ def rehearsal_spec(study: Study, tasks: dict[str, dict], loading: dict) -> dict:
         "references": "reference" in used,
         "sources": sorted({study.sources[name].kind or name for name in used - {"reference"}}),
         "trainings": [json.loads(text) for text in sorted(blocks)],
+        "max_length": study.training.max_length,
         "tasks": [tasks[name] for name in sorted(tasks)],
         "split": study.evaluation.split,
         "evaluation": chosen(rehearse.Evaluation, dict(study.evaluation)),

@@ -191,10 +191,9 @@ def evaluate_suite(
             model, _chat_of(task, chat), task.name, items, runtime.batch_tokens
         )
     if generated:
-        import torch
+        from clearminds.model.load import cast
 
-        if settings.loading.quantization != "4bit":  # whose weights cannot be cast
-            model.to(getattr(torch, settings.evaluation.dtype))
+        cast(model, settings.evaluation.dtype)
         log.info("%s: answers by greedy decoding", ", ".join(task.name for task in generated))
         rows += load("evaluations", "lm_harness").evaluate(
             model,

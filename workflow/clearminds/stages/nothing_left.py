@@ -54,7 +54,7 @@ def _why_none(name: str, tables: SourceTables, max_length: int) -> str:
         (left_out.get("cut", 0), f"were cut at {own} max_new_tokens", f"raise {own} max_new_tokens"),
         (left_out.get("too_long", 0), "are longer than the model can take", "take a model of more positions"),
         (left_out.get("merged", 0), "begin with blanks that merge with the prompt", f"raise {own} samples"),
-        (left_out.get("special_tokens", 0), "hold a special token", "set the task's special_tokens: as_text"),
+        (left_out.get("special_tokens", 0), "hold a special token", "set the task's special_tokens: as_text or keep"),
         (rejected, "were not accepted by the verifier", more),
     ]
     counted = sorted((reason for reason in reasons if reason[0]), key=lambda reason: -reason[0])

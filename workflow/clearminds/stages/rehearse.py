@@ -9,7 +9,9 @@ processes, or on vLLM, is not rehearsed.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,7 @@ from clearminds.files.tables import read_table
 from clearminds.model.conversation import Chat
 from clearminds.model.loading import Loading
 from clearminds.model.special_tokens import special_token_warning, texts_of
+from clearminds.plugins.load import load
 from clearminds.stages import evaluate, train_adapter
 from clearminds.stages.rehearsal.overlaps import in_words, overlaps
 from clearminds.stages.rehearsal.texts import Checked, check_prompts, check_references
@@ -46,6 +49,7 @@ class Settings:
         references: whether a variant trains on references, or the matching asks for them.
         sources: the kinds of the sources that sample training responses.
         trainings: the training blocks of all variants, each once.
+        max_length: most tokens of a conversation that is trained on.
         tasks: every task that is evaluated.
         split: of evaluations.
         evaluation: how answers are generated.
@@ -58,6 +62,7 @@ class Settings:
     references: bool
     sources: list[str]
     trainings: list[train_adapter.Step]
+    max_length: int
     tasks: list[evaluate.Task]
     split: str
     evaluation: Evaluation
@@ -72,11 +77,13 @@ class Runtime:
 
     Attributes:
         batch_tokens: most tokens of a forward pass.
+        fsdp: whether trainings spread the weights over devices, which a rehearsal does not.
         gradient_checkpointing: whether trainings compute activations again in the backward pass.
         report_to: trackers of the Trainer, which must be there.
     """
 
     batch_tokens: int
+    fsdp: bool
     gradient_checkpointing: bool
     report_to: str | list[str]
 
@@ -113,7 +120,7 @@ def rehearse(
     warnings = [line for checked in (*trained.values(), *measured.values()) for line in checked.warnings]
     for line in (*warnings, *map(in_words, copies)):
         log.warning("%s", line)
-    example = _example(chat, next(iter(trained)), trained, rows, limit)
+    example = _example(chat, next(iter(trained)), trained, rows, min(limit, settings.max_length))
     answers = _run(model, base, chat, items, example, settings, runtime)
     tried = {
         "train": {task: _counts(checked) for task, checked in trained.items()},
@@ -126,11 +133,19 @@ def rehearse(
 
 def _check_target(chat: Chat, target: str, rows: list[dict], limit: int, settings: Settings) -> Checked:
     chat = replace(chat, special_tokens=(settings.special_tokens or {}).get(target))
-    special = special_token_warning(chat, target, texts_of(rows, references=settings.references))
+    asked = ((row["example_id"], turn["content"]) for row in rows for turn in _turns_of_sources(row, settings))
+    texts = chain(texts_of(rows, references=settings.references), asked)
+    special = special_token_warning(chat, target, texts)
     found = check_prompts(chat, target, rows, settings.sources)
     if settings.references:
-        found = check_references(chat, target, rows, limit)
+        found = check_references(chat, target, rows, limit, settings.max_length)
     return found.with_warning(special)
+
+
+def _turns_of_sources(row: dict, settings: Settings) -> Iterator[dict]:
+    """The turns of an example as each source asks it, which may hold its reference."""
+    for kind in settings.sources:
+        yield from load("sources", kind).prompt(row)
 
 
 def _check_items(chat: Chat, task: evaluate.Task, rows: list[dict], limit: int) -> Checked:
@@ -160,9 +175,7 @@ def _run(
     runtime: Runtime,
 ) -> dict[str, int]:
     """What the model itself is needed for: one item of each task, and a step of each training block."""
-    import torch
-
-    from clearminds.model.load import load_model
+    from clearminds.model.load import cast, load_model
     from clearminds.stages.rehearsal.answers import answer
     from clearminds.stages.rehearsal.steps import check_trackers, step
 
@@ -176,8 +189,8 @@ def _run(
     trainer = train_adapter.Runtime(runtime.batch_tokens, 0, False, runtime.gradient_checkpointing, "none")
     for training in settings.trainings:
         log.info("a training step: %s, rank %d, on %s", training.adapter, training.rank, training.target_modules)
-        if settings.loading.quantization != "4bit":  # whose weights stay as they are, whatever the dtype
-            network.to(getattr(torch, training.dtype))
+        if not runtime.fsdp:  # what fits one device only when spread stays in the dtype of evaluations
+            cast(network, training.dtype)
         once = train_adapter.Training(**vars(training), epochs=1, batch_examples=1)
         network = step(network, base, example, once, trainer)
     return answers

@@ -53,7 +53,10 @@ def answer(
 @contextmanager
 def short_answers(model: CausalModel, chat: Chat) -> Iterator[None]:
     """Within the block, the model ends each answer after `TOKENS` tokens, however many a task allows."""
-    generate, ends = model.generate, sorted(chat.end_of_turn_ids)
+    # a tokenizer may have special tokens that only a larger model of the family knows
+    head: Any = model.get_output_embeddings()
+    rows = head.weight.shape[0]
+    generate, ends = model.generate, [end for end in sorted(chat.end_of_turn_ids) if end < rows]
 
     def generate_few(**options: Any) -> Any:
         ids = options["input_ids"]

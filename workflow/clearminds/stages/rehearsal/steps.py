@@ -81,7 +81,7 @@ def one_example(encoded: Encoded | None, prompt: list[int], limit: int) -> pa.Ta
     Args:
         encoded: a conversation, every token of whose response counts; None: there is none that could be encoded.
         prompt: the token ids that count in its place.
-        limit: most tokens that the model takes.
+        limit: most tokens of what is trained on.
     """
     if encoded is None:
         ids = prompt[:limit]

@@ -22,7 +22,7 @@ class Checked:
     Attributes:
         prompts: how many prompts were rendered.
         references: how many references were encoded behind them.
-        first: the first conversation that fits the model; None where no reference was encoded or none fits.
+        first: the first conversation that may be trained on; None where no reference was encoded or none fits.
         warnings: lines about what stops nothing.
     """
 
@@ -37,7 +37,7 @@ class Checked:
         return self
 
 
-def check_references(chat: Chat, task: str, rows: list[dict], limit: int) -> Checked:
+def check_references(chat: Chat, task: str, rows: list[dict], limit: int, max_length: int | None = None) -> Checked:
     """Encode every reference behind its prompt.
 
     Args:
@@ -45,6 +45,7 @@ def check_references(chat: Chat, task: str, rows: list[dict], limit: int) -> Che
         task: its id.
         rows: of the contract EXAMPLES.
         limit: most tokens that the model takes.
+        max_length: most tokens that are trained on; None: the task is evaluated only.
 
     Raises:
         UserError: the template fails on an example, or references merge with their prompts; it names the first ones.
@@ -61,7 +62,7 @@ def check_references(chat: Chat, task: str, rows: list[dict], limit: int) -> Che
             continue
         if len(encoded.input_ids) > limit:
             too_long.append(name)
-        elif found.first is None:
+        elif found.first is None and len(encoded.input_ids) <= (max_length or limit):
             found.first = encoded
         progress.add(1)
     if merged:
@@ -90,8 +91,13 @@ def check_prompts(chat: Chat, task: str, rows: list[dict], kinds: list[str]) -> 
         UserError: the template fails on an example.
     """
     for row in rows:
+        # those alone are tokenised whose special tokens are to be text, which a tokenizer may not be able to do
+        as_text = chat.special_tokens == "as_text" and any(chat.texts.first_in(m["content"]) for m in row["messages"])
         with _template_errors(task, row["example_id"]):
-            chat.render(row["messages"], add_generation_prompt=True)
+            if as_text:
+                chat.prompt_ids(row["messages"], f"tasks: {task}: example {row['example_id']}")
+            else:
+                chat.render(row["messages"], add_generation_prompt=True)
     for kind in kinds:
         for row in rows[:1]:
             with _template_errors(task, row["example_id"]):
