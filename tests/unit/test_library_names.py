@@ -9,7 +9,7 @@ from reasoning_gym.factory import DATASETS
 from transformers import SchedulerType, TrainingArguments, get_scheduler
 from transformers.integrations import INTEGRATION_TO_CALLBACK
 
-from clearminds.config.blocks import POLYNOMIAL_END, Scheduler, Tracker
+from clearminds.config.values import POLYNOMIAL_END, Scheduler, Tracker
 from clearminds.errors import UserError
 from clearminds.plugins.load import names
 from clearminds.run.plugin_names import generators

@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from clearminds.config.origins import Commit, DataCommit, DataRepository, Repository, Sha256
-from clearminds.config.values import DataFile, Number, Place, Seed, Settings, Text
+from clearminds.config.values import POLYNOMIAL_END, DataFile, Number, Place, Scheduler, Seed, Settings, Text, Tracker
 
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Dtype = Literal["float32", "bfloat16", "float16"]
@@ -31,31 +31,6 @@ Backend = Annotated[
 # likewise: the token itself is what the string of one is without the key
 SpecialTokens = Annotated[
     Literal["refuse", "keep", "as_text"] | None, AfterValidator(lambda name: None if name == "keep" else name)
-]
-
-
-# those of transformers that need no arguments beside the steps, and no evaluations during the training
-Scheduler = Literal[
-    "linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup", "inverse_sqrt"
-]
-POLYNOMIAL_END = 1e-7  # the learning rate at which `polynomial` ends
-
-# those of transformers' Trainer
-Tracker = Literal[
-    "azure_ml",
-    "clearml",
-    "codecarbon",
-    "comet_ml",
-    "dagshub",
-    "dvclive",
-    "flyte",
-    "kubeflow",
-    "mlflow",
-    "neptune",
-    "swanlab",
-    "tensorboard",
-    "trackio",
-    "wandb",
 ]
 
 

@@ -1,10 +1,11 @@
-"""The values that keys of several blocks have: numbers, seeds, texts, places on disk, and settings of others."""
+"""The values that keys of several blocks have: numbers, seeds, texts, places on disk, and settings of others, and what
+libraries name."""
 
 import math
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -78,3 +79,27 @@ Text = Annotated[str, AfterValidator(_text)]
 DataFile = Annotated[Text, AfterValidator(_without_braces)]
 Place = Annotated[str, AfterValidator(_text), AfterValidator(_place)]
 Settings = Annotated[dict[str, Any], AfterValidator(_settings)]
+
+# those of transformers that need no arguments beside the steps, and no evaluations during the training
+Scheduler = Literal[
+    "linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup", "inverse_sqrt"
+]
+POLYNOMIAL_END = 1e-7  # the learning rate at which `polynomial` ends
+
+# those of transformers' Trainer
+Tracker = Literal[
+    "azure_ml",
+    "clearml",
+    "codecarbon",
+    "comet_ml",
+    "dagshub",
+    "dvclive",
+    "flyte",
+    "kubeflow",
+    "mlflow",
+    "neptune",
+    "swanlab",
+    "tensorboard",
+    "trackio",
+    "wandb",
+]
