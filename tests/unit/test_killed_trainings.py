@@ -75,7 +75,7 @@ def launch(folder, base, seconds, first="", kill_from=None, **changed):
     table = folder / "masks.parquet"
     if not table.exists():
         write_table(table, masks(), contracts.MASKS, {"tokenizer": "t"})
-        facts = {"base": "owner/name", "model": "m", "tokenizer": "t", "chat_template": "c"}
+        facts = {"base": "owner/name", "model": "m", "tokenizer": "t", "chat_template": "c", "files": {}}
         (base / "model.json").write_text(json.dumps(facts))
     loading = {"attn_implementation": None, "quantization": None, "trust_remote_code": False}
     spec = {"training": TRAINING | changed, "seed": 0, "loading": loading}

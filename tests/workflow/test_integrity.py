@@ -115,7 +115,7 @@ def test_what_a_launcher_made_by_hand_of_another_spec_is_not_the_study_s(made):
     before = content_sha256(made.folder / MASKS)
     command = re.search(r"^Shell command: python (.*/build_masks.py .*)$", made.first, re.MULTILINE)
     arguments = shlex.split(command[1])
-    arguments = [argument.replace('"tau":"200"', '"tau":"2"') for argument in arguments]
+    arguments = [argument.replace('"tau":"200"', '"tau":"150"') for argument in arguments]
     subprocess.run([sys.executable, *arguments], cwd=made.folder, check=True, capture_output=True)
     assert content_sha256(made.folder / MASKS) != before
     assert ran(run(made))["build_masks done in"] == 1

@@ -34,6 +34,7 @@ def test_the_worked_example_runs(tmp_path, tiny_model):
     (tmp_path / "mine.jsonl").write_text(BLOCKS["mine.jsonl"], encoding="utf-8")
     # the example's model is downloaded by the real study; here a random one stands in for it
     config["models"] = {"tiny": {"path": str(tiny_model)}}
+    config["variants"]["stm-2.5"]["weights"]["tau"] = "200"  # every token surprises a random model
     done = Workflow(tmp_path, config).run()
     assert done.returncode == 0, done.stdout[-4000:]
     assert (tmp_path / "results/mine/report.html").is_file()

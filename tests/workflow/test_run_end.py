@@ -19,7 +19,7 @@ def study(tmp_path):
 
 
 def test_a_failed_run_ends_with_each_cause_once(study):
-    study.config["tasks"]["gcd"] |= {"generator": "no_such_generator", "splits": {"test": 3, "validation": 3}}
+    study.config["tasks"]["gcd"] |= {"parameters": {"no_such": 1}, "splits": {"test": 3, "validation": 3}}
     done = study.run(GCD, GCD.replace("test", "validation"), "results/tiny/models/tiny/model.json")
     assert done.returncode == 1 and "Traceback" not in done.stdout
     causes = last_lines(done.stdout)

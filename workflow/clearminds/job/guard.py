@@ -66,8 +66,12 @@ def only_writer(folder: Path, result: str, seconds: float = WRITER_SECONDS) -> N
             # a few network file systems have no locks; a study there is run by one workflow at a time, as everywhere
             log.warning("%s cannot be locked (%s): no guard against a second writer", path, error.strerror)
             break
-    os.ftruncate(handle, 0)
-    os.write(handle, json.dumps(_me()).encode())
+    try:
+        os.ftruncate(handle, 0)
+        os.write(handle, json.dumps(_me()).encode())
+    except OSError as error:  # a full disk, which an error without a name would not tell
+        error.filename = str(path)
+        raise
     _held.append(handle)
 
 
