@@ -52,7 +52,9 @@ def test_names_with_dots_are_told_apart_in_paths(study):
     config["sources"]["own.v1.5"] = config["sources"].pop("self_output") | {"kind": "self_output"}
     config["match"]["sources"] = ["reference", "own.v1.5"]
     config["variants"]["self-output"]["responses"] = "own.v1.5"
-    config["tasks"]["sums"]["splits"]["test.more"] = 2
+    (study.folder / "mine.jsonl").write_text('{"prompt": "1 + 1", "response": "2"}\n')
+    columns = {"prompt": "prompt", "response": "response"}
+    config["tasks"]["mine"] = {"kind": "file", "splits": {"test.more": "mine.jsonl"}, "columns": columns}
     config["runtime"] = {"shards": 2}
     planned = {
         dict(wildcards)["source"] for rule, wildcards in planned_jobs(study.run("--dry-run").stdout) if "score" in rule
