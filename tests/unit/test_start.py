@@ -225,3 +225,15 @@ def test_what_was_made_of_a_user_s_file_that_is_another_now_is_made_again_whatev
     assert execute(dry=True)  # what is made of other data is rehearsed with them first
     assert job.params() == UNKNOWN
     assert capsys.readouterr().err.startswith("data.jsonl: is not the file that the results were made of: what was ")
+
+
+def test_all_wait_for_the_rehearsal_where_the_files_of_a_model_are_others(folder):
+    model, weights = Path("results/s/models/m/model.json"), Path("results/s/models/m/model.safetensors")
+    model.parent.mkdir(parents=True)
+    weights.write_text("weights")
+    model.write_text('{"files": {}}')
+    memory = JobMemory.of(Path("results/s/.jobs"), [model], "fetch_model", "m")
+    memory.keep(made_by("fetch_model", {}, "c", {}, {}))
+    assert not execute(dry=True)
+    weights.write_text("others")
+    assert execute(dry=True)

@@ -81,7 +81,7 @@ def _begin(workflow: "Workflow", specs: Specs, dry: bool) -> None:
 
 
 def _is_of_a_model(one: Deviation, layout: Layout) -> bool:
-    return layout.model.parse(Path(one.path).with_name("model.json")) is not None
+    return layout.model.parse(f"{Path(one.path).parent}{layout.model.declaration}") is not None
 
 
 def _told(wrong: list[Deviation]) -> list[str]:
