@@ -30,7 +30,9 @@ def moved(tmp_path):
 
 def test_a_model_that_was_moved_away_is_named_with_its_key(moved):
     gone = moved.parents[2] / "users" / "config.json"
-    with pytest.raises(UserError, match=rf"is a link to {gone}, which is gone: .* models: small: path, then run again"):
+    with pytest.raises(
+        UserError, match=rf"is a link to {gone}, which is gone: .* models: small: path; or delete .*model.json, so that"
+    ):
         refuse_dangling([moved])
 
 

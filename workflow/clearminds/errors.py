@@ -1,4 +1,7 @@
-"""The exceptions a user is meant to see. What is decided by an error is decided by its class and its attributes."""
+"""The exceptions a user is meant to see, and the words of others in one line.
+
+What is decided by an error is decided by its class and its attributes.
+"""
 
 
 class UserError(Exception):
@@ -25,3 +28,15 @@ class OutOfMemory(UserError):
     def __init__(self, message: str, *, on_gpu: bool):
         super().__init__(message)
         self.on_gpu = self.retry_is_pointless = on_gpu
+
+
+def one_line(error: BaseException, limit: int = 300, *, named: bool = False) -> str:
+    """What a library's error says, in one line.
+
+    Args:
+        error: whose text may have many lines.
+        limit: most characters.
+        named: whether its class is named too, where the text alone would say little.
+    """
+    text = f"{type(error).__name__}: {error}" if named else str(error)
+    return " ".join(text.split())[:limit]

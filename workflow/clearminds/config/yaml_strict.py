@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from clearminds.errors import UserError
+from clearminds.errors import UserError, one_line
 
 
 class _Loader(yaml.SafeLoader):
@@ -76,7 +76,7 @@ def load_yaml(path: Path) -> dict:
         with open(path, encoding="utf-8") as handle:
             found = yaml.load(handle, Loader=_Loader)
     except yaml.YAMLError as error:
-        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+        raise UserError(f"{path}: not valid YAML: {one_line(error)}") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 text (byte {error.start}); save the file as UTF-8") from error
     except OSError as error:

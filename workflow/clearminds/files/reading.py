@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clearminds.errors import UserError
+from clearminds.errors import UserError, one_line
 
 REMEDY = "delete it and run again"
 
@@ -34,7 +34,7 @@ def readable(*paths: Path, remedy: str = REMEDY) -> Iterator[None]:
                 raise UserError(f"{path}: no such file; run the workflow again to make it") from error
             # Polars says the same of a fault in what it was asked, and not which of many files it read
             doubtful = len(paths) > 1 or not isinstance(error, (pa.ArrowInvalid, OSError))
-            if why := _damage(path) if doubtful else brief(error):
+            if why := _damage(path) if doubtful else one_line(error, 200):
                 raise UserError(f"{path}: damaged, or no Parquet file ({why}); {remedy}") from error
         raise
 
@@ -43,11 +43,6 @@ def batches(path: Path, rows: int) -> Iterator[pa.RecordBatch]:
     """The rows of a Parquet file, so many at a time. Raises: as `readable`."""
     with readable(path):
         yield from pq.ParquetFile(path).iter_batches(rows)
-
-
-def brief(error: BaseException) -> str:
-    """A library's words in one short line."""
-    return " ".join(str(error).split())[:200]
 
 
 def _of_reading(error: Exception) -> bool:
@@ -63,5 +58,5 @@ def _damage(path: Path) -> str | None:
         for _ in pq.ParquetFile(path).iter_batches():
             pass
     except (pa.ArrowInvalid, OSError) as error:
-        return brief(error)
+        return one_line(error, 200)
     return None

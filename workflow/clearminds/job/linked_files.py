@@ -21,5 +21,6 @@ def refuse_dangling(inputs: Iterable[Path]) -> None:
             if file.is_symlink() and not file.exists():
                 raise UserError(
                     f"{file} is a link to {file.readlink()}, which is gone: put that back, or name its new folder in "
-                    f"models: {declaration.parent.name}: path, then run again"
+                    f"models: {declaration.parent.name}: path; or delete {declaration}, so that the next run fetches "
+                    "the model again"
                 )

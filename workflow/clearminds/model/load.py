@@ -9,7 +9,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig
 from transformers.distributed import DistributedConfig
 
-from clearminds.errors import UserError
+from clearminds.errors import UserError, one_line
 from clearminds.files.stamps import refuse_changed
 from clearminds.model.causal_model import CausalModel
 from clearminds.model.loading import Loading
@@ -103,5 +103,5 @@ def _require_attention(folder: Path, loading: Loading) -> None:
     except (ImportError, ValueError) as error:
         raise UserError(
             f"models: {folder.name}: attn_implementation: {loading.attn_implementation} cannot be used here "
-            f"({' '.join(str(error).split())[:300]}); take sdpa or eager, install what it needs, or unset it"
+            f"({one_line(error)}); take sdpa or eager, install what it needs, or unset it"
         ) from error

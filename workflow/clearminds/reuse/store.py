@@ -23,6 +23,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from clearminds.errors import one_line
 from clearminds.files.digests import digest, file_sha256
 from clearminds.files.tables import write_json
 from clearminds.reuse.former_code import former_folders
@@ -122,7 +123,7 @@ class Store:
         try:
             return pq.read_table(part, columns=["key"], page_checksum_verification=True)["key"].to_pylist()
         except (OSError, pa.ArrowException, KeyError) as error:
-            set_aside(part, " ".join(str(error).split())[:120])
+            set_aside(part, one_line(error, 120))
             return None
 
     def _whole(self, part: Path) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clearminds.files.layout import job_name
+from clearminds.files.stamps import stamp
 from clearminds.job.outcome import SUFFIX, Outcome, State, read_outcome, record_path
 
 KILLED = "it was killed, perhaps out of memory"
@@ -39,7 +40,7 @@ class Failures:
 
     def __init__(self, logs: Path):
         self.logs = logs
-        self._before = {str(path): _stamp(path) for path in logs.rglob(f"*{SUFFIX}")}
+        self._before = {str(path): stamp(path) for path in logs.rglob(f"*{SUFFIX}")}
         self._heard: dict[str, str] = {}
 
     def heard(self, log: str, words: str) -> None:
@@ -76,16 +77,7 @@ class Failures:
         path = record_path(Path(log))
         with suppress(OSError):
             os.listdir(path.parent)  # a network file system shows new files of other nodes in a folder that is opened
-        return None if _stamp(path) in (None, self._before.get(str(path))) else read_outcome(Path(log))
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    """What changes whenever a file is written; None: there is none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_ino
+        return None if stamp(path) in (None, self._before.get(str(path))) else read_outcome(Path(log))
 
 
 def failure_lines(failures: Iterable[Failure]) -> list[str]:

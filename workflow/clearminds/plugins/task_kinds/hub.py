@@ -10,7 +10,7 @@ import re
 import datasets
 from datasets.exceptions import DatasetNotFoundError, DatasetsError
 
-from clearminds.errors import UserError
+from clearminds.errors import UserError, one_line
 from clearminds.files.user_path import located
 from clearminds.plugins.task_kinds import rows
 
@@ -48,7 +48,7 @@ def _download(spec: dict, split: str) -> datasets.Dataset:
             advice = "go online, or set HF_HOME to a cache that holds it and HF_HUB_OFFLINE=1"
         else:
             advice = "check config, splits and revision"
-        raise UserError(f"hub: cannot load {name}: {' '.join(str(error).split())[:400]}; {advice}") from error
+        raise UserError(f"hub: cannot load {name}: {one_line(error, 400)}; {advice}") from error
     _require_revision(data, name, revision)
     return data
 

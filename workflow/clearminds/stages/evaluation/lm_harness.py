@@ -18,7 +18,7 @@ from lm_eval.api.task import Task
 from lm_eval.tasks import TaskManager
 
 from clearminds.checkout import TASKS
-from clearminds.errors import UserError
+from clearminds.errors import UserError, one_line
 from clearminds.files.digests import digest
 from clearminds.model.causal_model import CausalModel
 from clearminds.model.conversation import Chat
@@ -144,9 +144,9 @@ def _load_built_in(task: dict, manager: TaskManager) -> dict[str, Task]:
     try:
         found = manager.load([name])["tasks"]
     except Exception as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         raise UserError(
-            f"{task['name']}: lm-evaluation-harness cannot load it; is its data set at hand? ({reason})"
+            f"{task['name']}: lm-evaluation-harness cannot load it; is its data set at hand? "
+            f"({one_line(error, named=True)})"
         ) from error
     for leaf in found.values():
         _refuse_code(task["name"], runs_code(leaf))

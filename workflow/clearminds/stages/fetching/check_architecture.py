@@ -1,5 +1,7 @@
 """Whether a model is a causal language model, told by its config.json."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,21 +25,34 @@ def check_architecture(folder: Path, trust_remote_code: bool) -> Any:
     from transformers import AutoConfig
 
     where = f"models: {folder.name}"
-    try:
+    with config_errors(folder, "config.json describes no model that can be loaded", trust_remote_code):
         config = AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code)
-    except (MemoryError, UserError):
-        raise
-    except Exception as error:  # its values, or its own Python, make transformers raise anything
-        remedy = remedy_for(folder, trust_remote_code)
-        raise UserError(
-            f"{where}: config.json describes no model that can be loaded ({reason(error)}); {remedy}"
-        ) from error
     _require_causal(config, where)
     return config
 
 
-def remedy_for(folder: Path, trusted: bool) -> str:
-    """What may help where a config makes no model."""
+@contextmanager
+def config_errors(folder: Path, problem: str, trusted: bool) -> Iterator[None]:
+    """Say in one line what a config leads to: its values, or a model's own Python, make transformers raise anything.
+
+    Args:
+        folder: of the model.
+        problem: what is wrong.
+        trusted: whether its own Python may run.
+
+    Raises:
+        UserError: the block raised any other error.
+    """
+    try:
+        yield
+    except (MemoryError, UserError):
+        raise
+    except Exception as error:
+        remedy = _remedy(folder, trusted)
+        raise UserError(f"models: {folder.name}: {problem} ({reason(error)}); {remedy}") from error
+
+
+def _remedy(folder: Path, trusted: bool) -> str:
     if any(folder.glob("*.py")) and not trusted:
         return "it brings Python of its own: set trust_remote_code: true if you trust that"
     return "check its values, or use a version of transformers that knows it"

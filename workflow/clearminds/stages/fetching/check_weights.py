@@ -11,8 +11,8 @@ from typing import Any
 
 from clearminds.errors import UserError
 from clearminds.model.conversation import Chat
-from clearminds.stages.fetching.check_architecture import remedy_for
-from clearminds.stages.fetching.wording import reason, some
+from clearminds.stages.fetching.check_architecture import config_errors
+from clearminds.stages.fetching.wording import some
 
 log = logging.getLogger("clearminds")
 
@@ -38,7 +38,7 @@ def check_weights(folder: Path, config: Any, chat: Chat, sample: list[int], trus
     if getattr(config, "quantization_config", None):
         log.warning("%s: its weights are quantized: whether they fit its architecture is not checked", where)
         return
-    model, report = _report(folder, where, trust_remote_code)
+    model, report = _report(folder, trust_remote_code)
     name = type(model).__name__
     # a text model that is a part of one for images too leaves the other parts' tensors alone
     others = set(config.architectures or ()) & set(MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES.values()) - {name}
@@ -46,28 +46,22 @@ def check_weights(folder: Path, config: Any, chat: Chat, sample: list[int], trus
     _require_tokens(model, where, chat, sample)
 
 
-def _report(folder: Path, where: str, trust_remote_code: bool) -> tuple[Any, Mapping[str, Any]]:
+def _report(folder: Path, trust_remote_code: bool) -> tuple[Any, Mapping[str, Any]]:
     """The model without weights, and transformers' report of loading it."""
     import transformers
 
     verbosity = transformers.logging.get_verbosity()
     transformers.logging.set_verbosity_error()  # the report becomes one line of ours
     try:
-        loaded: Any = transformers.AutoModelForCausalLM.from_pretrained(  # a pair, of which its types know nothing
-            folder,
-            device_map="meta",
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,
-            trust_remote_code=trust_remote_code,
-        )
+        with config_errors(folder, "it cannot be made as config.json describes it", trust_remote_code):
+            loaded: Any = transformers.AutoModelForCausalLM.from_pretrained(  # a pair, of which its types know nothing
+                folder,
+                device_map="meta",
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,
+                trust_remote_code=trust_remote_code,
+            )
         return loaded
-    except (MemoryError, UserError):
-        raise
-    except Exception as error:  # its values, or its own Python, make transformers raise anything
-        remedy = remedy_for(folder, trust_remote_code)
-        raise UserError(
-            f"{where}: it cannot be made as config.json describes it ({reason(error)}); {remedy}"
-        ) from error
     finally:
         transformers.logging.set_verbosity(verbosity)
 

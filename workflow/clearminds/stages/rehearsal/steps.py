@@ -8,7 +8,7 @@ import pyarrow as pa
 import torch
 from transformers.integrations import get_reporting_integration_callbacks
 
-from clearminds.errors import UserError
+from clearminds.errors import UserError, one_line
 from clearminds.files import contracts
 from clearminds.model.causal_model import CausalModel
 from clearminds.model.encoded import Encoded
@@ -44,8 +44,8 @@ def step(model: CausalModel, base: str, example: pa.Table, training: Training, r
     except REFUSALS as error:
         raise UserError(
             f"training: adapter: {training.adapter}, target_modules: {training.target_modules}: cannot be put on this "
-            f"model ({_brief(error)}); its linear layers are {', '.join(linear_layers(model))}; name some of these, or "
-            "set all-linear"
+            f"model ({one_line(error, named=True)}); its linear layers are "
+            f"{', '.join(linear_layers(model))}; name some of these, or set all-linear"
         ) from error
     with tempfile.TemporaryDirectory() as scratch:
         checkpoints = Checkpoints(Path(scratch, "checkpoints"), {})
@@ -54,7 +54,7 @@ def step(model: CausalModel, base: str, example: pa.Table, training: Training, r
         except REFUSALS as error:
             raise UserError(
                 f"training: a step with adapter: {training.adapter}, scheduler: {training.scheduler}, dtype: "
-                f"{training.dtype} fails on this model ({_brief(error)}); change what the reason names"
+                f"{training.dtype} fails on this model ({one_line(error, named=True)}); change what the reason names"
             ) from error
     return adapted.unload()
 
@@ -70,8 +70,8 @@ def check_trackers(report_to: str | list[str]) -> None:
             tracker()
     except (*REFUSALS, RuntimeError) as error:
         raise UserError(
-            f"runtime: report_to: {report_to} cannot be used ({_brief(error)}); install it where trainings run, "
-            "or set none"
+            f"runtime: report_to: {report_to} cannot be used ({one_line(error, named=True)}); install it where "
+            "trainings run, or set none"
         ) from error
 
 
@@ -101,7 +101,3 @@ def linear_layers(model: CausalModel) -> list[str]:
         name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear) and module is not head
     )
     return sorted({name.rpartition(".")[2] for name in found})
-
-
-def _brief(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:300]

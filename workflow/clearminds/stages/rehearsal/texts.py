@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import jinja2
 
-from clearminds.errors import UserError
+from clearminds.errors import UserError, one_line
 from clearminds.model.conversation import Chat, MergedPromptError
 from clearminds.model.encoded import Encoded
 from clearminds.plugins.load import load
@@ -111,10 +111,9 @@ def _template_errors(task: str, example: str) -> Iterator[None]:
     try:
         yield
     except (jinja2.TemplateError, TypeError, ValueError, KeyError) as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise UserError(
-            f"tasks: {task}: example {example}: the chat template fails on it ({reason}); change its turns as the "
-            "template wants them, or give the model another chat_template"
+            f"tasks: {task}: example {example}: the chat template fails on it ({one_line(error, 200, named=True)}); "
+            "change its turns as the template wants them, or give the model another chat_template"
         ) from error
 
 
