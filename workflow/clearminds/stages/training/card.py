@@ -101,7 +101,7 @@ def _facts(base: Base, spec: dict, masks: dict, versions: dict) -> dict[str, str
     return {
         "examples": (
             f"{examples['matched'] - examples['missing']:,} of the {examples['examples']:,} of split train; matched: "
-            f"those that each of the sources {_names(made['match'])} offers"
+            f"those offered by {'each of ' if len(made['match']) > 1 else ''}{_names(made['match'])}"
         ),
         "responses": f"source `{made['responses']}`{own}",
         "loss": f"mean over {_rule(made)}: {counts['kept']:,} of {counts['tokens']:,} response tokens",
@@ -115,7 +115,7 @@ def _facts(base: Base, spec: dict, masks: dict, versions: dict) -> dict[str, str
             f"{training['warmup_steps']} warm-up steps), weight decay {training['weight_decay']}, gradient norm up to "
             f"{training['max_grad_norm']}"
         ),
-        "epochs": f"{training['epochs']}, {training['batch_examples']} examples per step",
+        "epochs": f"{training['epochs']:g}, {training['batch_examples']} examples per step",
         "seed": str(spec["seed"]),
         "dtype of the base": training["dtype"] + quantized,
         "made with": ", ".join(f"{name} {version}" for name, version in sorted(versions.items())),
