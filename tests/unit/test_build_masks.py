@@ -42,7 +42,7 @@ def write(folder, found, noise=None, row_group=None):
         for (e, s), values in found.items()
     ]
     verdicts = [{"example_id": e, "sample": s, "verdict": "correct", "detail": ""} for e, s in found]
-    facts = {**FACTS, "noise": noise}
+    facts = {**FACTS, "noise": noise, "spec": {"dtype": "float32"}}
     write_table(folder / "v.parquet", verdicts, contracts.VERDICTS, facts)
     write_table(folder / "q.parquet", sequences, contracts.SEQUENCES, facts)
     write_table(folder / "s.parquet", scores, contracts.TOKEN_SCORES, facts)
@@ -183,6 +183,7 @@ def test_the_file_holds_the_rows_and_the_counts(tmp_path, monkeypatch, row_group
     assert facts["masks"] == dict(counts)
     assert facts["code"] == "x"
     assert {key: facts[key] for key in FACTS} == FACTS
+    assert facts["scoring"] == {"dtype": "float32"}
     with pytest.raises(UserError, match="tokenizer of the model that is trained"):
         read_table(tmp_path / "m.parquet", contracts.MASKS, tokenizer="other")
 

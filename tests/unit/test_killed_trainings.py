@@ -176,7 +176,8 @@ runtime = Runtime(60, 0 if rank == 0 else 1e9, fsdp=False, gradient_checkpointin
 kept = Checkpoints(checkpoints_of(adapter), {})
 trainer, _, resumed = train(model, pq.read_table(table), training, 0, runtime, kept)
 assert trainer.args.world_size == 2
-save(trainer, adapter, {"spec": {"training": asdict(training), "seed": 0}, "base": "owner/name"}, {"versions": {}})
+spec = {"training": asdict(training), "seed": 0}
+save(trainer, adapter, {"spec": spec, "base": "owner/name"}, {"versions": {}}, "")
 if rank == 0:
     print("resumed from", resumed)
     kept.remove()

@@ -212,6 +212,12 @@ def test_copies_are_counted_by_prompt_and_by_prompt_and_reference():
     )
 
 
+def test_copies_may_differ_in_blanks_and_line_ends_and_in_nothing_else():
+    trained = [row("t1", "What is\n 1 + 2?", "It is 3."), row("t2", "what is 1 + 2?"), row("t3", "What is 1+2?")]
+    [found] = overlaps("sums", trained, "test", {"sums": [row("e1", " What is 1 + 2? ", "It  is 3.\n")]})
+    assert (found["prompts"], found["with_reference"], found["examples"]) == (1, 1, ["t1"])
+
+
 def test_a_copy_in_any_evaluated_split_is_warned_of_and_kept(run, caplog):
     with caplog.at_level("WARNING", logger="clearminds"):
         found = run(train=[row("a", "one"), row("b", "two")], evaluated={"chat": [row("c", "two", "other")]})

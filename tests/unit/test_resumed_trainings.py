@@ -64,7 +64,7 @@ def interrupted(monkeypatch, base, kept, step, seconds=0, error=Interrupted, bef
 def result(trainer, folder):
     """The bytes of the saved adapter and the loss curve."""
     spec = {"training": TRAINING, "seed": 0}
-    save(trainer, folder / "adapter.json", {"spec": spec, "base": "owner/name"}, {"versions": {}})
+    save(trainer, folder / "adapter.json", {"spec": spec, "base": "owner/name"}, {"versions": {}}, "")
     return (folder / "adapter_model.safetensors").read_bytes(), history(trainer)
 
 

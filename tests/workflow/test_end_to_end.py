@@ -1,6 +1,7 @@
 """The whole chain on a tiny random model: every artefact, its contract, and what reruns afterwards."""
 
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import sys
 import polars as pl
 import pytest
 
+from clearminds.checkout import ROOT
 from clearminds.files import contracts
 from clearminds.files.tables import read_provenance, read_table
 
@@ -81,6 +83,56 @@ def test_adapter_folder_is_peft_with_card_history_and_hashes(results):
     }
     assert json.loads((folder / "adapter.json").read_text())["kind"] == "lora"
     assert pl.read_parquet(folder / "history.parquet").height == 2  # 8 examples, 4 per step
+
+
+def test_an_adapter_s_card_tells_of_its_variant_and_its_lines_load_it(workflow, results, monkeypatch, capsys):
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    monkeypatch.chdir(workflow.folder)
+    folder = results / "adapters" / "tiny" / "sums" / "random-200" / "seed0"
+    text = (folder / "README.md").read_text()
+    assert "# sums/random-200/seed0" in text and "base_model:" not in text
+    assert (
+        "drawn at random (rule `random`, seed 0), of each response as many as rule `perplexity`, tau 200 keeps" in text
+    )
+    assert "- examples: 8 of the 8 of split train; matched: " in text
+    [load, _] = re.findall(r"^```python\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+    names: dict = {}
+    exec(load, names)
+    assert capsys.readouterr().out
+    base = AutoModelForCausalLM.from_pretrained(results / "models" / "tiny", dtype=torch.float32)
+    expected, ids = PeftModel.from_pretrained(base, folder).eval(), torch.arange(3, 20)[None]
+    model = names["model"].eval()
+    assert torch.allclose(model(input_ids=ids.to(model.device)).logits.cpu(), expected(input_ids=ids).logits, atol=1e-4)
+
+
+def documented(readme: str, title: str) -> list[str]:
+    """The paths of a table of results/README.md. Args: its text; the first words of the table's head."""
+    table = readme[readme.index(f"| path below `{title}`") :].partition("\n\n")[0]
+    return [path for row in table.splitlines()[2:] for path in re.findall(r"`([^`]+)`", row.split(" | ")[0])]
+
+
+def covers(path: str, file: str) -> bool:
+    pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path))
+    return re.fullmatch(pattern + (".+" if path.endswith("/") else ""), file) is not None
+
+
+@pytest.mark.parametrize("title", ["results/{study}/", "results/store/"])
+def test_the_readme_of_results_has_a_line_for_each_file_and_no_other(results, title):
+    paths = documented((ROOT / "results" / "README.md").read_text(encoding="utf-8"), title)
+    folder = results if "study" in title else results.parent / "store"
+    files = [file.relative_to(folder).as_posix() for file in folder.rglob("*") if not file.is_dir()]
+    assert [path for path in paths if not any(covers(path, file) for file in files)] == []
+    assert [file for file in files if not any(covers(path, file) for path in paths)] == []
+
+
+def test_the_docs_list_the_files_of_an_adapter(results):
+    table = (ROOT / "docs" / "adapters.md").read_text(encoding="utf-8").partition("| file |")[2].partition("\n\n")[0]
+    listed = [name for row in table.splitlines()[2:] for name in re.findall(r"`([^`]+)`", row.split(" | ")[0])]
+    folder = results / "adapters" / "tiny" / "sums" / "stm-200" / "seed0"
+    assert sorted(listed) == sorted(file.name for file in folder.iterdir())
 
 
 def test_output_tells_stage_and_progress_in_plain_lines(workflow, output):

@@ -7,7 +7,7 @@ import _setup  # noqa: F401
 from clearminds.files import contracts
 from clearminds.files.digests import file_sha256
 from clearminds.files.layout import checkpoints_of
-from clearminds.files.tables import read_table
+from clearminds.files.tables import library_versions, read_provenance, read_table
 from clearminds.job.launch import Job, Output, launch
 from clearminds.job.processes import rank, run_in_processes
 from clearminds.model.fingerprints import fingerprints
@@ -17,14 +17,18 @@ from clearminds.stages.train_adapter import Runtime, Settings, train_adapter
 def main(job: Job[Settings, Runtime], *, masks: Path, model: Path, adapter: Output) -> dict:
     if job.gpus > 1 and rank() is None:
         return run_in_processes(job.gpus, job.log)
+    from clearminds.stages.training.base import Base
+    from clearminds.stages.training.card import card
     from clearminds.stages.training.checkpoints import Checkpoints
     from clearminds.stages.training.save_adapter import save
 
-    facts = fingerprints(model)
+    facts, base = fingerprints(model), Base.of(model)
     rows = read_table(masks, contracts.MASKS, tokenizer=facts["tokenizer"])
+    # before hours of training, so that nothing is left that could fail after them
+    text = card(base, job.spec, read_provenance(masks), library_versions(), adapter.parent)
     checkpoints = Checkpoints(checkpoints_of(adapter), job.provenance(**facts, masks=file_sha256(masks)))
-    trainer, cost = train_adapter(model.parent, facts["base"], rows, job.settings, job.runtime, job.gpus, checkpoints)
-    save(trainer, adapter, job.provenance(**facts), job.record(cost))
+    trainer, cost = train_adapter(model.parent, base, rows, job.settings, job.runtime, job.gpus, checkpoints)
+    save(trainer, adapter, job.provenance(**facts), job.record(cost), text)
     if trainer.is_world_process_zero():
         checkpoints.remove()  # only now that the adapter is in its place
     return cost

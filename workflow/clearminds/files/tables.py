@@ -199,4 +199,4 @@ def _is_ours(path: Path) -> bool:
         return False
 
 
-_OF_THE_RUN = ("spec", "code", "libraries", "counts", "masks", "left_out")
+_OF_THE_RUN = ("spec", "code", "libraries", "counts", "masks", "scoring", "left_out")

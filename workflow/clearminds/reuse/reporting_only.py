@@ -18,6 +18,5 @@ REPORTING_ONLY = (
     "clearminds.reuse.store:note_use",  # how often a store was of use
     "clearminds.stages.fetching.wording",  # messages
     "clearminds.stages.nothing_left",  # messages
-    "clearminds.stages.training.save_adapter:CARD",  # the model card
-    "clearminds.stages.training.save_adapter:_card",
+    "clearminds.stages.training.card",  # the model card
 )

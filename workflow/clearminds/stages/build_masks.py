@@ -86,8 +86,8 @@ def write_masks(
     Args:
         path: the file.
         task, settings, tables, chosen: as of `masked_responses`.
-        provenance: facts about how the masks come to be. The counts, and the fingerprints of the model and tokenizer
-            that the token ids belong to, are added in the file.
+        provenance: facts about how the masks come to be. The counts, the dtype of scoring, and the fingerprints of the
+            model and tokenizer that the token ids belong to, are added in the file.
 
     Returns:
         the counts, see `count`.
@@ -107,7 +107,8 @@ def write_masks(
             best = _best_logprobs(tables, chosen)
             raise UserError(every_token_masked(variant, task, settings.weights, counts["tokens"], best))
         facts = {key: scored[key] for key in ("base", "model", "tokenizer", "chat_template", "scorer")}
-        table.finish({**provenance, **facts, "masks": dict(counts)})
+        scoring = {"dtype": scored["spec"]["dtype"]}
+        table.finish({**provenance, **facts, "masks": dict(counts), "scoring": scoring})
     return counts
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # the workflow reads `Settings` here, and needs no torch for 
     import torch
     from transformers import Trainer
 
+    from clearminds.stages.training.base import Base
     from clearminds.stages.training.checkpoints import Checkpoints
 
 
@@ -92,13 +93,13 @@ class Runtime:
 
 
 def train_adapter(
-    model: Path, base: str, masks: pa.Table, settings: Settings, runtime: Runtime, gpus: int, checkpoints: Checkpoints
+    model: Path, base: Base, masks: pa.Table, settings: Settings, runtime: Runtime, gpus: int, checkpoints: Checkpoints
 ) -> tuple[Trainer, dict]:
     """Load a model, put a fresh adapter on it, and train that.
 
     Args:
         model: its folder.
-        base: what the adapter's config and model card name as its base.
+        base: what the adapter's config names as its base.
         masks: table of the contract MASKS.
         settings, runtime: of the stage.
         gpus: devices of the job, a process each.
@@ -116,6 +117,6 @@ def train_adapter(
     spread = gpus if runtime.fsdp else 1
     network: torch.nn.Module
     network = load_model(model, dtype=settings.training.dtype, loading=settings.loading, processes=spread)
-    network = add_adapter(network, settings.training, base)
+    network = add_adapter(network, settings.training, base.name, base.revision)
     trainer, progress, resumed = train(network, masks, settings.training, settings.seed, runtime, checkpoints)
     return trainer, {**throughput(progress, network, passes=4), "resumed_from_step": resumed}

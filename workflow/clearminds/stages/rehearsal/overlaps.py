@@ -1,4 +1,7 @@
-"""Training items that are evaluated too: exact copies only, of the prompt alone and of prompt and reference."""
+"""Training items that are evaluated too: copies of the prompt alone, and of prompt and reference.
+
+Texts that differ in blanks and line ends alone are copies; nothing else is, neither another wording nor another case.
+"""
 
 from clearminds.files.digests import digest
 
@@ -7,7 +10,7 @@ NAMED = 5  # examples that are named
 
 def overlaps(target: str, trained: list[dict], split: str, evaluated: dict[str, list[dict]]) -> list[dict]:
     """The overlaps of a target with every evaluated task, those without one left out. Args: as of `overlap`."""
-    prompts = [digest(row["messages"]) for row in trained]  # once for all tasks
+    prompts = [_prompt(row) for row in trained]  # once for all tasks
     found = (overlap(target, trained, prompts, task, split, evaluated[task]) for task in sorted(evaluated))
     return [one for one in found if one is not None]
 
@@ -20,7 +23,7 @@ def overlap(
     Args:
         target: the task that is trained on.
         trained: rows of its train split, of the contract EXAMPLES.
-        trained_prompts: digests of their prompts.
+        trained_prompts: of each, as of `_prompt`.
         task: a task that is evaluated, perhaps the same.
         split: of that task.
         evaluated: its rows.
@@ -29,20 +32,32 @@ def overlap(
         None where no prompt has one; else `target`, `task`, `split`, `trained` (rows there are), `prompts` (rows whose
         prompt has a copy), `with_reference` (those whose reference is the copy's too) and the first of them by id.
     """
-    prompts = {digest(row["messages"]) for row in evaluated}
+    prompts = {_prompt(row) for row in evaluated}
     copied = [row for row, prompt in zip(trained, trained_prompts, strict=True) if prompt in prompts]
     if not copied:
         return None
-    pairs = {digest([row["messages"], row["reference"]]) for row in evaluated}
+    pairs = {_pair(row) for row in evaluated}
     return {
         "target": target,
         "task": task,
         "split": split,
         "trained": len(trained),
         "prompts": len(copied),
-        "with_reference": sum(digest([row["messages"], row["reference"]]) in pairs for row in copied),
+        "with_reference": sum(_pair(row) in pairs for row in copied),
         "examples": [row["example_id"] for row in copied[:NAMED]],
     }
+
+
+def _prompt(row: dict) -> str:
+    return digest([[turn["role"], _text(turn["content"])] for turn in row["messages"]])
+
+
+def _pair(row: dict) -> str:
+    return digest([_prompt(row), _text(row["reference"] or "")])
+
+
+def _text(text: str) -> str:
+    return " ".join(text.split())
 
 
 def in_words(found: dict) -> str:

@@ -7,13 +7,14 @@ from transformers import Trainer
 from clearminds.stages.train_adapter import Training
 
 
-def add_adapter(model: torch.nn.Module, training: Training, base: str) -> torch.nn.Module:
+def add_adapter(model: torch.nn.Module, training: Training, base: str, revision: str | None = None) -> torch.nn.Module:
     """Put a fresh adapter on a model.
 
     Args:
         model: the base.
         training: of it adapter, rank, alpha, dropout and target_modules.
-        base: what the adapter's config and model card name as its base.
+        base: what the adapter's config names as its base, which it can be loaded by.
+        revision: its commit, where that is a repository of the hub.
     """
     config = LoraConfig(
         task_type="CAUSAL_LM",
@@ -25,6 +26,7 @@ def add_adapter(model: torch.nn.Module, training: Training, base: str) -> torch.
     )
     peft = get_peft_model(model, config)
     peft.peft_config["default"].base_model_name_or_path = base
+    peft.peft_config["default"].revision = revision
     return peft
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from huggingface_hub import ModelCard, ModelCardData
 from transformers import Trainer
 
 from clearminds.files.digests import file_sha256
@@ -15,22 +14,8 @@ from clearminds.files.tables import atomic_path, write_json
 from clearminds.stages.training.adapter import history, trained_parameters
 from clearminds.stages.training.checkpoints import disk_errors
 
-CARD = """---
-{metadata}
----
 
-# {title}
-
-A {adapter} adapter of `{base}`, trained by clearminds on the loss weights that `masks.spec` below describes.
-
-- loss: weighted mean of token losses over kept tokens
-- seed: {seed}
-- training: `{training}`
-- made with: `{libraries}`
-"""
-
-
-def save(trainer: Trainer, adapter_json: Path, provenance: dict, run: dict) -> None:
+def save(trainer: Trainer, adapter_json: Path, provenance: dict, run: dict, card: str) -> None:
     """Write the adapter's folder under another name and rename it: `adapter.json` in its place says that it is whole.
 
     Of several processes the first one writes.
@@ -40,6 +25,7 @@ def save(trainer: Trainer, adapter_json: Path, provenance: dict, run: dict) -> N
         adapter_json: the file to declare; its folder is replaced.
         provenance: spec, code and fingerprints, from the job.
         run: what the training cost.
+        card: the text of its model card.
     """
     if not trainer.is_world_process_zero():
         return
@@ -48,9 +34,10 @@ def save(trainer: Trainer, adapter_json: Path, provenance: dict, run: dict) -> N
     fresh.mkdir(parents=True)
     with disk_errors(fresh):
         adapter = trainer.accelerator.unwrap_model(trainer.model)
-        adapter.save_pretrained(fresh, state_dict=trained_parameters(adapter))
+        # "auto" would ask the hub for the base's vocabulary; what is trained is in the state already
+        adapter.save_pretrained(fresh, state_dict=trained_parameters(adapter), save_embedding_layers=False)
     _in_order(fresh / "adapter_config.json")
-    (fresh / "README.md").write_text(_card(provenance, run, "/".join(folder.parts[-3:])), encoding="utf-8")
+    (fresh / "README.md").write_text(card, encoding="utf-8")
     with atomic_path(fresh / "history.parquet") as temporary:
         pq.write_table(pa.Table.from_pylist(history(trainer)), temporary)
     for file in fresh.iterdir():
@@ -70,25 +57,3 @@ def _in_order(config: Path) -> None:
     found = json.loads(config.read_text(encoding="utf-8"))
     lists = {key: sorted(value) for key, value in found.items() if isinstance(value, list)}
     write_json(config, {**found, **lists})
-
-
-def _card(provenance: dict, run: dict, title: str) -> str:
-    base, spec = provenance["base"], provenance["spec"]
-    # the hub refuses a base that is not a repository id, such as a local folder
-    on_hub = base.count("/") == 1 and not base.startswith(("/", "."))
-    metadata = ModelCardData(
-        base_model=base if on_hub else None,
-        library_name="peft",
-        pipeline_tag="text-generation",
-        tags=["clearminds", "lora"],
-    )
-    card = CARD.format(
-        metadata=metadata.to_yaml(),
-        title=title,
-        adapter=spec["training"]["adapter"],
-        base=base,
-        seed=spec["seed"],
-        training=json.dumps(spec["training"], sort_keys=True),
-        libraries=json.dumps(run["versions"], sort_keys=True),
-    )
-    return ModelCard(card).content

@@ -84,6 +84,7 @@ class WeightedTrainer(Trainer):
             output_dir or self.args.output_dir,
             state_dict=trained_parameters(adapter),
             is_main_process=self.args.should_save,
+            save_embedding_layers=False,  # as when the adapter is saved: no request to the hub
         )
 
     def _without_repeats(self, rows: list[dict]) -> list[dict]:

