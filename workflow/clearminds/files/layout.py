@@ -286,6 +286,11 @@ def rank_log(log: Path, rank: int) -> Path:
     return log.with_suffix(f".rank{rank}.log")
 
 
+def is_of_a_process(path: Path) -> bool:
+    """Whether a log, or a record beside one, is that of one of several processes of a job and not the job's own."""
+    return re.fullmatch(r"seed\d+\.rank\d+\.(log|\w+\.json)", path.name) is not None
+
+
 def run_record(log: Path) -> Path:
     """What a job cost, beside its log."""
     return log.with_suffix(".run.json")
@@ -293,5 +298,4 @@ def run_record(log: Path) -> Path:
 
 def run_records(logs: Path) -> list[Path]:
     """The records of jobs below a folder of logs, without those of a job's own processes."""
-    found = sorted(logs.rglob("*.run.json"))
-    return [path for path in found if not re.search(r"(^|/)seed\d+\.rank\d+\.run\.json$", path.as_posix())]
+    return [path for path in sorted(logs.rglob("*.run.json")) if not is_of_a_process(path)]
