@@ -15,10 +15,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from clearminds.commands.run_command import run_command
+from clearminds.commands.watching.snapshot import Watched
+from clearminds.commands.watching.view import lines
 from clearminds.config.load import load_study
 from clearminds.errors import UserError
-from clearminds.run.watching.snapshot import Watched
-from clearminds.run.watching.view import lines
 
 SECONDS = 2.0  # between two looks
 # what terminals understand: another screen and back, the first place, the rest of a line, the rest of the screen

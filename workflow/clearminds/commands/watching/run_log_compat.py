@@ -10,6 +10,7 @@ LOCKS = Path(".snakemake/locks")  # holds files while a run goes on, and after o
 BLOCK = re.compile(r"(?P<failed>Error in rule \w+:)|(local)?rule \w+:")
 ITEM = re.compile(r"    (?P<key>log|jobid): (?P<value>.+?)( \(check log file\(s\) for error details\))?")
 FINISHED = re.compile(r"Finished jobid: (?P<jobid>\d+)\b.*")
+ON_CLUSTER = "SLURM run ID: "
 STATS, ROW = "Job stats:", re.compile(r"(?P<rule>\w+) +(?P<count>\d+)")
 
 
@@ -27,12 +28,14 @@ class RunLog:
     Attributes:
         planned: how many jobs of each rule the run began with; empty before it says so.
         heard: what was said last of each job, by the path of its log.
+        on_cluster: whether its jobs run on a cluster's nodes, where they outlive it.
     """
 
     def __init__(self, path: Path):
         self.path = path
         self.planned: dict[str, int] = {}
         self.heard: dict[str, Heard] = {}
+        self.on_cluster = False
         self._logs: dict[str, str] = {}  # jobid to log
         self._position, self._part = 0, b""
         self._in_stats = False
@@ -56,7 +59,7 @@ class RunLog:
         if self._block and not line.startswith("    "):
             self._block, self._said = None, {}
         if self._in_stats:
-            if row := ROW.fullmatch(line.rstrip()):
+            if (row := ROW.fullmatch(line.rstrip())) and row["rule"] != "total":
                 self.planned[row["rule"]] = int(row["count"])
             self._in_stats = bool(line.strip())
         elif line == STATS:
@@ -66,6 +69,8 @@ class RunLog:
         elif self._block and (item := ITEM.fullmatch(line)):
             self._said[item["key"]] = item["value"]
             self._note()
+        elif line.startswith(ON_CLUSTER):
+            self.on_cluster = True
         elif (end := FINISHED.fullmatch(line)) and end["jobid"] in self._logs:
             self.heard[self._logs[end["jobid"]]] = Heard.FINISHED
 

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from tabulate import tabulate
 
+from clearminds.commands.watching.snapshot import JobState, RunState, Snapshot
 from clearminds.run.failures import failure_lines
-from clearminds.run.watching.snapshot import JobState, RunState, Snapshot
 
 MOST = 20  # jobs of one state that are named
 COLUMNS = (JobState.DONE, JobState.RUNNING, JobState.WAITING, JobState.FAILED, JobState.STOPPED, JobState.KILLED)
+LEFT = (JobState.RUNNING, JobState.WAITING)
 ALWAYS = 2  # of the columns are shown though they be empty
 
 
@@ -51,10 +52,13 @@ def headline(seen: Snapshot) -> str:
         return f"{what}: has ended, and started no job"
     if seen.run is RunState.FINISHED:
         return f"{what}: finished, {of_all}"
-    # its lock may not be seen from another machine
-    ended = f"{seen.run} ({process} is gone, as seen from this machine)" if seen.run is RunState.KILLED else seen.run
-    how = "`make resume` goes on" if seen.run is RunState.KILLED else "the same command goes on"
-    return f"{what}: {ended}, {of_all if seen.planned else f'{done} jobs done'}; {how}"
+    of_all = of_all if seen.planned else f"{done} jobs done"
+    if seen.run is not RunState.KILLED:
+        return f"{what}: {seen.run}, {of_all}; the same command goes on"
+    left = "; its jobs are still with the scheduler (`squeue --me`)" if seen.of(*LEFT) else ""
+    # the lock of a run on another machine may not be seen here
+    gone = f"killed ({process} is gone, as seen from this machine)"
+    return f"{what}: {gone}, {of_all}{left}; `make resume` goes on, given the run's STUDY= and PROFILE="
 
 
 def table(seen: Snapshot) -> list[str]:

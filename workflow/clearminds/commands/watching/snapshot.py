@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from clearminds.commands.watching.run_log_compat import Heard, RunLog, is_locked, run_log
+from clearminds.commands.watching.said import Said, last_said
 from clearminds.files.digests import digest
 from clearminds.files.layout import Layout, is_of_a_process, job_name
 from clearminds.job.outcome import SUFFIX, Outcome, State, log_path, read_outcome
@@ -18,8 +20,6 @@ from clearminds.reuse import stage_code as stages
 from clearminds.reuse.job_memory import read_record
 from clearminds.run.failures import KILLED, NO_RECORD, NOT_ACCEPTED, Failure
 from clearminds.run.one_run import LOCK, STUDY, alive
-from clearminds.run.watching.run_log_compat import Heard, RunLog, is_locked, run_log
-from clearminds.run.watching.said import Said, last_said
 
 SHARDS = {"generate_shard": "generate_responses", "score_shard": "score_token_perplexity"}  # rule to stage
 
@@ -115,29 +115,30 @@ class Watched:
 
     def look(self) -> Snapshot:
         """What is to be seen now."""
-        begin, last = self._last_run()
-        if not begin:
+        try:
+            begin = STUDY.stat().st_mtime_ns
+        except OSError:
             return Snapshot(RunState.NONE)
+        going, log = self._is_alive(), self._run_log(begin)
+        last = self._study_of_run(log)
         study = self._asked or last
-        going = self._is_alive()
         if study != last:  # nothing tells which of its records are of one run
             return Snapshot(RunState.NONE, study, jobs=self._jobs(study, 0, False, {}))
-        log = self._run_log(begin)
-        jobs = self._jobs(study, begin, going, log.heard if log else {}) if study else []
+        jobs_go_on = going or (log is not None and log.on_cluster and is_locked())
+        jobs = self._jobs(study, begin, jobs_go_on, log.heard if log else {}) if study else []
         planned = _by_stage(log.planned if log else {})
         state = RunState.ALIVE if going else _end(jobs, sum(planned.values()))
         return Snapshot(state, study, self._process(), max(0.0, time.time() - begin / 1e9), jobs, planned)
 
-    def _last_run(self) -> tuple[int, str]:
-        """When the last run began, in nanoseconds, and its study's id; 0: there was none."""
-        try:
-            begin = STUDY.stat().st_mtime_ns
-        except OSError:
-            return 0, ""
+    def _study_of_run(self, log: RunLog | None) -> str:
+        """The id of the last run's study; empty: no job of it has been started yet. Args: the run's log."""
         known = (read_record(STUDY) or {}).get("study")
         logs = Path(Layout.of("-").logs).parent
         names = [entry.name for entry in logs.iterdir() if entry.is_dir()] if logs.is_dir() else []
-        return begin, next((name for name in [self._asked, *names] if name and digest(name) == known), "")
+        names += [
+            path.relative_to(logs).parts[0] for path in map(Path, log.heard if log else ()) if logs in path.parents
+        ]
+        return next((name for name in [self._asked, *names] if name and digest(name) == known), "")
 
     def _is_alive(self) -> bool:
         try:
@@ -163,10 +164,17 @@ class Watched:
             self._log.read()
         return self._log
 
-    def _jobs(self, study: str, since: int, going: bool, heard: dict[str, Heard]) -> list[Seen]:
-        """The jobs of a run. Args: its study; when it began; whether it goes on; what Snakemake said of each log."""
+    def _jobs(self, study: str, since: int, go_on: bool, heard: dict[str, Heard]) -> list[Seen]:
+        """The jobs of a run.
+
+        Args:
+            study: the run's.
+            since: when it began, in nanoseconds.
+            go_on: whether its jobs go on.
+            heard: what Snakemake said last of each job, by its log.
+        """
         logs = Path(Layout.of(study).logs)
-        found: dict[str, tuple[int, Outcome | None]] = {log: (0, None) for log in heard}
+        found: dict[str, tuple[int, Outcome | None]] = dict.fromkeys(heard, (0, None))
         for record in logs.rglob(f"*{SUFFIX}"):
             log = log_path(record)
             if is_of_a_process(log):
@@ -181,7 +189,9 @@ class Watched:
         for log, (written, outcome) in found.items():
             stage = Path(log).relative_to(logs).parts[0] if Path(log).is_relative_to(logs) else ""
             if stage in stages.STAGES:
-                seen.append(_seen(stage, log, outcome, written, going, heard.get(log)))
+                seen.append(_seen(stage, log, outcome, written, go_on, heard.get(log)))
+        if not go_on:
+            seen = [job for job in seen if job.state is not JobState.WAITING]  # never to be started
         return sorted(seen, key=lambda job: (stages.STAGES.index(job.stage), job.name))
 
     def _outcome(self, record: Path, written: int) -> Outcome | None:
@@ -199,19 +209,19 @@ def _end(jobs: list[Seen], planned: int) -> RunState:
     return RunState.FINISHED if states[JobState.DONE] >= planned else RunState.STOPPED
 
 
-def _seen(stage: str, log: str, outcome: Outcome | None, written: int, going: bool, heard: Heard | None) -> Seen:
-    state, cause = _state(outcome, going, heard)
+def _seen(stage: str, log: str, outcome: Outcome | None, written: int, go_on: bool, heard: Heard | None) -> Seen:
+    state, cause = _state(outcome, go_on, heard)
     said = last_said(Path(log)) if state is JobState.RUNNING else None
     changed = max(0.0, time.time() - written / 1e9) if written else None
     return Seen(stage, job_name(Path(log), stage), log, state, changed, said, cause)
 
 
-def _state(outcome: Outcome | None, going: bool, heard: Heard | None) -> tuple[JobState, str]:
+def _state(outcome: Outcome | None, go_on: bool, heard: Heard | None) -> tuple[JobState, str]:
     """What a job is doing, and why where it does nothing any more.
 
     Args:
         outcome: as recorded in this run; None: not.
-        going: whether the run is alive.
+        go_on: whether jobs of the run that have begun go on.
         heard: what Snakemake said last of it; None: nothing.
     """
     state, line = (outcome.state, outcome.line or "") if outcome else (None, "")
@@ -225,7 +235,7 @@ def _state(outcome: Outcome | None, going: bool, heard: Heard | None) -> tuple[J
     if state in (State.DONE, State.TAKEN_BACK) or heard is Heard.FINISHED:
         return JobState.DONE, ""
     if state is State.STARTED:
-        return (JobState.RUNNING, "") if going else (JobState.KILLED, "killed with its run")
+        return (JobState.RUNNING, "") if go_on else (JobState.KILLED, "killed with its run")
     return JobState.WAITING, ""
 
 

@@ -1,1 +1,0 @@
-"""A run as another process sees it, from what is on disk alone: see `run/README.md`."""
