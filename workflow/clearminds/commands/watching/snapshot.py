@@ -134,11 +134,10 @@ class Watched:
         """The id of the last run's study; empty: no job of it has been started yet. Args: the run's log."""
         known = (read_record(STUDY) or {}).get("study")
         logs = Path(Layout.of("-").logs).parent
-        names = [entry.name for entry in logs.iterdir() if entry.is_dir()] if logs.is_dir() else []
-        names += [
-            path.relative_to(logs).parts[0] for path in map(Path, log.heard if log else ()) if logs in path.parents
-        ]
-        return next((name for name in [self._asked, *names] if name and digest(name) == known), "")
+        names = {entry.name for entry in logs.iterdir() if entry.is_dir()} if logs.is_dir() else set()
+        heard = map(Path, log.heard if log else ())
+        names |= {path.relative_to(logs).parts[0] for path in heard if logs in path.parents}
+        return next((name for name in names | {self._asked} if name and digest(name) == known), "")
 
     def _is_alive(self) -> bool:
         try:
@@ -176,15 +175,15 @@ class Watched:
         logs = Path(Layout.of(study).logs)
         found: dict[str, tuple[int, Outcome | None]] = dict.fromkeys(heard, (0, None))
         for record in logs.rglob(f"*{SUFFIX}"):
-            log = log_path(record)
-            if is_of_a_process(log):
+            place = log_path(record)
+            if is_of_a_process(place):
                 continue
             try:
                 written = record.stat().st_mtime_ns
             except OSError:
                 continue
             if written >= since:
-                found[str(log)] = (written, self._outcome(record, written))
+                found[str(place)] = (written, self._outcome(record, written))
         seen = []
         for log, (written, outcome) in found.items():
             stage = Path(log).relative_to(logs).parts[0] if Path(log).is_relative_to(logs) else ""
