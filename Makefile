@@ -56,7 +56,7 @@ plan: setup
 	@$(COMMAND).plan $(GIVEN) $(if $(GPU),--gpu $(GPU)) $(if $(UTILISATION),--utilisation $(UTILISATION)) $(if $(WHOLE),--whole)
 
 # what the run in this folder is doing, from another terminal; ONCE=1: once
-watch: setup
+watch: $(if $(wildcard $(BIN)/python),,setup)  # nothing is installed beside a run
 	@$(COMMAND).watch $(GIVEN) $(if $(ONCE),--once)
 
 # declares a refactor since the commit SINCE as equal, after its results were: REASON="..."

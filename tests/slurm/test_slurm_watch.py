@@ -34,11 +34,11 @@ def test_jobs_are_seen_in_the_queue_on_their_nodes_and_after_their_run_was_kille
         run.kill()
         run.wait()
         assert watched.look().run is RunState.KILLED
-        while {JobState.RUNNING, JobState.WAITING} & states():
-            assert "its jobs are still with the scheduler" in lines(watched.look())[0]
+        while (seen_now := watched.look()).of(JobState.RUNNING, JobState.WAITING):
+            assert "its jobs are still with the scheduler (`squeue --me`)" in lines(seen_now)
             time.sleep(0.2)
     assert JobState.WAITING in seen and states() == {JobState.DONE}
-    assert ": killed (" in lines(watched.look())[0] and ", 6 of 6 jobs done; `make resume`" in lines(watched.look())[0]
+    assert lines(watched.look())[0].startswith("tiny: killed, 6 of 6 jobs done; `make resume` goes on")
     study.run("--unlock")
     done = study.run(*SOME, "--rerun-incomplete")
     assert done.returncode == 0, done.stdout[-3000:]

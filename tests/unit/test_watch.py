@@ -92,10 +92,9 @@ def test_before_any_run_it_says_so(folder):
 
 def test_a_run_that_has_not_planned_yet_is_alive(folder):
     begin(alive=True)
-    assert re.fullmatch(
-        rf"the run in {folder}: running for 0:00:0\d \(process {os.getpid()}\), it has not planned its jobs yet",
-        shown(),
-    )
+    stands, whose = shown().splitlines()
+    assert re.fullmatch(r"the run: running for 0:00:0\d, it has not planned its jobs yet", stands)
+    assert whose == f"process {os.getpid()} in {folder}"
 
 
 @pytest.mark.parametrize(
@@ -143,7 +142,8 @@ def test_a_killed_run_is_named_as_dead_with_the_jobs_that_it_cut_off():
     say(HEAD, WORDS[Heard.SUBMITTED].format(log=TRAINING), WORDS[Heard.SUBMITTED].format(log=TASK))
     record(TRAINING, STARTED)
     head, *others = shown().splitlines()
-    assert ": killed (process 123 is gone, as seen from this machine), 0 of 3 jobs done; `make resume` goes on" in head
+    assert head == "s: killed, 0 of 3 jobs done; `make resume` goes on, given its STUDY= and PROFILE="
+    assert others[0].startswith("process 123 is gone, ")
     assert f"train_adapter m/t/stm/seed0: killed with its run (log: {TRAINING})" in others
     assert row("together") == ["-", "-", "1", "3"]  # what was about to be started is not waiting any more
 
@@ -177,7 +177,7 @@ def test_after_a_run_it_says_how_it_ended(records, state, words):
 
 def test_a_run_with_nothing_to_do_has_started_no_job():
     begin(alive=False)
-    assert shown().endswith("has ended, and started no job")
+    assert shown().startswith("the run: has ended, and started no job\n")
 
 
 def test_a_run_is_followed_from_its_begin_over_its_end_to_the_next_one(monkeypatch):
@@ -200,7 +200,7 @@ def test_a_run_is_followed_from_its_begin_over_its_end_to_the_next_one(monkeypat
 def test_a_study_that_was_not_run_last_is_shown_by_its_records():
     record(TRAINING, DONE)
     begin(alive=True, study="other")
-    assert shown("s").startswith("the last run in ") and " was not of s; " in shown("s")
+    assert shown("s").startswith("s: not what was run last")
     assert [job.state for job in Watched("s").look().jobs] == [JobState.DONE]
 
 
@@ -277,6 +277,23 @@ def test_looking_writes_nothing(folder):
 def test_every_rule_that_makes_something_belongs_to_a_stage():
     rules = {name for file in RULES.glob("*.smk") for name in re.findall(r"^rule (\w+):", file.read_text(), re.M)}
     assert {SHARDS.get(rule, rule) for rule in rules} == set(STAGES)
+
+
+def test_why_jobs_failed_is_said_once_and_before_the_many_that_run():
+    begin(alive=True)
+    for n in range(30):
+        record(Path(LAYOUT.adapter.log_path(model="m", target="t", variant=f"v{n}", seed=0)), STARTED)
+        record(Path(LAYOUT.examples.log_path(task="t", split=f"s{n}")), FAILED)
+    text = shown()
+    assert text.count("no such layer") == 1 and "and 29 more: no such layer (log: " in text
+    assert text.index("no such layer") < text.index("train_adapter m/t/v0/seed0, for")
+    assert text.endswith("\nand 10 more running")
+
+
+def test_no_control_character_of_a_message_reaches_the_terminal():
+    begin(alive=True)
+    record(TRAINING, Outcome(State.FAILED, Kind.USER_ERROR, "\x1b[2Jgone", exit_code=1))
+    assert "\x1b" not in shown() and "gone" in shown()
 
 
 def test_lines_are_cut_to_the_terminal():

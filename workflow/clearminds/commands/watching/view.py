@@ -16,10 +16,16 @@ ALWAYS = 2  # of the columns are shown though they be empty
 
 
 def lines(seen: Snapshot) -> list[str]:
-    """What to show of a run: how it stands, each stage's counts, the jobs that run, and why others failed."""
-    shown = [headline(seen)]
+    """What to show of a run: how it stands, each stage's counts, why jobs failed, and the jobs that run."""
+    shown = standing(seen)
     if counts := table(seen):
         shown += ["", *counts]
+    if failed := seen.of(JobState.FAILED):
+        *causes, _ = failure_lines(job.failure for job in failed)
+        shown += ["", *map(printable, causes[:MOST]), *more(len(causes), "causes")]
+    if cut := seen.of(JobState.KILLED):
+        shown += ["", *(f"{job.failure.job}: {job.cause} (log: {job.log})" for job in cut[:MOST])]
+        shown += more(len(cut), "killed")
     if running := seen.of(JobState.RUNNING):
         shown.append("")
         for job in running[:MOST]:
@@ -27,38 +33,33 @@ def lines(seen: Snapshot) -> list[str]:
             if job.said:
                 shown.append(f"    {printable(job.said.text)} ({ago(job.said.ago)})")
         shown += more(len(running), "running")
-    if cut := seen.of(JobState.KILLED):
-        shown += ["", *(f"{job.failure.job}: {job.cause} (log: {job.log})" for job in cut[:MOST])]
-        shown += more(len(cut), "killed")
-    if failed := seen.of(JobState.FAILED):
-        *causes, _ = failure_lines(job.failure for job in failed)
-        shown += ["", *map(printable, causes[:MOST]), *more(len(causes), "causes")]
     return shown
 
 
-def headline(seen: Snapshot) -> str:
-    """How the run stands, in one line."""
+def standing(seen: Snapshot) -> list[str]:
+    """How the run stands, then whose it is or what to do; in lines that are short enough for most terminals."""
     here, done = Path.cwd(), len(seen.of(JobState.DONE))
     if seen.run is RunState.NONE:
         if seen.study:
-            return f"the last run in {here} was not of {seen.study}; of its former runs:"
-        return f"no run has been started in {here}"
-    what = f"{seen.study or 'the run'} in {here}"
-    process, of_all = f"process {seen.process or 'unknown'}", f"{done} of {sum(seen.planned.values())} jobs done"
+            return [f"{seen.study}: not what was run last, so these are of several runs", f"in {here}"]
+        return [f"no run has been started in {here}"]
+    what, process = seen.study or "the run", f"process {seen.process or 'unknown'}"
+    count = f"{done} of {sum(seen.planned.values())} jobs done" if seen.planned else f"{done} jobs done"
     if seen.run is RunState.ALIVE:
-        stands = of_all if seen.planned else "it has not planned its jobs yet"
-        return f"{what}: running for {duration(seen.begun)} ({process}), {stands}"
+        stands = count if seen.planned else "it has not planned its jobs yet"
+        return [f"{what}: running for {duration(seen.begun)}, {stands}", f"{process} in {here}"]
     if not seen.planned and not seen.jobs:
-        return f"{what}: has ended, and started no job"
+        return [f"{what}: has ended, and started no job", f"in {here}"]
     if seen.run is RunState.FINISHED:
-        return f"{what}: finished, {of_all}"
-    of_all = of_all if seen.planned else f"{done} jobs done"
+        return [f"{what}: finished, {count}", f"in {here}"]
     if seen.run is not RunState.KILLED:
-        return f"{what}: {seen.run}, {of_all}; the same command goes on"
-    left = "; its jobs are still with the scheduler (`squeue --me`)" if seen.of(*LEFT) else ""
-    # the lock of a run on another machine may not be seen here
-    gone = f"killed ({process} is gone, as seen from this machine)"
-    return f"{what}: {gone}, {of_all}{left}; `make resume` goes on, given the run's STUDY= and PROFILE="
+        return [f"{what}: {seen.run}, {count}; the same command goes on", f"in {here}"]
+    left = ["its jobs are still with the scheduler (`squeue --me`)"] if seen.of(*LEFT) else []
+    return [
+        f"{what}: killed, {count}; `make resume` goes on, given its STUDY= and PROFILE=",
+        *left,
+        f"{process} is gone, as far as this machine can see, in {here}",  # a lock on another one may not be seen here
+    ]
 
 
 def table(seen: Snapshot) -> list[str]:
