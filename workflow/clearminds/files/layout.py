@@ -286,9 +286,9 @@ def rank_log(log: Path, rank: int) -> Path:
     return log.with_suffix(f".rank{rank}.log")
 
 
-def is_of_a_process(path: Path) -> bool:
-    """Whether a log, or a record beside one, is that of one of several processes of a job and not the job's own."""
-    return re.fullmatch(r"seed\d+\.rank\d+\.(log|\w+\.json)", path.name) is not None
+def is_of_a_process(log: Path) -> bool:
+    """Whether a log is that of one of several processes of a job, and not the job's own."""
+    return re.fullmatch(r"seed\d+\.rank\d+\.log", log.name) is not None
 
 
 def run_record(log: Path) -> Path:
@@ -298,4 +298,5 @@ def run_record(log: Path) -> Path:
 
 def run_records(logs: Path) -> list[Path]:
     """The records of jobs below a folder of logs, without those of a job's own processes."""
-    return [path for path in sorted(logs.rglob("*.run.json")) if not is_of_a_process(path)]
+    found = sorted(logs.rglob("*.run.json"))
+    return [path for path in found if not re.search(r"(^|/)seed\d+\.rank\d+\.run\.json$", path.as_posix())]
