@@ -1,5 +1,5 @@
 # make setup | setup-vllm | demo | demo-quick | test | test-all | test-slurm | lint | lock   (README.md says what each does)
-# make explain | plan | resume | prune | verify | store-stats | store-verify | accept-code   [STUDY=studies/quick.yaml]
+# make explain | plan | watch | resume | prune | verify | store-stats | store-verify | accept-code   [STUDY=studies/quick.yaml]
 PYTHON ?= python3.11
 BIN := .venv/bin
 SNAKEMAKE = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake
@@ -7,7 +7,7 @@ SNAKEMAKE = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake
 COMMAND = PYTHONPATH=workflow $(BIN)/python -m clearminds.commands
 GIVEN = $(if $(STUDY),--configfile $(STUDY))
 
-.PHONY: setup setup-vllm setup-test demo demo-quick accept-code explain plan resume prune verify store-stats store-verify test test-all test-slurm lint lock schema envs
+.PHONY: setup setup-vllm setup-test demo demo-quick accept-code explain plan watch resume prune verify store-stats store-verify test test-all test-slurm lint lock schema envs
 
 setup: .venv/.lock
 
@@ -54,6 +54,10 @@ explain: setup
 # what a study will cost; WHOLE=1: as if nothing were there yet
 plan: setup
 	@$(COMMAND).plan $(GIVEN) $(if $(GPU),--gpu $(GPU)) $(if $(UTILISATION),--utilisation $(UTILISATION)) $(if $(WHOLE),--whole)
+
+# what the run in this folder is doing, from another terminal; ONCE=1: once
+watch: $(if $(wildcard $(BIN)/python),,setup)  # nothing is installed beside a run
+	@$(COMMAND).watch $(GIVEN) $(if $(ONCE),--once)
 
 # declares a refactor since the commit SINCE as equal, after its results were: REASON="..."
 accept-code: setup-test

@@ -286,6 +286,11 @@ def rank_log(log: Path, rank: int) -> Path:
     return log.with_suffix(f".rank{rank}.log")
 
 
+def is_of_a_process(log: Path) -> bool:
+    """Whether a log is that of one of several processes of a job, and not the job's own."""
+    return re.fullmatch(r"seed\d+\.rank\d+\.log", log.name) is not None
+
+
 def run_record(log: Path) -> Path:
     """What a job cost, beside its log."""
     return log.with_suffix(".run.json")

@@ -1,0 +1,82 @@
+"""What `run_log_compat` relies on, tried on the installed Snakemake with a workflow of which one job fails."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from clearminds.commands.watching.run_log_compat import LOCKS, LOGS, Heard, RunLog, is_locked, run_log
+
+SNAKEFILE = """
+rule all:
+    input: "works.txt", "fails.txt"
+
+rule works:
+    output: "works.txt"
+    log: "logs/s/works/a.b.log"
+    shell: "ls .snakemake/locks > {output}"
+
+rule fails:
+    output: "fails.txt"
+    log: "logs/s/fails/a.b.log"
+    shell: "exit 3"
+"""
+COMMAND = [sys.executable, "-m", "snakemake", "--cores", "1", "--keep-going", "--retries", "1", "--printshellcmds"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    (folder / "Snakefile").write_text(SNAKEFILE)
+    done = subprocess.run(COMMAND, cwd=folder, capture_output=True, text=True)
+    assert "1 of 3 steps" in done.stderr, done.stderr
+    return folder
+
+
+@pytest.fixture
+def here(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+
+
+def test_the_log_of_a_run_tells_its_jobs_and_how_they_ended(here):
+    log = run_log(0)
+    assert log.planned == {"works": 1, "fails": 1, "all": 1}
+    assert log.heard == {"logs/s/works/a.b.log": Heard.FINISHED, "logs/s/fails/a.b.log": Heard.FAILED}
+    assert not log.on_cluster
+    assert run_log(time.time_ns() + 10**12) is None
+
+
+def test_a_log_is_read_on_from_where_it_was_read_to(here, tmp_path):
+    [path] = LOGS.glob("*.snakemake.log")
+    whole, grown = run_log(0), RunLog(tmp_path / "grown.log")
+    text, seen = path.read_bytes(), set()
+    for position in range(0, len(text), 7):
+        with open(grown.path, "ab") as file:
+            file.write(text[position : position + 7])
+        grown.read()
+        seen |= {(job, heard) for job, heard in grown.heard.items()}
+    assert (grown.planned, grown.heard) == (whole.planned, whole.heard)
+    assert {heard for _, heard in seen} == set(Heard)
+
+
+def test_a_lock_is_there_while_a_run_goes_on_and_gone_after_it(here, folder):
+    assert (folder / "works.txt").read_text().split() and not is_locked()
+    LOCKS.mkdir(exist_ok=True)
+    (LOCKS / "0.output.lock").touch()
+    assert is_locked()
+    (LOCKS / "0.output.lock").unlink()
+
+
+def test_the_executor_for_slurm_says_so_in_the_log(tmp_path):
+    import inspect
+
+    import snakemake_executor_plugin_slurm as slurm
+
+    from clearminds.commands.watching.run_log_compat import ON_CLUSTER
+
+    assert f'info(f"{ON_CLUSTER}' in inspect.getsource(slurm)
+    log = RunLog(tmp_path / "run.log")
+    log.path.write_text(f"{ON_CLUSTER}7d1c\n")
+    log.read()
+    assert log.on_cluster
