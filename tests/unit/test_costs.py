@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from demo_study import DEMO, MODEL, WILDCARDS
 from hypothesis import given
@@ -16,7 +18,7 @@ from clearminds.config.study import Study
 from clearminds.errors import UserError
 from clearminds.run.sizing.costs import Cost, Rates, adapter_parameters, cost, estimated_seconds
 from clearminds.run.sizing.hardware import DEVICES
-from clearminds.run.sizing.sizes import Sizes
+from clearminds.run.sizing.sizes import UNKNOWN_ITEMS, Sizes
 from clearminds.run.sizing.workload import Workload, Workloads
 
 A100 = DEVICES["a100"]
@@ -182,3 +184,31 @@ def test_what_a_plan_assumes_is_said(tmp_path):
     assert said[1:] == ["10,000 items of mine, lm_eval:arc_easy", f"0.135 billion parameters of {MODEL}"]
     config["evaluation"]["limit"] = 100
     assert plan.assumed(Sizes(Study.model_validate(config), tmp_path))[1] == "10,000 items of mine"
+
+
+def test_the_rows_of_ones_own_file_are_counted(tmp_path):
+    (tmp_path / "mine.jsonl").write_text('{"a": 1}\n\n{"a": 2}\n{"a": 3}', encoding="utf-8")
+    pq.write_table(pa.table({"a": range(7)}), tmp_path / "mine.parquet")
+    splits = {
+        "train": "mine.jsonl",
+        "few": {"path": "mine.jsonl", "limit": 2},
+        "test": str(tmp_path / "mine.parquet"),
+        "all": {"path": "mine.parquet", "limit": 9},
+        "gone": "gone.jsonl",
+        "said": {"path": "gone.parquet", "limit": 9},
+    }
+    config = copy.deepcopy(DEMO)
+    config["tasks"]["mine"] = {"kind": "file", "splits": splits}
+    sizes = Sizes(Study.model_validate(config), tmp_path / "results/demo", tmp_path)
+    assert [sizes.items("mine", split) for split in splits] == [3, 2, 7, 7, UNKNOWN_ITEMS, 9]
+    assert [split for split in splits if sizes.items_guessed("mine", split)] == ["gone"]
+
+
+@pytest.mark.parametrize("name", [name for name in DEVICES if name != "cpu"])
+def test_a_graphics_card_has_every_number(name):
+    device = DEVICES[name]
+    assert 8e9 < device.memory < 1e12 < device.float32
+    assert device.bfloat16 > device.float32 and device.bandwidth > 1e11
+    assert device.is_called(f"NVIDIA {device.name}") and [d for d in DEVICES.values() if d.name == device.name] == [
+        device
+    ]

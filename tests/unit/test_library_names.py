@@ -12,6 +12,7 @@ from transformers.integrations import INTEGRATION_TO_CALLBACK
 from clearminds.config.values import POLYNOMIAL_END, Scheduler, Tracker
 from clearminds.errors import UserError
 from clearminds.plugins.load import names
+from clearminds.run.four_bits import refuse_missing_bitsandbytes
 from clearminds.run.plugin_names import generators
 from clearminds.run.trackers import PACKAGES, refuse_missing_trackers
 
@@ -97,6 +98,23 @@ def test_a_package_counts_where_it_can_be_found(package, there, monkeypatch):
     else:
         with pytest.raises(UserError, match=f"needs the package {package}"):
             refuse_missing_trackers(["wandb"])
+
+
+# --- 4 bits -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_model_in_4_bits_is_refused_where_its_package_is_missing_and_only_there(monkeypatch):
+    plain, quantised = (demo({"models/smollm2-135m-q4/quantization": bits}) for bits in ("none", "4bit"))
+    monkeypatch.setattr("clearminds.run.four_bits.find_spec", lambda package: None)
+    refuse_missing_bitsandbytes(plain.models)
+    with pytest.raises(UserError) as caught:
+        refuse_missing_bitsandbytes(quantised.models)
+    assert str(caught.value) == (
+        "models: smollm2-135m-q4: quantization: 4bit needs the package bitsandbytes, which is not installed; run "
+        ".venv/bin/pip install 'bitsandbytes>=0.46.1', or set quantization: none"
+    )
+    monkeypatch.setattr("clearminds.run.four_bits.find_spec", lambda package: package)
+    refuse_missing_bitsandbytes(quantised.models)
 
 
 # --- plugins ----------------------------------------------------------------------------------------------------------

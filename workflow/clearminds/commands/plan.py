@@ -3,8 +3,9 @@
     python -m clearminds.commands.plan [--configfile STUDY.yaml] [--gpu a100] [--utilisation 0.3] [--whole]
         [--directory DIR] [any argument of snakemake]
 
-Jobs are those of Snakemake's own dry-run. Tokens are counted where tables are there to be counted, else upper bounds:
-every answer as long as it may be, nothing found in a store.
+Jobs are those of Snakemake's own dry-run, each with one GPU, a training with as many as `runtime: gpus` says. Tokens
+are counted where tables are there to be counted, else upper bounds: every answer as long as it may be, nothing found in
+a store.
 """
 
 import argparse
@@ -16,15 +17,19 @@ from tabulate import tabulate
 from clearminds.checkout import CONFIG
 from clearminds.commands.run_command import run_command
 from clearminds.config.load import load_study
+from clearminds.config.study import Study
 from clearminds.errors import UserError
 from clearminds.files.layout import Layout
 from clearminds.run.dry_run import Planned, plan
 from clearminds.run.sizing.costs import Cost, Rates, cost
+from clearminds.run.sizing.gpu_memory import gpu_memory
 from clearminds.run.sizing.hardware import DEVICES, Device
 from clearminds.run.sizing.sizes import PROMPT, REFERENCE, UNKNOWN_ITEMS, Sizes
 from clearminds.run.sizing.workload import Workloads
 
 UTILISATION = 0.3
+# beginnings of rules' names, and the key of `runtime` that makes their batches smaller
+SMALLER = (("train", "batch_tokens"), ("score", "batch_tokens"), ("gen", "generate_tokens"), ("eval", "batch_rows"))
 PREFIXES = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -37,15 +42,49 @@ def costs(jobs: list[Planned], works: Workloads, device: Device, utilisation: fl
     return found
 
 
-def table(found: dict[str, Cost]) -> str:
-    """One line per rule and their sum."""
+def memory(jobs: list[Planned], works: Workloads) -> dict[str, float]:
+    """Bytes of a GPU that the largest job of each rule needs. Args: of a plan; works of the study."""
+    found: dict[str, float] = {}
+    for job in jobs:
+        needed = gpu_memory(job.stage, SimpleNamespace(**job.wildcards), works)
+        found[job.rule] = max(found.get(job.rule, 0), needed)
+    return found
+
+
+def table(found: dict[str, Cost], needed: dict[str, float]) -> str:
+    """One line per rule and their sum. Args: costs, and bytes of a GPU's memory; without these the column is left out.
+
+    Jobs have a GPU each: the last line has the largest need.
+    """
     rows = [*found.items(), ("together", sum(found.values(), Cost()))]
+    needed = {**needed, "together": max(needed.values(), default=0)}
     shown = [
         (name, c.jobs, *map(readable, (c.read, c.written, c.flops)), hours(c.seconds), readable(c.disk, "B"))
+        + ((gigabytes(needed[name]),) if len(needed) > 1 else ())
         for name, c in rows
     ]
-    heads = ("rule", "jobs", "tokens read", "tokens written", "FLOPs", "device hours", "disk")
-    return tabulate(shown, heads, colalign=("left", *("right",) * 6), disable_numparse=True)
+    heads = ["rule", "jobs", "tokens read", "tokens written", "FLOPs", "device hours", "disk"]
+    heads += ["GPU memory"] * (len(needed) > 1)
+    return tabulate(shown, heads, colalign=("left", *["right"] * (len(heads) - 1)), disable_numparse=True)
+
+
+def fits(needed: dict[str, float], device: Device, study: Study) -> str:
+    """Whether a device's memory will do, in words. Args: bytes by rule; the device; the study."""
+    said = f"{gigabytes(device.memory)} ({device.name})"
+    too_large = [name for name in needed if needed[name] > device.memory]
+    if not too_large:
+        return f"GPU memory: about, for full batches; {max(needed, key=needed.__getitem__)} needs most, and fits {said}"
+    keys = dict.fromkeys(key for name in too_large for beginning, key in SMALLER if name.startswith(beginning))
+    lower = [f"lower {', '.join(keys)}"] * bool(keys)
+    if "train_adapter" in too_large and not study.runtime.gradient_checkpointing:
+        lower.insert(0, "set gradient_checkpointing: true")
+    remedies = [f"under runtime {' and '.join(lower)}"] * bool(lower)
+    if any(model.quantization == "none" for model in study.models.values()):
+        remedies.append("load 4-bit weights (models: quantization: 4bit)")
+    return (
+        f"GPU memory: about, for full batches; more than {said}: {', '.join(too_large)}; "
+        f"{'; '.join([*remedies, 'take a larger GPU'])}"
+    )
 
 
 def assumed(sizes: Sizes) -> list[str]:
@@ -67,6 +106,11 @@ def readable(number: float, unit: str = "") -> str:
         return "-"
     size, prefix = next(((size, prefix) for size, prefix in PREFIXES if number >= size), (1, ""))
     return f"{number / size:.3g} {prefix}{unit}".strip()
+
+
+def gigabytes(size: float) -> str:
+    """Of an estimate, in two digits or three; `-` for nothing."""
+    return f"{size / 1e9:.{0 if size >= 1e10 else 1}f} GB" if size else "-"
 
 
 def hours(seconds: float) -> str:
@@ -99,7 +143,7 @@ def main(arguments: list[str] | None = None) -> None:
         raise UserError(f"--directory: {given.directory} is not a folder; give the one where the workflow runs")
     device, directory = DEVICES[name], given.directory.resolve()
     layout = Layout.of(study.study, directory)
-    works = Workloads(study, layout.results)
+    works = Workloads(study, layout.results, directory)
     rates = Rates.measured(Path(layout.logs), study, device)
     jobs = plan(
         ["--configfile", str(given.configfile.resolve()), *(["--forceall"] if given.whole else []), *others], directory
@@ -109,8 +153,11 @@ def main(arguments: list[str] | None = None) -> None:
         return
     found = costs(jobs, works, device, given.utilisation, rates)
     together = sum(found.values(), Cost())
-    print(table(found), end="\n\n")
+    needed = memory(jobs, works) if device.memory else {}
+    print(table(found, needed), end="\n\n")
     print(f"device hours: {device.name} at {given.utilisation:.0%} of its peak{calibrated(together)}")
+    if any(needed.values()):
+        print(fits(needed, device, study))
     print(f"assumed: {'; '.join(assumed(works.sizes))}")
     print("upper bounds: every answer as long as it may be, nothing found in a store")
 

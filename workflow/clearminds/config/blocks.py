@@ -64,7 +64,7 @@ class Model(Strict):
         None, description="sdpa, eager, flash_attention_2, ...; null: transformers chooses"
     )
     quantization: Literal["none", "4bit"] = Field(
-        "none", description="4bit loads the base weights as NF4 (needs bitsandbytes)"
+        "none", description="4bit loads the base weights as NF4 (needs bitsandbytes, which the lock lacks)"
     )
     trust_remote_code: bool = False
 

@@ -12,7 +12,7 @@ from transformers.distributed import DistributedConfig
 from clearminds.errors import UserError, one_line
 from clearminds.files.stamps import refuse_changed
 from clearminds.model.causal_model import CausalModel
-from clearminds.model.loading import Loading
+from clearminds.model.loading import BITSANDBYTES, Loading
 
 
 def device() -> torch.device:
@@ -58,9 +58,7 @@ def load_model(
         options["attn_implementation"] = loading.attn_implementation
     if loading.quantization == "4bit":
         if importlib.util.find_spec("bitsandbytes") is None:
-            raise UserError(
-                "models: quantization: 4bit needs the package bitsandbytes (and a GPU); install it or set none"
-            )
+            raise UserError(f"models: {BITSANDBYTES}")
         options["quantization_config"] = BitsAndBytesConfig(
             load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=getattr(torch, dtype)
         )

@@ -2,6 +2,11 @@
 
 from clearminds.files.settings import settings
 
+BITSANDBYTES = (
+    "quantization: 4bit needs the package bitsandbytes, which is not installed; run .venv/bin/pip install "
+    "'bitsandbytes>=0.46.1', or set quantization: none"
+)
+
 
 @settings
 class Loading:
@@ -9,7 +14,7 @@ class Loading:
 
     Attributes:
         attn_implementation: sdpa, eager, flash_attention_2, ...; None: transformers chooses.
-        quantization: none, or 4bit (NF4, needs bitsandbytes).
+        quantization: none, or 4bit (NF4, needs bitsandbytes 0.46.1 or newer, as transformers does).
         trust_remote_code: whether the model may bring Python of its own.
     """
 

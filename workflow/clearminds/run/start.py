@@ -20,6 +20,7 @@ from clearminds.reuse.snakemake_compat import (
     uses_conda,
 )
 from clearminds.run import one_run, signals
+from clearminds.run.four_bits import refuse_missing_bitsandbytes
 from clearminds.run.interpreter import put_first_in_path
 from clearminds.run.placeholders import refuse_placeholders
 from clearminds.run.run_end import RunEnd, unusable
@@ -65,6 +66,8 @@ def _begin(workflow: "Workflow", specs: Specs, dry: bool) -> None:
         return
     if not uses_conda(workflow):  # whose environments may have what this one lacks
         refuse_missing_trackers(study["runtime"]["report_to"])
+        if not dry:  # a plan may be made on a machine that runs none of it
+            refuse_missing_bitsandbytes(specs.study.models)
     if not dry:
         refuse_placeholders(default_resources(workflow), rule_resources(workflow))
         # before Snakemake's own lock, whose error neither says who holds it nor that a killed run left it behind

@@ -13,12 +13,14 @@ class Device:
         bfloat16: dense FLOP/s of matrix products in 16 bits.
         float32: the same in 32 bits, without TF32, which scoring does not use.
         bandwidth: of its memory, bytes per second.
+        memory: its size in bytes; 0 where jobs ask their host for it.
     """
 
     name: str
     bfloat16: float
     float32: float
     bandwidth: float
+    memory: float
 
     def peak(self, weight_bytes: float) -> float:
         """FLOP/s for weights of so many bytes."""
@@ -29,19 +31,24 @@ class Device:
         return re.search(rf"(?<!\w){re.escape(self.name)}(?!\w)", name, re.IGNORECASE) is not None
 
 
-# data sheets of the makers: dense, not sparse, boost clock
+# data sheets of the makers (for GeForce cards and the RTX A series the appendices of NVIDIA's whitepapers on Ampere,
+# Ada and Blackwell): dense, not sparse, with sums in float32, boost clock; of a V100 and an A100 the larger memory
 DEVICES = {
-    "v100": Device("V100", 125e12, 15.7e12, 0.9e12),
-    "t4": Device("T4", 65e12, 8.1e12, 0.32e12),
-    "a10": Device("A10", 125e12, 31.2e12, 0.6e12),
-    "a40": Device("A40", 149.7e12, 37.4e12, 0.696e12),
-    "a100": Device("A100", 312e12, 19.5e12, 2.039e12),
-    "l40s": Device("L40S", 362e12, 91.6e12, 0.864e12),
-    "rtx3090": Device("GeForce RTX 3090", 71e12, 35.6e12, 0.936e12),
-    "rtx4090": Device("GeForce RTX 4090", 165.2e12, 82.6e12, 1.008e12),
-    "h100": Device("H100", 989.4e12, 66.9e12, 3.35e12),
-    "h200": Device("H200", 989.4e12, 66.9e12, 4.8e12),
-    "b200": Device("B200", 2250e12, 75e12, 8e12),
+    "v100": Device("V100", 125e12, 15.7e12, 0.9e12, 32e9),
+    "t4": Device("T4", 65e12, 8.1e12, 0.32e12, 16e9),
+    "l4": Device("L4", 121e12, 30.3e12, 0.3e12, 24e9),
+    "a10": Device("A10", 125e12, 31.2e12, 0.6e12, 24e9),
+    "a40": Device("A40", 149.7e12, 37.4e12, 0.696e12, 48e9),
+    "a100": Device("A100", 312e12, 19.5e12, 2.039e12, 80e9),
+    "l40s": Device("L40S", 362e12, 91.6e12, 0.864e12, 48e9),
+    "a5000": Device("RTX A5000", 111.1e12, 27.8e12, 0.768e12, 24e9),
+    "a6000": Device("RTX A6000", 154.8e12, 38.7e12, 0.768e12, 48e9),
+    "rtx3090": Device("GeForce RTX 3090", 71e12, 35.6e12, 0.936e12, 24e9),
+    "rtx4090": Device("GeForce RTX 4090", 165.2e12, 82.6e12, 1.008e12, 24e9),
+    "rtx5090": Device("GeForce RTX 5090", 209.5e12, 104.8e12, 1.792e12, 32e9),
+    "h100": Device("H100", 989.4e12, 66.9e12, 3.35e12, 80e9),
+    "h200": Device("H200", 989.4e12, 66.9e12, 4.8e12, 141e9),
+    "b200": Device("B200", 2250e12, 75e12, 8e12, 180e9),
     # one thread of a server with bf16 products in hardware: what the small study measured; its bandwidth is assumed
-    "cpu": Device("cpu", 0.4e12, 0.05e12, 0.01e12),
+    "cpu": Device("cpu", 0.4e12, 0.05e12, 0.01e12, 0),
 }

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from clearminds.config.study import Study
 from clearminds.files.layout import Layout, draw_of
+from clearminds.files.user_path import located
 from clearminds.run.wildcards import Wildcards
 
 UNKNOWN_PARAMETERS = 8 * 10**9  # of a model whose name says nothing, until it is fetched
@@ -26,10 +27,11 @@ class Sizes:
     Args:
         study: the study.
         results: its folder.
+        directory: where relative paths of the study's data start; default: here.
     """
 
-    def __init__(self, study: Study, results: Path):
-        self.study, self.layout = study, Layout(str(results))
+    def __init__(self, study: Study, results: Path, directory: Path = Path()):
+        self.study, self.layout, self.directory = study, Layout(str(results)), directory
 
     def size_guessed(self, model: str) -> bool:
         """Whether the parameters of a model are taken from its name, or worse."""
@@ -68,9 +70,12 @@ class Sizes:
         return UNKNOWN_ITEMS if said is None else said
 
     def _said(self, task: str, split: str) -> int | None:
-        """What the config says of a split's size."""
+        """What the config says of a split's size, or the user's own file."""
         size = self.study.tasks[task].splits[split]
-        size = getattr(size, "limit", size)
+        if self.study.tasks[task].kind == "file":
+            limit, path = getattr(size, "limit", None), getattr(size, "path", size)
+            rows = _rows_of_file(self.directory / located(str(path)))
+            return limit if rows is None else min(rows, limit or rows)
         # of a data set of the hub: train[:500]
         sliced = re.fullmatch(r"[^\[]+\[(\d*):(\d+)\]", size) if isinstance(size, str) else None
         if sliced:
@@ -106,6 +111,22 @@ def named_parameters(*names: str | None) -> int:
             experts, number, unit = found.groups()
             return round(int(experts or 1) * float(number) * UNITS[unit])
     return UNKNOWN_PARAMETERS
+
+
+def _rows_of_file(path: Path) -> int | None:
+    """Rows of a user's file; None where it is not there or is none of ours."""
+    if path.suffix == ".parquet":
+        return _rows(path)
+    try:
+        return _lines(path, path.stat().st_mtime_ns)
+    except OSError:
+        return None
+
+
+@lru_cache
+def _lines(path: Path, changed: int) -> int:
+    with open(path, "rb") as lines:
+        return sum(not line.isspace() for line in lines)
 
 
 def _rows(table: Path) -> int | None:

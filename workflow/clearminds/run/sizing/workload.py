@@ -64,10 +64,11 @@ class Workloads:
     Args:
         study: the study.
         results: its folder.
+        directory: where relative paths of the study's data start; default: here.
     """
 
-    def __init__(self, study: Study, results: str):
-        self.study, self.sizes = study, Sizes(study, Path(results))
+    def __init__(self, study: Study, results: str, directory: Path = Path()):
+        self.study, self.sizes = study, Sizes(study, Path(results), directory)
 
     def of(self, stage: str, wildcards: Wildcards) -> Workload:
         """The work of a job of a stage."""
