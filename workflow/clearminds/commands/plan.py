@@ -19,6 +19,7 @@ from clearminds.config.load import load_study
 from clearminds.errors import UserError
 from clearminds.files.layout import Layout
 from clearminds.run.dry_run import Planned, plan
+from clearminds.run.gpus import gpus_of, with_gpus
 from clearminds.run.sizing.costs import Cost, Rates, cost
 from clearminds.run.sizing.hardware import DEVICES, Device
 from clearminds.run.sizing.sizes import PROMPT, REFERENCE, UNKNOWN_ITEMS, Sizes
@@ -85,12 +86,17 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--configfile", type=Path, default=CONFIG, help="the study")
     parser.add_argument("--directory", "-d", type=Path, default=Path(), help="where the run works; default: here")
-    parser.add_argument("--gpu", help=f"one of {', '.join(DEVICES)}; default: a100, cpu where the study has gpus: 0")
+    parser.add_argument(
+        "--gpu", help=f"one of {', '.join(DEVICES)}; default: this machine's, else a100; cpu where jobs use no GPU"
+    )
     parser.add_argument("--utilisation", type=float, default=UTILISATION, help="share of the device's peak")
     parser.add_argument("--whole", action="store_true", help="as if nothing were there yet")
     given, others = parser.parse_known_args(arguments)
     study = load_study([given.configfile])
-    name = given.gpu or ("a100" if study.runtime.gpus else "cpu")
+    if given.gpu and study.runtime.gpus == "auto":  # what this machine has is not what is asked about
+        study = with_gpus(study, int(given.gpu != "cpu"))
+    study = (gpus := gpus_of(study)).study
+    name = given.gpu or (known_as([device.model for device in gpus.offered]) if study.runtime.devices else "cpu")
     if name not in DEVICES:
         raise UserError(f"--gpu: {name} is not known; known: {', '.join(DEVICES)}")
     if not 0 < given.utilisation <= 1:
@@ -113,6 +119,11 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"device hours: {device.name} at {given.utilisation:.0%} of its peak{calibrated(together)}")
     print(f"assumed: {'; '.join(assumed(works.sizes))}")
     print("upper bounds: every answer as long as it may be, nothing found in a store")
+
+
+def known_as(models: list[str]) -> str:
+    """The name in `DEVICES` of the first of these models that is there; else a100. Args: as their driver calls them."""
+    return next((name for model in models for name, device in DEVICES.items() if device.is_called(model)), "a100")
 
 
 def calibrated(together: Cost) -> str:
