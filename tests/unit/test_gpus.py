@@ -5,6 +5,7 @@ import ast
 import pytest
 from demo_study import demo, jobs
 
+from clearminds.commands.plan import planned_for
 from clearminds.errors import UserError
 from clearminds.job import finding_devices
 from clearminds.job.finding_devices import SCHEDULERS, Device
@@ -148,6 +149,25 @@ def test_auto_where_jobs_are_submitted_names_the_key_and_what_to_write():
     assert "\n" not in message and message.startswith("runtime: gpus: auto, the default, ")
     for remedy in ("runtime: {gpus: 1}", "{gpus: 0} for the CPU", "--config runtime='{gpus: 1}'"):
         assert remedy in message
+
+
+@pytest.mark.parametrize(
+    ("models", "gpus", "gpu", "planned"),
+    [
+        ([], "auto", None, (0, "cpu")),
+        ([], "auto", "h100", (1, "h100")),
+        ([A100], "auto", "cpu", (0, "cpu")),
+        (["Some GPU", A100], "auto", None, (1, "a100")),
+        (["NVIDIA GeForce RTX 4090"], "auto", None, (1, "rtx4090")),
+        (["Some GPU"], "auto", None, (1, "a100")),
+        (["NVIDIA GeForce RTX 4090"], 0, None, (0, "cpu")),
+        ([], 2, None, (2, "a100")),
+    ],
+)
+def test_a_plan_is_for_the_device_that_is_named_or_found(monkeypatch, models, gpus, gpu, planned):
+    has(monkeypatch, *models)
+    study, name = planned_for(demo({"runtime/gpus": gpus}), gpu)
+    assert (study.runtime.gpus, name) == planned
 
 
 # --- what torch and its driver can use --------------------------------------------------------------------------------

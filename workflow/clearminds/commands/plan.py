@@ -16,6 +16,7 @@ from tabulate import tabulate
 from clearminds.checkout import CONFIG
 from clearminds.commands.run_command import run_command
 from clearminds.config.load import load_study
+from clearminds.config.study import Study
 from clearminds.errors import UserError
 from clearminds.files.layout import Layout
 from clearminds.run.dry_run import Planned, plan
@@ -92,11 +93,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--utilisation", type=float, default=UTILISATION, help="share of the device's peak")
     parser.add_argument("--whole", action="store_true", help="as if nothing were there yet")
     given, others = parser.parse_known_args(arguments)
-    study = load_study([given.configfile])
-    if given.gpu and study.runtime.gpus == "auto":  # what this machine has is not what is asked about
-        study = with_gpus(study, int(given.gpu != "cpu"))
-    study = (gpus := gpus_of(study)).study
-    name = given.gpu or (known_as([device.model for device in gpus.offered]) if study.runtime.devices else "cpu")
+    study, name = planned_for(load_study([given.configfile]), given.gpu)
     if name not in DEVICES:
         raise UserError(f"--gpu: {name} is not known; known: {', '.join(DEVICES)}")
     if not 0 < given.utilisation <= 1:
@@ -121,9 +118,20 @@ def main(arguments: list[str] | None = None) -> None:
     print("upper bounds: every answer as long as it may be, nothing found in a store")
 
 
-def known_as(models: list[str]) -> str:
-    """The name in `DEVICES` of the first of these models that is there; else a100. Args: as their driver calls them."""
-    return next((name for model in models for name, device in DEVICES.items() if device.is_called(model)), "a100")
+def planned_for(study: Study, gpu: str | None) -> tuple[Study, str]:
+    """A study with a number for `runtime: gpus`, and the name of the device that it is planned for.
+
+    Args:
+        study: the study as it was read.
+        gpu: the device that is asked about, whatever this machine has; None: none.
+    """
+    if study.runtime.gpus != "auto":
+        return study, gpu or ("a100" if study.runtime.gpus else "cpu")
+    if gpu:
+        return with_gpus(study, int(gpu != "cpu")), gpu
+    here = gpus_of(study)
+    known = (name for one in here.offered for name, device in DEVICES.items() if device.is_called(one.model))
+    return here.study, next(known, "a100") if here.per_training else "cpu"
 
 
 def calibrated(together: Cost) -> str:
