@@ -18,7 +18,7 @@ from clearminds.errors import UserError
 from clearminds.reuse.snakemake_compat import config_files, is_one_job, study_is_given, uses_conda
 from clearminds.run import partial_report
 from clearminds.run.closing import closing
-from clearminds.run.gpus import gpus_of
+from clearminds.run.sizing.gpus import gpus_of
 from clearminds.run.specs import Specs
 from clearminds.run.start import prepare_execution
 

@@ -9,8 +9,8 @@ from clearminds.commands.plan import planned_for
 from clearminds.errors import UserError
 from clearminds.job import finding_devices
 from clearminds.job.finding_devices import SCHEDULERS, Device
-from clearminds.run import gpu_support, gpus
-from clearminds.run.gpus import DECIDED, gpus_of
+from clearminds.run.sizing import gpu_support, gpus
+from clearminds.run.sizing.gpus import DECIDED, gpus_of
 from clearminds.run.specs import Specs
 
 A100 = "NVIDIA A100-SXM4-80GB"

@@ -20,7 +20,7 @@ from clearminds.reuse.job_memory import JobMemory, digests, made_by
 from clearminds.reuse.run_code import CODE
 from clearminds.reuse.snakemake_compat import Records
 from clearminds.run import one_run
-from clearminds.run.gpus import DECIDED, gpus_of
+from clearminds.run.sizing.gpus import DECIDED, gpus_of
 from clearminds.run.start import prepare_execution
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"

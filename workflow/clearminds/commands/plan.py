@@ -20,8 +20,8 @@ from clearminds.config.study import Study
 from clearminds.errors import UserError
 from clearminds.files.layout import Layout
 from clearminds.run.dry_run import Planned, plan
-from clearminds.run.gpus import gpus_of, with_gpus
 from clearminds.run.sizing.costs import Cost, Rates, cost
+from clearminds.run.sizing.gpus import gpus_of, with_gpus
 from clearminds.run.sizing.hardware import DEVICES, Device
 from clearminds.run.sizing.sizes import PROMPT, REFERENCE, UNKNOWN_ITEMS, Sizes
 from clearminds.run.sizing.workload import Workloads

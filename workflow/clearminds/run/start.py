@@ -24,10 +24,10 @@ from clearminds.reuse.snakemake_compat import (
     uses_conda,
 )
 from clearminds.run import one_run, signals
-from clearminds.run.gpus import DECIDED, Gpus, refuse_auto
 from clearminds.run.interpreter import put_first_in_path
 from clearminds.run.placeholders import refuse_placeholders
 from clearminds.run.run_end import RunEnd, unusable
+from clearminds.run.sizing.gpus import DECIDED, Gpus, refuse_auto
 from clearminds.run.specs import Specs
 from clearminds.run.trackers import refuse_missing_trackers
 

@@ -13,7 +13,7 @@ from typing import Literal
 from clearminds.config.study import Study
 from clearminds.errors import UserError
 from clearminds.job.finding_devices import Device, allocation_id, machine, offered
-from clearminds.run import gpu_support
+from clearminds.run.sizing import gpu_support
 
 DECIDED = "CLEARMINDS_GPUS"  # what a run has put for `auto`, for the Snakemakes that it starts
 
