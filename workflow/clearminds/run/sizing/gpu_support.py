@@ -63,7 +63,7 @@ def torch_build() -> tuple[str, str | None] | None:
     found = find_spec("torch")
     if found is None or not found.submodule_search_locations:
         return None
-    values: dict[str, str | None] = {}
+    values: dict[str, object] = {}
     try:
         tree = ast.parse(Path(found.submodule_search_locations[0], "version.py").read_text(encoding="utf-8"))
     except (OSError, ValueError, SyntaxError):
@@ -73,7 +73,9 @@ def torch_build() -> tuple[str, str | None] | None:
         if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(target, ast.Name):
             values[target.id] = node.value.value if isinstance(node.value, ast.Constant) else None
     version = values.get("__version__")
-    return (version, values["cuda"]) if version and "cuda" in values else None
+    if not isinstance(version, str) or "cuda" not in values:
+        return None
+    return version, cuda if isinstance(cuda := values["cuda"], str) else None
 
 
 def others() -> str | None:
