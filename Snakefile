@@ -15,9 +15,10 @@ signals.end_at_once()
 
 from clearminds.config.load import load_study
 from clearminds.errors import UserError
-from clearminds.reuse.snakemake_compat import config_files, is_one_job, study_is_given
+from clearminds.reuse.snakemake_compat import config_files, is_one_job, study_is_given, uses_conda
 from clearminds.run import partial_report
 from clearminds.run.closing import closing
+from clearminds.run.sizing.gpus import gpus_of
 from clearminds.run.specs import Specs
 from clearminds.run.start import prepare_execution
 
@@ -28,13 +29,15 @@ if not study_is_given(workflow):
 
 
 try:
-    SPECS = Specs(load_study(config_files(workflow), config), is_one_job(workflow))
+    STUDY = load_study(config_files(workflow), config)
+    GPUS = gpus_of(STUDY, own_torch=not uses_conda(workflow), one_job=is_one_job(workflow))
+    SPECS = Specs(GPUS.study, is_one_job(workflow))
     LAYOUT = SPECS.layout
 except UserError as error:
     sys.exit(f"error: {error}")
 
 # nothing is locked, written or adopted while this file is read, which --lint, --summary or --unlock do too
-END = prepare_execution(workflow, SPECS)
+END = prepare_execution(workflow, SPECS, GPUS)
 
 # every rule is one plain command: its launcher, what the result depends on, how to run, and its files
 RUN = (

@@ -15,6 +15,10 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["TQDM_DISABLE"] = "1"  # as every launcher does
 
+# studies of the tests run on the CPU, as most say nothing of GPUs and some compare bytes; "0,1" pretends two
+os.environ["CLEARMINDS_DEVICES"] = ""
+os.environ.pop("CUDA_VISIBLE_DEVICES", None)
+
 # machines are shared: no test fails because it was slow
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared")

@@ -20,7 +20,10 @@ if not compat.study_is_given(workflow):
     configfile: Path(workflow.basedir, "default.yaml")
 
 @contextlib.contextmanager
-def begin(dry):
+def begin(dry, submits):
+    print("SHARED", compat.shared_resource(workflow, "gpu"), compat.cores(workflow), submits, flush=True)
+    if compat.shared_resource(workflow, "gpu") is None:
+        compat.share_resource(workflow, "gpu", 1)
     print("BEGIN dry" if dry else "BEGIN", compat.is_one_job(workflow), Path(".snakemake/locks").exists(), flush=True)
     print("FORCED", sorted(compat.forced_targets(workflow)), flush=True)
     if "stop" in config:
@@ -44,6 +47,27 @@ rule a:
     output: "a.txt"
     params: spec="a", code="c"
     shell: "echo a > {{output}}"
+"""
+
+SHARING = f"""
+import contextlib, sys
+sys.path.insert(0, {str(WORKFLOW)!r})
+from clearminds.reuse import snakemake_compat as compat
+
+@contextlib.contextmanager
+def begin(dry, submits):
+    compat.share_resource(workflow, "gpu", 1)
+    yield
+
+compat.around_execution(workflow, begin)
+
+rule all:
+    input: expand("{{n}}.done", n=range(4))
+
+rule one:
+    output: touch("{{n}}.done")
+    resources: gpu=1
+    shell: "echo start >> record; sleep 0.2; echo end >> record"
 """
 
 
@@ -139,6 +163,29 @@ def test_resources_of_the_profile_are_told(run):
 )
 def test_what_is_forced_is_told(run, arguments, forced):
     assert f"FORCED {forced}" in run("-n", *arguments)
+
+
+def test_what_all_jobs_share_is_told_and_can_be_set(run):
+    said = run("--cores", "3", "--config", "spec=1")
+    assert "SHARED None 3 False" in said and "Provided resources: gpu=" in said
+    assert "SHARED 4 1 False" in run("--resources", "gpu=4", "-n")
+
+
+def test_jobs_are_held_to_what_was_set(tmp_path):
+    """Of four jobs that could run at a time, one does."""
+    (tmp_path / "Snakefile").write_text(SHARING)
+    command = [sys.executable, "-m", "snakemake", "--cores", "4"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    assert (tmp_path / "record").read_text().split() == ["start", "end"] * 4
+
+
+def test_a_run_knows_whether_it_submits_its_jobs():
+    """By Snakemake's own account of the executors that the profiles name."""
+    from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
+
+    plugins = ExecutorPluginRegistry()
+    names = ("local", "dryrun", "touch", "slurm")
+    assert [plugins.get_plugin(name).common_settings.local_exec for name in names] == [True, True, True, False]
 
 
 def test_a_run_knows_whether_its_jobs_have_conda_environments(run):

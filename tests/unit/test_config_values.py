@@ -58,8 +58,9 @@ def test_numbers_that_config_gives_as_texts_are_read():
         ({"seeds": ["1", "["]}, "seeds: 1: a whole number is needed, not '['"),
         ({"seeds": ["1", "1"]}, "seeds: 1 appears twice; take one out"),
         ({"seeds": ["-1"]}, "seeds: 0: input should be greater than or equal to 0, not -1"),
-        ({"runtime": {"gpus": "1.5"}}, "runtime: gpus: a whole number is needed, not 1.5"),
-        ({"runtime": {"gpus": {"x": "1"}}}, "runtime: gpus: a whole number is needed, not {'x': '1'}"),
+        ({"runtime": {"gpus": "-1"}}, "runtime: gpus: input should be greater than or equal to 0, not -1"),
+        ({"runtime": {"gpus": "1.5"}}, "runtime: gpus: a whole number or auto is needed, not 1.5"),
+        ({"runtime": {"gpus": {"x": "1"}}}, "runtime: gpus: a whole number or auto is needed, not {'x': '1'}"),
     ],
 )
 def test_what_config_gives_is_checked_like_a_file(changes, message):

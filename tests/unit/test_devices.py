@@ -17,6 +17,7 @@ import yaml
 
 from clearminds.errors import UserError
 from clearminds.job import devices
+from clearminds.job.finding_devices import SCHEDULERS
 
 ROOT = Path(__file__).parents[2]
 JOB = """
@@ -36,7 +37,7 @@ record.write_text(json.dumps({"devices": taken, "start": start, "end": time.time
 """
 CHOOSERS = (
     *("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "LOCAL_RANK", "JOB_ID", "SGE_TASK_ID"),
-    *devices.SCHEDULERS,
+    *SCHEDULERS,
 )
 
 
@@ -219,7 +220,7 @@ def test_a_second_call_gives_the_same_devices(alone):
     ],
     ids=lambda environment: next(iter(environment)),
 )
-@pytest.mark.parametrize(("count", "chosen"), [(0, None), (1, None), (1, "3"), (2, "3,5"), (0, ""), (1, "NoDevFiles")])
+@pytest.mark.parametrize(("count", "chosen"), [(1, None), (1, "3"), (2, "3,5"), (0, ""), (1, "NoDevFiles")])
 def test_what_a_scheduler_or_torchrun_has_chosen_stays(alone, tmp_path, environment, count, chosen):
     for name, value in environment.items():
         alone.setenv(name, value)
@@ -246,9 +247,12 @@ def test_another_allocation_s_numbers_are_other_devices(machine):
         assert job.stdout.readline() == "0\n"
 
 
-def test_a_job_without_gpus_sees_none_of_an_allocation(alone, tmp_path):
+@pytest.mark.parametrize("chosen", ["0,1", "3", None])
+def test_a_job_without_gpus_sees_none_of_an_allocation(alone, tmp_path, chosen):
+    """Nor of its machine, where the scheduler names none and hides none."""
     alone.setenv("SLURM_JOB_ID", "7")
-    alone.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    if chosen is not None:
+        alone.setenv("CUDA_VISIBLE_DEVICES", chosen)
     assert devices.take_devices(0) == [] and os.environ["CUDA_VISIBLE_DEVICES"] == ""
     assert list(tmp_path.iterdir()) == []
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from clearminds.job import devices
+from clearminds.job import finding_devices as devices
 
 
 @pytest.fixture
@@ -31,13 +31,13 @@ TWO = (("0000:41:00.0", 0, "GPU-bb"), ("0000:01:00.0", 1, "GPU-aa"))
 
 def test_devices_are_numbered_by_their_bus_and_locked_by_it(driver):
     driver(*TWO, nodes=[0, 1])
-    found = devices._machine()
+    found = devices.machine()
     assert [(d.id, d.name, d.uuid) for d in found] == [("0", "0000:01:00.0", "GPU-aa"), ("1", "0000:41:00.0", "GPU-bb")]
 
 
 def test_devices_without_a_node_are_not_this_container_s(driver):
     driver(*TWO, nodes=[0])
-    assert [(d.id, d.name) for d in devices._machine()] == [("0", "0000:41:00.0")]
+    assert [(d.id, d.name) for d in devices.machine()] == [("0", "0000:41:00.0")]
 
 
 def test_a_number_and_a_uuid_are_one_device(driver):
@@ -48,15 +48,15 @@ def test_a_number_and_a_uuid_are_one_device(driver):
 
 def test_nodes_alone_are_numbered_by_place(driver):
     driver(nodes=[10, 2])
-    assert [(d.id, d.name) for d in devices._machine()] == [("0", "nvidia2"), ("1", "nvidia10")]
+    assert [(d.id, d.name) for d in devices.machine()] == [("0", "nvidia2"), ("1", "nvidia10")]
 
 
 def test_nvidia_smi_is_asked_last(driver, tmp_path):
-    assert devices._machine() == []
+    assert devices.machine() == []
     program = tmp_path / "nvidia-smi"
     program.write_text("#!/bin/sh\necho 'GPU 0: Some GPU (UUID: GPU-aa)'\necho '  MIG 1g: (UUID: MIG-b)'\n")
     program.chmod(0o755)
-    assert devices._machine() == [devices.Device("0", "0", "GPU-aa")]
+    assert devices.machine() == [devices.Device("0", "0", "GPU-aa")]
 
 
 def test_without_driver_and_machine_known_the_user_s_ids_are_believed(driver):

@@ -8,9 +8,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from demo_study import demo
 from snakemake.settings.types import DAGSettings
 
 from clearminds.files.layout import Layout
+from clearminds.job.finding_devices import SCHEDULERS
 from clearminds.job.guard import RUN
 from clearminds.reuse.adopt import UNKNOWN
 from clearminds.reuse.forced import is_forced
@@ -18,6 +20,7 @@ from clearminds.reuse.job_memory import JobMemory, digests, made_by
 from clearminds.reuse.run_code import CODE
 from clearminds.reuse.snakemake_compat import Records
 from clearminds.run import one_run
+from clearminds.run.sizing.gpus import DECIDED, gpus_of
 from clearminds.run.start import prepare_execution
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
@@ -36,8 +39,10 @@ def handlers():
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A working directory with a result that no record tells the origin of."""
+    """A working directory with a result that no record tells the origin of, on a machine without GPUs."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CLEARMINDS_DEVICES", "")
+    monkeypatch.setenv(DECIDED, "")
     monkeypatch.setenv(RUN, "")
     monkeypatch.setenv("PATH", os.environ["PATH"])
     (tmp_path / RESULT).parent.mkdir(parents=True)
@@ -52,6 +57,9 @@ def execute(
     default: dict | None = None,
     study: dict = STUDY,
     conda: bool = False,
+    submits: bool = False,
+    asked: int | str = 0,
+    shared: int | None = None,
     **forced: object,
 ) -> bool:
     """Read a Snakefile that prepares its execution, which must change nothing, and execute it.
@@ -65,14 +73,18 @@ def execute(
         exec_mode=SimpleNamespace(name=mode),
         dag_settings=DAGSettings(**forced),
         deployment_settings=SimpleNamespace(deployment_method=[SimpleNamespace(name="CONDA")] if conda else []),
-        resource_settings=SimpleNamespace(default_resources=default, overwrite_resources={}),
+        resource_settings=SimpleNamespace(default_resources=default, overwrite_resources={}, cores=8),
+        global_resources={} if shared is None else {"gpu": SimpleNamespace(value=shared)},
     )
-    before = everything()
+    workflow.register_resource = lambda name, n: workflow.global_resources.update({name: SimpleNamespace(value=n)})
+    before, gpus = everything(), gpus_of(demo({"runtime/gpus": asked}))
     given = SimpleNamespace(model_dump=lambda: study)
     inputs = SimpleNamespace(all_wait=False)
-    prepare_execution(workflow, SimpleNamespace(study=given, layout=Layout.of("s"), inputs=inputs))
+    prepare_execution(workflow, SimpleNamespace(study=given, layout=Layout.of("s"), inputs=inputs), gpus)
     assert everything() == before
-    workflow.execute(executor_plugin=SimpleNamespace(common_settings=SimpleNamespace(dryrun_exec=dry)))
+    workflow.execute(
+        executor_plugin=SimpleNamespace(common_settings=SimpleNamespace(dryrun_exec=dry, local_exec=not submits))
+    )
     return inputs.all_wait
 
 
@@ -138,6 +150,46 @@ def test_a_file_where_a_folder_must_be_ends_a_run_in_a_line(folder):
     (folder / ".snakemake").write_text("")
     with pytest.raises(SystemExit, match=r"error: \.snakemake is a file, where a folder must be: move it away"):
         execute()
+
+
+# --- GPUs -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def two_gpus(folder, monkeypatch):
+    """A machine with two pretended GPUs."""
+    for name in (*SCHEDULERS, "JOB_ID", "CUDA_VISIBLE_DEVICES"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("CLEARMINDS_DEVICES", "0,1")
+
+
+@pytest.mark.parametrize(
+    ("asked", "shared", "line"),
+    [
+        ("auto", None, "GPUs: 2; one a job, up to 2 jobs at a time"),
+        (1, None, "GPUs: 2; one a job, up to 2 jobs at a time"),
+        ("auto", 1, "GPUs: 2; one a job, 1 job at a time, as resources: gpu=1 allows no more: 1 stays idle"),
+        (0, None, "GPUs: 2; idle, as the study has runtime: gpus: 0: jobs run on the CPU (gpus: auto would use them)"),
+    ],
+)
+def test_a_run_says_once_what_it_found_and_a_dry_run_does_not(two_gpus, capsys, asked, shared, line):
+    execute(dry=True, asked=asked, shared=shared)
+    assert capsys.readouterr().err == ""
+    execute(asked=asked, shared=shared)
+    assert capsys.readouterr().err == f"{line}\n"
+    assert os.environ[DECIDED] == ("0" if asked == 0 else "1")
+
+
+def test_auto_is_refused_where_jobs_are_submitted(two_gpus):
+    with pytest.raises(SystemExit, match=r"^error: runtime: gpus: auto, the default, .* write a number into the study"):
+        execute(submits=True, asked="auto", default={"account": "SET_ME"})
+    assert not one_run.LOCK.exists() and not adopted()
+
+
+@pytest.mark.parametrize("asked", [0, 1])
+def test_where_jobs_are_submitted_a_number_is_taken_and_no_gpu_looked_for(two_gpus, capsys, asked):
+    execute(submits=True, asked=asked)
+    assert adopted() and capsys.readouterr().err == ""
 
 
 # --- what is forced ---------------------------------------------------------------------------------------------------

@@ -1,7 +1,6 @@
 """Runs that fail or are stopped: what they say, what they leave, and that the next one goes on."""
 
 import copy
-import json
 import os
 import signal
 import subprocess
@@ -153,19 +152,6 @@ def test_a_missing_gpu_names_the_key(study):
     assert done.returncode != 0
     lines = [line for line in error_lines(done.stdout) if "runtime: gpus" in line]
     assert lines and all("Traceback" not in line for line in lines) and "Traceback" not in done.stdout
-
-
-def test_jobs_of_a_workstation_have_a_device_each(study, monkeypatch):
-    monkeypatch.setenv("CLEARMINDS_DEVICES", "0,1")
-    monkeypatch.setenv("TMPDIR", str(study.folder))
-    study.config["runtime"] = {"gpus": 1}
-    command = [part.replace("profiles/default", "profiles/workstation") for part in study.command()]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    assert done.returncode == 0, done.stdout[-3000:]
-    runs = [json.loads(path.read_text()) for path in (study.folder / "logs").rglob("*.run.json")]
-    used = [run["devices"] for run in runs if run["stage"] in ("train_adapter", "evaluate_adapter")]
-    assert len(used) == 6 and set(used) == {"0", "1"}
-    assert {run["devices"] for run in runs if run["stage"] in ("prepare_task", "build_masks", "report")} == {""}
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from clearminds.files.layout import Layout
 from clearminds.run.dry_run import Planned, plan
 from clearminds.run.sizing.costs import Cost, Rates, cost
 from clearminds.run.sizing.gpu_memory import gpu_memory
+from clearminds.run.sizing.gpus import gpus_of, with_gpus
 from clearminds.run.sizing.hardware import DEVICES, Device
 from clearminds.run.sizing.sizes import PROMPT, REFERENCE, UNKNOWN_ITEMS, Sizes
 from clearminds.run.sizing.workload import Workloads
@@ -129,12 +130,13 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--configfile", type=Path, default=CONFIG, help="the study")
     parser.add_argument("--directory", "-d", type=Path, default=Path(), help="where the run works; default: here")
-    parser.add_argument("--gpu", help=f"one of {', '.join(DEVICES)}; default: a100, cpu where the study has gpus: 0")
+    parser.add_argument(
+        "--gpu", help=f"one of {', '.join(DEVICES)}; default: this machine's, else a100; cpu where jobs use no GPU"
+    )
     parser.add_argument("--utilisation", type=float, default=UTILISATION, help="share of the device's peak")
     parser.add_argument("--whole", action="store_true", help="as if nothing were there yet")
     given, others = parser.parse_known_args(arguments)
-    study = load_study([given.configfile])
-    name = given.gpu or ("a100" if study.runtime.gpus else "cpu")
+    study, name = planned_for(load_study([given.configfile]), given.gpu)
     if name not in DEVICES:
         raise UserError(f"--gpu: {name} is not known; known: {', '.join(DEVICES)}")
     if not 0 < given.utilisation <= 1:
@@ -160,6 +162,22 @@ def main(arguments: list[str] | None = None) -> None:
         print(fits(needed, device, study))
     print(f"assumed: {'; '.join(assumed(works.sizes))}")
     print("upper bounds: every answer as long as it may be, nothing found in a store")
+
+
+def planned_for(study: Study, gpu: str | None) -> tuple[Study, str]:
+    """A study with a number for `runtime: gpus`, and the name of the device that it is planned for.
+
+    Args:
+        study: the study as it was read.
+        gpu: the device that is asked about, whatever this machine has; None: none.
+    """
+    if study.runtime.gpus != "auto":
+        return study, gpu or ("a100" if study.runtime.gpus else "cpu")
+    if gpu:
+        return with_gpus(study, int(gpu != "cpu")), gpu
+    here = gpus_of(study)
+    known = (name for one in here.offered for name, device in DEVICES.items() if device.is_called(one.model))
+    return here.study, next(known, "a100") if here.per_training else "cpu"
 
 
 def calibrated(together: Cost) -> str:

@@ -284,8 +284,10 @@ class Runtime(Strict):
     checkpoint_seconds: Number = Field(300, ge=0, description="between two checkpoints of a training; 0: every step")
     reuse: bool = Field(True, description="take a result back where settings, code and inputs are what they were")
     shards: Positive = Field(1, description="jobs that share the generation and the scoring of one table")
-    gpus: int = Field(
-        0, ge=0, description="GPUs per training, each with a process; one for other jobs of a model; 0: the CPU"
+    gpus: Annotated[int, Field(ge=0)] | Literal["auto"] = Field(
+        "auto",
+        description="GPUs per training, each with a process; one for other jobs of a model; 0: the CPU; auto: one a "
+        "job where this machine has any (on a cluster a number is needed)",
     )
     fsdp: bool = Field(False, description="spread a training's weights over its GPUs; slower, for large models")
     vllm_python: Place = Field(
@@ -296,8 +298,14 @@ class Runtime(Strict):
         "none", description="a tracker of transformers' Trainer, such as tensorboard or wandb"
     )
 
+    @property
+    def devices(self) -> int:
+        """GPUs per training as a number; 0 where `auto` has not been replaced yet by what a machine has."""
+        return 0 if self.gpus == "auto" else self.gpus
+
     @model_validator(mode="after")
     def _spread(self) -> Runtime:
-        if self.fsdp and self.gpus < 2:
-            raise ValueError(f"fsdp: true spreads the weights over GPUs and needs gpus: 2 or more, not {self.gpus}")
+        if self.fsdp and self.devices < 2:
+            found = "auto, which takes one" if self.gpus == "auto" else self.gpus
+            raise ValueError(f"fsdp: true spreads the weights over GPUs and needs gpus: 2 or more, not {found}")
         return self

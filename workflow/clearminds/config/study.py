@@ -123,7 +123,7 @@ class Study(Strict):
 
     def _can_be_spread(self, variant: str) -> None:
         """Refuse what several processes of a training could not do, before responses and scores are paid for."""
-        training, gpus = self.training_of(variant), max(self.runtime.gpus, 1)
+        training, gpus = self.training_of(variant), max(self.runtime.devices, 1)
         if training.batch_examples % gpus:
             raise ValueError(
                 f"variants: {variant}: training: batch_examples: {training.batch_examples} must be a multiple of "

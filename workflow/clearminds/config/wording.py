@@ -27,8 +27,13 @@ def problem(errors: Sequence[ErrorDetails]) -> str:
     """
     types = dict.fromkeys(NEEDED[error["type"]] for error in errors if error["type"] in NEEDED)
     values = dict.fromkeys(value for error in errors for value in _values(error))
-    first = next((error for error in errors if error["type"] not in NEEDED), errors[0])
+    telling = [error for error in errors if error["type"] not in NEEDED]
+    # of a number that is out of its range no error needs to say that it is not a certain text either
+    first = next((error for error in telling if error["type"] != "literal_error"), [*telling, *errors][0])
     kind, found = first["type"], first["input"]
+    if kind == "literal_error" and "a whole number" in types:
+        remedy = nearest(found, values) or _remedy("int_type", found)
+        return f"{_either(types)} or {' or '.join(values)} is needed, not {short(found)}{remedy}"
     if kind == "literal_error":
         lists = " or a list of them" if "a list" in types else ""
         return f"{short(found)} is not one of {', '.join(values)}{lists}{nearest(found, values)}"

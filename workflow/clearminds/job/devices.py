@@ -9,33 +9,19 @@ import fcntl
 import os
 import re
 import socket
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from random import SystemRandom
 from urllib.parse import quote
 
 from clearminds.errors import UserError
-
-SCHEDULERS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID")
-DRIVER = Path("/proc/driver/nvidia/gpus")
-NODES = Path("/dev")
+from clearminds.job.finding_devices import Device, allocation_id, offered
 
 _held: dict[str, int] = {}  # device id to the open file that has its lock, for the life of the process
-
-
-@dataclass(frozen=True)
-class Device:
-    """A device as CUDA_VISIBLE_DEVICES calls it (`id`), and as this machine does whatever a user calls it (`name`)."""
-
-    id: str
-    name: str
-    uuid: str = ""
 
 
 def take_devices(count: int) -> list[str]:
@@ -43,7 +29,6 @@ def take_devices(count: int) -> list[str]:
 
     Does nothing in the workers of torchrun, whose parent holds theirs, and where a scheduler has chosen what the job
     asks for. In an allocation of more, in which a whole workflow runs, jobs share out what the scheduler shows them.
-    The environment variable CLEARMINDS_DEVICES ("0,1") pretends devices, for tests.
 
     Args:
         count: how many; 0 hides every device, so that the job runs on the CPU.
@@ -58,14 +43,13 @@ def take_devices(count: int) -> list[str]:
         return []
     if _held:
         return list(_held)  # a second lock on one's own device would wait forever
-    chosen, allocation = os.environ.get("CUDA_VISIBLE_DEVICES"), _allocation()
-    shown = _allocated(allocation, chosen or "")
-    if allocation and (not shown or len(shown) == count):
-        return []
     if count == 0:
+        # an allocation that names no device may be on a machine that shows its own to everybody
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
         return []
-    devices = shown if allocation else _machine() if chosen is None else _visible(chosen)
+    chosen, devices = os.environ.get("CUDA_VISIBLE_DEVICES"), offered()
+    if allocation_id() and len(devices) in (0, count):
+        return []
     if len(devices) < count:
         where = "on this machine" if chosen is None else f'in CUDA_VISIBLE_DEVICES="{chosen}"'
         found = f"{len(devices)} device{'' if len(devices) == 1 else 's'} {where}"
@@ -102,76 +86,6 @@ def require_devices(count: int) -> None:
             f"(CUDA_VISIBLE_DEVICES={os.environ.get('CUDA_VISIBLE_DEVICES', '')!r}); install a build of torch for this "
             "driver, or set runtime: gpus to 0 (runs on the CPU)"
         )
-
-
-def _allocation() -> str | None:
-    """The scheduler's job that this process runs in, if any."""
-    grid_engine = ["JOB_ID"] if any(name.startswith("SGE_") for name in os.environ) else []
-    return next((os.environ[name] for name in [*SCHEDULERS, *grid_engine] if name in os.environ), None)
-
-
-def _allocated(allocation: str | None, chosen: str) -> list[Device]:
-    """The devices of an allocation. Its numbers may count within it, so each is known by both."""
-    ids = dict.fromkeys(part.strip() for part in chosen.split(",") if part.strip() not in ("", "NoDevFiles"))
-    return [Device(part, f"{allocation}-{part}") for part in ids]
-
-
-# --- which devices there are ------------------------------------------------------------------------------------------
-
-
-def _machine() -> list[Device]:
-    """The devices of this machine, in the order of their bus."""
-    pretended = os.environ.get("CLEARMINDS_DEVICES")
-    if pretended is not None:
-        return [Device(part.strip(), part.strip()) for part in pretended.split(",") if part.strip()]
-    return _told_by_driver() or _told_by_nodes() or _told_by_nvidia_smi()
-
-
-def _told_by_driver() -> list[Device]:
-    found: list[Device] = []
-    for folder in sorted(DRIVER.glob("*")):
-        with suppress(OSError):
-            text = (folder / "information").read_text(encoding="utf-8", errors="replace")
-            facts = {k.strip(): v.strip() for k, _, v in (line.partition(":") for line in text.splitlines())}
-            # a container sees every device of the driver here, but has nodes for its own only
-            if (NODES / f"nvidia{facts.get('Device Minor')}").exists() and facts.get("GPU Excluded") != "Yes":
-                found.append(Device(str(len(found)), folder.name, facts.get("GPU UUID", "")))
-    return found
-
-
-def _told_by_nodes() -> list[Device]:
-    if DRIVER.is_dir():
-        return []
-    minors = sorted(int(node.name[6:]) for node in NODES.glob("nvidia*") if re.fullmatch(r"nvidia\d+", node.name))
-    return [Device(str(place), f"nvidia{minor}") for place, minor in enumerate(minors)]
-
-
-def _told_by_nvidia_smi() -> list[Device]:
-    """The last resort: it loads a driver that may not have been loaded since the start, and knows WSL's devices."""
-    with suppress(OSError, subprocess.SubprocessError):
-        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=60).stdout
-        again = _told_by_driver()
-        lines = re.findall(r"^GPU (\d+): .*\(UUID: (\S+)\)", listed, flags=re.MULTILINE)
-        return again or [Device(index, index, uuid) for index, uuid in lines]
-    return []
-
-
-def _visible(chosen: str) -> list[Device]:
-    """The devices of CUDA_VISIBLE_DEVICES, read as CUDA reads it: what comes after an unknown id counts as absent."""
-    machine = _machine()
-    found: dict[str, Device] = {}
-    for part in (part.strip() for part in chosen.split(",")):
-        if part.isdigit():
-            if machine and int(part) >= len(machine):
-                break
-            name = machine[int(part)].name if machine else part
-        elif not part or part.startswith("-") or part == "NoDevFiles":
-            break
-        else:
-            same = [device.name for device in machine if device.uuid.startswith(part)]
-            name = same[0] if len(same) == 1 else part
-        found.setdefault(name, Device(part, name))
-    return list(found.values())
 
 
 # --- taking them ------------------------------------------------------------------------------------------------------

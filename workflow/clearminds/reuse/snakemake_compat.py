@@ -6,6 +6,8 @@
   `--unlock`.
 - `Workflow.exec_mode`, `.overwrite_configfiles`, `.configfiles`, `.resource_settings`, `.deployment_settings`,
   `.dag_settings`, `Resource.raw`: nothing documented says the same.
+- `Workflow.global_resources`, `.register_resource`: what `--resources` gives to all jobs together. Snakemake registers
+  resources of its own so, after the Snakefile was read and before jobs are scheduled.
 - `FilePersistence._read_record`, `._write_record`, `MetadataRecord`, `RECORD_FORMAT_VERSION`: records are written only
   for jobs that Snakemake ran itself.
 - `cli.main`, the logger, and the fields of its JOB_INFO events: the documented Python interface returns no plan.
@@ -75,30 +77,47 @@ def rule_resources(workflow: "Workflow") -> dict[str, dict[str, str]]:
     return {rule: _as_written(given) for rule, given in workflow.resource_settings.overwrite_resources.items()}
 
 
+def cores(workflow: "Workflow") -> int | None:
+    """How many cores all jobs share; None where that is not limited, as in a dry-run."""
+    return workflow.resource_settings.cores
+
+
+def shared_resource(workflow: "Workflow", name: str) -> int | None:
+    """How much of a resource all jobs share; None where that is not limited."""
+    return workflow.global_resources[name].value if name in workflow.global_resources else None
+
+
+def share_resource(workflow: "Workflow", name: str, value: int) -> None:
+    """Let all jobs share so much of a resource, as `--resources NAME=VALUE` does. Before jobs are scheduled."""
+    workflow.register_resource(name, value)
+
+
 def _as_written(resources: Mapping[str, Any]) -> dict[str, str]:
     # a Resource whose value is an expression gives only its text before a job is there
     return {name: str(getattr(value, "raw", value)) for name, value in resources.items()}
 
 
-def around_execution(workflow: "Workflow", surround: Callable[[bool], contextlib.AbstractContextManager]) -> None:
+def around_execution(workflow: "Workflow", surround: Callable[[bool, bool], contextlib.AbstractContextManager]) -> None:
     """Have Snakemake execute inside a context, entered before it compares outputs and locks the folder.
 
     Not entered by what only looks: --lint, --list, --summary, --dag, --report, --unlock and the like.
 
     Args:
         workflow: the Snakefile's.
-        surround: gets whether this is a dry-run. A SystemExit that the context raises ends Snakemake with its message.
+        surround: gets whether this is a dry-run, and whether jobs are submitted to other machines, which a dry-run does
+            not know. A SystemExit that the context raises ends Snakemake with its message.
     """
     execute, delete_output = workflow.execute, workflow.delete_output
 
     @functools.wraps(execute)
     def surrounded_execute(*arguments: Any, executor_plugin: Any, **options: Any) -> Any:
-        with surround(executor_plugin.common_settings.dryrun_exec):
+        how = executor_plugin.common_settings
+        with surround(how.dryrun_exec, not how.local_exec):
             return execute(*arguments, executor_plugin=executor_plugin, **options)
 
     @functools.wraps(delete_output)
     def surrounded_delete_output(only_temp: bool = False, dryrun: bool = False) -> Any:
-        with surround(dryrun):
+        with surround(dryrun, False):
             return delete_output(only_temp=only_temp, dryrun=dryrun)
 
     workflow.execute, workflow.delete_output = surrounded_execute, surrounded_delete_output

@@ -1,5 +1,6 @@
 """What is done once Snakemake begins to execute: never while the Snakefile is only read, as by --lint or --summary."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -13,10 +14,13 @@ from clearminds.reuse.adopt import adopt
 from clearminds.reuse.integrity import Deviation
 from clearminds.reuse.snakemake_compat import (
     around_execution,
+    cores,
     default_resources,
     forced_targets,
     is_one_job,
     rule_resources,
+    share_resource,
+    shared_resource,
     uses_conda,
 )
 from clearminds.run import one_run, signals
@@ -24,6 +28,7 @@ from clearminds.run.four_bits import refuse_missing_bitsandbytes
 from clearminds.run.interpreter import put_first_in_path
 from clearminds.run.placeholders import refuse_placeholders
 from clearminds.run.run_end import RunEnd, unusable
+from clearminds.run.sizing.gpus import DECIDED, Gpus, refuse_auto
 from clearminds.run.specs import Specs
 from clearminds.run.trackers import refuse_missing_trackers
 
@@ -33,19 +38,24 @@ if TYPE_CHECKING:
 MOST = 10  # files that are named one by one
 
 
-def prepare_execution(workflow: "Workflow", specs: Specs) -> RunEnd:
+def prepare_execution(workflow: "Workflow", specs: Specs, gpus: Gpus) -> RunEnd:
     """Have a run prepared when it begins, and its end awaited; one that cannot begin ends with a line that says why.
 
     Args:
         workflow: the Snakefile's.
         specs: of its study.
+        gpus: of its jobs.
     """
     end = RunEnd(workflow, specs)
 
     @contextmanager
-    def execution(dry: bool) -> Iterator[None]:
+    def execution(dry: bool, submits: bool) -> Iterator[None]:
         try:
+            if submits and gpus.asked == "auto":
+                refuse_auto()
             _begin(workflow, specs, dry)
+            if not (dry or submits or is_one_job(workflow)):
+                _share_gpus(workflow, gpus)
         except UserError as error:
             sys.exit(f"error: {error}")
         except OSError as error:
@@ -81,6 +91,17 @@ def _begin(workflow: "Workflow", specs: Specs, dry: bool) -> None:
         print(line, file=sys.stderr)
     # with other data, or another model, all that follows from these runs again: not before it was rehearsed with them
     specs.inputs.all_wait = any(one.is_input or _is_of_a_model(one, layout) for one in wrong)
+
+
+def _share_gpus(workflow: "Workflow", gpus: Gpus) -> None:
+    """Hold jobs to the GPUs that there are, for one that waits for a GPU keeps its cores, and say what was found."""
+    os.environ[DECIDED] = str(gpus.per_training)
+    limit = gpus.limit()
+    if limit is not None and shared_resource(workflow, "gpu") is None:
+        share_resource(workflow, "gpu", limit)
+    line = gpus.line(shared_resource(workflow, "gpu"), cores(workflow))
+    if line is not None:
+        print(line, file=sys.stderr)
 
 
 def _is_of_a_model(one: Deviation, layout: Layout) -> bool:

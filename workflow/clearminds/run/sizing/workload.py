@@ -82,7 +82,7 @@ class Workloads:
 
     def gpus(self, stage: str) -> int:
         """Devices of a job. Only a training is spread over several; elsewhere shards and suites are."""
-        gpus = self.study.runtime.gpus
+        gpus = self.study.runtime.devices
         return gpus if stage == "train_adapter" else min(gpus, 1) if stage in RUN_A_MODEL else 0
 
     def prepare_task(self, wc: Wildcards) -> Workload:
