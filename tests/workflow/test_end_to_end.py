@@ -11,6 +11,7 @@ import pytest
 from clearminds.files import contracts
 from clearminds.files.tables import read_provenance, read_table
 
+pytestmark = pytest.mark.slow
 CONTRACTS = {
     "examples/sums/train.parquet": contracts.EXAMPLES,
     "responses/tiny/sums/train.self_output.parquet": contracts.RESPONSES,
