@@ -1,5 +1,6 @@
 """What every test shares: the package and the tests' helpers on the path, no network, one thread."""
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -22,3 +23,11 @@ os.environ.pop("CUDA_VISIBLE_DEVICES", None)
 # machines are shared: no test fails because it was slow
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared")
+
+# collecting imports a million objects that stay: Python would search them for garbage again and again
+gc.disable()
+
+
+def pytest_collection_finish():
+    gc.freeze()
+    gc.enable()

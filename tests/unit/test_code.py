@@ -158,6 +158,7 @@ def test_every_launcher_has_a_fingerprint_of_its_own():
     assert digest(package, roots[0]) == digest(Tree(ROOT / "workflow"), roots[0])
 
 
+@pytest.mark.slow
 def test_an_edit_of_the_package_changes_the_fingerprints_that_reach_it():
     """Every 40th function or class of the package, each with one more statement."""
     workflow, root = ROOT / "workflow", "scripts.evaluate_adapter:main"

@@ -1,12 +1,11 @@
 """What `run_end_compat` relies on, tried on the installed Snakemake with a workflow whose jobs fail."""
 
 import json
-import subprocess
-import sys
 from base64 import b64encode
 from pathlib import Path
 
 import pytest
+from forked import run_module
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 SNAKEFILE = f"""
@@ -84,8 +83,7 @@ def run(tmp_path_factory):
     (folder / "Snakefile").write_text(SNAKEFILE)
 
     def snakemake(*arguments: str) -> tuple[str, dict]:
-        command = [sys.executable, "-m", "snakemake", "--cores", "1", "--latency-wait", "0", *arguments]
-        done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        done = run_module("snakemake", "--cores", "1", "--latency-wait", "0", *arguments, cwd=folder)
         assert done.returncode == 1, done.stdout
         said, _, found = done.stdout.partition("FOUND ")
         return said, json.loads(found)

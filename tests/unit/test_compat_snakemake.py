@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from forked import run_module
 
 from clearminds.reuse.snakemake_compat import Records
 
@@ -79,10 +80,7 @@ def run(tmp_path):
     (tmp_path / "other.yaml").write_text("spec: other\n")
 
     def snakemake(*arguments: str, code: int = 0) -> str:
-        command = [sys.executable, "-m", "snakemake", "--cores", "1", *arguments]
-        done = subprocess.run(
-            command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-        )
+        done = run_module("snakemake", "--cores", "1", *arguments, cwd=tmp_path)
         assert done.returncode == code, done.stdout
         return done.stdout
 

@@ -287,10 +287,14 @@ def hub(name: str, revision: str = COMMIT) -> dict:
     return {"hub": name, "revision": revision}
 
 
-def test_a_pinned_revision_comes_from_the_hub(fetch_from_hub, tiny, tmp_path):
-    found, missing, no_revision, gated, broken = fetch_from_hub(
-        hub("me/tiny"), hub("me/none"), hub("me/tiny", OTHER), hub("me/gated"), hub("me/broken")
-    )
+@pytest.fixture(scope="module")
+def fetched(fetch_from_hub) -> list:
+    """What comes of what there is on the hub and of what there is not, in one process."""
+    return fetch_from_hub(hub("me/tiny"), hub("me/none"), hub("me/tiny", OTHER), hub("me/gated"), hub("me/broken"))
+
+
+def test_a_pinned_revision_comes_from_the_hub(fetched, tiny, tmp_path):
+    found, missing, no_revision, gated, broken = fetched
     here = fetch({"path": str(tiny)}, tmp_path / "m")
     assert {**found, "base": ""} == {**here, "base": ""}
     assert found["base"] == "me/tiny"
@@ -315,8 +319,8 @@ def test_a_token_opens_a_gated_model(fetch_from_hub):
     ],
     ids=["offline", "unreachable"],
 )
-def test_without_a_network_the_cache_serves(fetch_from_hub, how):
-    [online] = fetch_from_hub(hub("me/tiny"))
+def test_without_a_network_the_cache_serves(fetch_from_hub, fetched, how):
+    online = fetched[0]
     cached, absent, other = fetch_from_hub(hub("me/tiny"), hub("me/none"), hub("me/tiny", OTHER), **how)
     assert cached == online
     for name, message in ((f"me/none@{COMMIT}", absent), (f"me/tiny@{OTHER}", other)):

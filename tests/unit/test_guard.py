@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from never_back import CODE as NEVER_BACK
 
 from clearminds.errors import UserError
 from clearminds.job.guard import RUN, only_writer
@@ -79,10 +80,7 @@ def test_a_second_writer_waits_for_one_that_is_stopping(tmp_path):
 
 def test_what_ends_a_job_by_force_is_called_with_its_exit_code(tmp_path):
     record = tmp_path / "record"
-    work = (
-        f"guard.before_forced_exit(lambda code: open({str(record)!r}, 'w').write(str(code)))\n"
-        "import hashlib; hashlib.pbkdf2_hmac('sha256', b'a', b'b', 10**9)"
-    )
+    work = f"guard.before_forced_exit(lambda code: open({str(record)!r}, 'w').write(str(code)))\n{NEVER_BACK}"
     with start(SLEEP + work) as job:
         job.stdout.readline()
         time.sleep(1)  # until it is at work
@@ -104,8 +102,8 @@ def test_a_job_that_is_ending_ignores_further_signals():
     "work",
     [
         "try:\n    time.sleep(60)\nexcept guard.Stopped:\n    sys.exit(143)",
-        # deep in one long computation, which comes back to the interpreter after minutes
-        "import hashlib; hashlib.pbkdf2_hmac('sha256', b'a', b'b', 10**9)",
+        # deep in one computation, which does not come back to the interpreter
+        NEVER_BACK,
     ],
 )
 def test_a_signal_ends_a_job_within_seconds(work):

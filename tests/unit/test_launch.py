@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from demo_study import demo, spec
+from never_back import CODE as NEVER_BACK
 
 from clearminds.files import contracts
 from clearminds.files.tables import read_provenance, read_table, write_json
@@ -238,7 +239,7 @@ def test_a_killed_run_leaves_a_record_that_it_started(tmp_path):
 
 def test_a_run_that_does_not_answer_a_signal_was_stopped(tmp_path):
     run = Run(tmp_path, *GOOD)
-    waiting(run, tmp_path, "import hashlib; hashlib.pbkdf2_hmac('sha256', b'a', b'b', 10**9)")
+    waiting(run, tmp_path, NEVER_BACK)
     with subprocess.Popen(run.command(), stderr=subprocess.DEVNULL) as process:
         until(lambda: read_outcome(run.log) == Outcome(State.STARTED))
         time.sleep(1)  # until it is at work

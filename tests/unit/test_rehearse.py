@@ -113,7 +113,11 @@ def test_what_was_tried_is_told_without_times_and_alike_each_time(run):
             {"trainings": [{**BLOCK, "scheduler": "cosine_with_min_lr"}]},
             r"training: a step with adapter: lora, scheduler: cosine_with_min_lr.*fails on this model",
         ),
-        ({"tasks": [{"name": "lm_eval:arc_esy", "evaluate": "lm_eval"}]}, r"lm_eval:arc_esy: .*nearest: arc_easy"),
+        pytest.param(
+            {"tasks": [{"name": "lm_eval:arc_esy", "evaluate": "lm_eval"}]},
+            r"lm_eval:arc_esy: .*nearest: arc_easy",
+            marks=pytest.mark.slow,  # the harness lists its thousands of tasks
+        ),
         ({"runtime": {**RUNTIME, "report_to": "wanddb"}}, "runtime: report_to: wanddb cannot be used .*not supported"),
         ({"runtime": {**RUNTIME, "report_to": "wandb"}}, "runtime: report_to: wandb cannot be used .*install"),
     ],

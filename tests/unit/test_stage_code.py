@@ -46,8 +46,16 @@ def fingerprints() -> dict[tuple, str]:
     return {(stage, text): stage_code.fingerprint(stage, json.loads(text)) for stage, text in specs()}
 
 
+@cache
+def unedited() -> dict[tuple, str]:
+    """What `fingerprints` finds in the checkout, and so in each copy of it before an edit."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stage_code, "WORKFLOW", ROOT / "workflow")
+        return fingerprints()
+
+
 def changed_by(file: Path, old: str, new: str) -> set[tuple]:
-    before = fingerprints()
+    before = unedited()
     edit(file, old, new)
     after = fingerprints()
     return {job for job in before if before[job] != after[job]}
@@ -84,13 +92,17 @@ def test_no_stage_runs_the_config_models_or_plans_runs(stage):
 
 
 def test_a_new_plugin_changes_no_fingerprint(package):
-    before = fingerprints()
+    before = unedited()
     (package / "plugins" / "weights" / "new.py").write_text("def weights(scores, parameters, rng):\n    return 0\n")
     (package / "plugins" / "verifiers" / "new.py").write_text("def verify(response, example):\n    return 0\n")
     (package / "plugins" / "task_kinds" / "new.py").write_text("def load(spec, split):\n    return []\n")
     (package / "plugins" / "sources" / "new.py").write_text("def prompt(example):\n    return []\n")
     forget()
     assert fingerprints() == before
+
+
+def test_a_copy_has_the_fingerprints_of_the_checkout(package):
+    assert fingerprints() == unedited()
 
 
 def test_a_plugin_may_take_what_it_has_from_another(package):
@@ -132,7 +144,7 @@ def test_a_plugin_that_cannot_be_read_concerns_no_run_without_it(package, text):
 def test_a_plugin_changes_the_jobs_that_name_it_and_no_others(package, file, old, new, stage, key, value):
     changed = changed_by(package / "plugins" / file, old, new)
     chosen = set()
-    for job in fingerprints():
+    for job in unedited():
         found = json.loads(job[1])
         if job[0] == stage:
             like = found.get("weights", {}).get("like") if file.startswith("weights") else None

@@ -70,6 +70,7 @@ def write_many(folder, writer):
         store.add(rows(store, {f"{writer}/{n}": [float(writer), float(n)], f"common/{n}": [float(n)]}))
 
 
+@pytest.mark.slow
 def test_eight_writers_at_once_lose_nothing(tmp_path):
     with multiprocessing.get_context("spawn").Pool(8) as pool:
         pool.starmap(write_many, [(tmp_path, writer) for writer in range(8)])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from forked import run_module
 from tiny import tiny_model_folder
 
 ROOT = Path(__file__).parents[2]
@@ -29,11 +30,11 @@ class Workflow:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess:
         """Run snakemake with these arguments; output and errors come back together as text."""
-        return _run(self.command(*arguments))
+        return _run(self.command(*arguments)[2:])
 
     def resume(self) -> subprocess.CompletedProcess:
         """Do what `make resume` does."""
-        return _run([sys.executable, "-m", "clearminds.commands.resume", *self._given()])
+        return _run(["clearminds.commands.resume", *self._given()])
 
     def _given(self) -> list[str]:
         self.folder.mkdir(exist_ok=True)
@@ -44,16 +45,9 @@ class Workflow:
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess:
+    """Run a module; arguments follow it."""
     environment = {**os.environ, "COLUMNS": "200", "PYTHONPATH": str(ROOT / "workflow")}
-    return subprocess.run(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=environment,
-        check=False,
-        timeout=1200,  # a run that waits forever, and not one that is slow
-    )
+    return run_module(*command, env=environment)
 
 
 def tiny_study(model: Path) -> dict:

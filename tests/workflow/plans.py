@@ -3,11 +3,10 @@
 import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import yaml
+from forked import run_module
 
 ROOT = Path(__file__).parents[2]
 CHECKOUT = ("Snakefile", "config.yaml", "workflow", "profiles", "envs")
@@ -44,31 +43,25 @@ class Checkout:
         self.folder = folder
 
     def call(self, command: list[str], directory: Path, config: dict, *arguments: str) -> str:
-        """Run a command with the usual arguments of snakemake. Returns its output and errors together.
+        """Run a module with the usual arguments of snakemake. Returns its output and errors together.
 
         Args:
-            command: what comes before the arguments.
+            command: the module, and what comes before the arguments.
             directory: the working directory, where results and logs are.
             config: the study; written beside the directory, never into it.
             arguments: more of them.
         """
         study = directory.parent / f"{directory.name}.study.yaml"
         study.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
-        command = [*command, "--configfile", str(study), "--directory", str(directory), *arguments]
-        done = subprocess.run(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(self.folder / "workflow")},
-            check=False,
-        )
+        environment = {**os.environ, "PYTHONPATH": str(self.folder / "workflow")}
+        given = ["--configfile", str(study), "--directory", str(directory)]
+        done = run_module(*command, *given, *arguments, env=environment)
         assert done.returncode == 0, done.stdout[-6000:]
         return done.stdout
 
     def run(self, directory: Path, config: dict, *arguments: str) -> str:
         """Run the workflow."""
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(self.folder / "Snakefile")]
+        command = ["snakemake", "--snakefile", str(self.folder / "Snakefile")]
         profile = ["--workflow-profile", str(self.folder / "profiles" / "default")]
         return self.call([*command, *profile], directory, config, *(arguments or ("--cores", "2")))
 
@@ -78,7 +71,7 @@ class Checkout:
 
     def explain(self, directory: Path, config: dict) -> list[str]:
         """The lines of `make explain`."""
-        output = self.call([sys.executable, "-m", "clearminds.commands.explain"], directory, config)
+        output = self.call(["clearminds.commands.explain"], directory, config)
         return [line for line in output.splitlines() if not line.startswith("Using workflow specific profile")]
 
 

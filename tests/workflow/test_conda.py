@@ -1,10 +1,11 @@
-"""With conda, each job has the environment of what it runs."""
+"""With conda, each job has the environment of what it runs, and no environment reruns anything."""
 
 import os
 
 import pytest
+import yaml
 
-from .conftest import Workflow, tiny_study
+from .conftest import ROOT, Workflow, tiny_study
 from .test_reruns import STAND_IN
 
 
@@ -27,3 +28,9 @@ def test_only_jobs_of_vllm_have_its_environment(path, environments, tiny_model, 
     output = Workflow(tmp_path / "study", config).run("--sdm", "conda", "--list-conda-envs", f"results/tiny/{path}")
     listed = [name for name in ("data", "model", "vllm") if f"envs/{name}.yaml" in output.stdout]
     assert set(listed) == environments, output.stdout
+
+
+@pytest.mark.parametrize("profile", sorted((ROOT / "profiles").iterdir()), ids=lambda path: path.name)
+def test_no_profile_lets_an_environment_rerun_anything(profile):
+    settings = yaml.safe_load((profile / "config.yaml").read_text(encoding="utf-8"))
+    assert sorted(settings["rerun-triggers"]) == ["code", "mtime", "params"]

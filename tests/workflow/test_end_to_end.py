@@ -13,6 +13,7 @@ from clearminds.checkout import ROOT
 from clearminds.files import contracts
 from clearminds.files.tables import read_provenance, read_table
 
+pytestmark = pytest.mark.slow
 CONTRACTS = {
     "examples/sums/train.parquet": contracts.EXAMPLES,
     "responses/tiny/sums/train.self_output.parquet": contracts.RESPONSES,

@@ -17,6 +17,7 @@ def study(tmp_path, tiny_model):
     return Workflow(tmp_path, tiny_study(tiny_model))
 
 
+@pytest.mark.slow
 def test_a_report_of_what_is_there_says_what_is_missing_and_why(study):
     study.config["variants"] = {
         "stm-200": study.config["variants"]["stm-200"],
@@ -51,6 +52,7 @@ def test_what_the_rehearsal_refuses_costs_no_generation_scoring_training_or_eval
     assert {path.name for path in samples} <= {"train.reference.parquet"}  # which are only copied
 
 
+@pytest.mark.slow
 def test_a_killed_job_is_named_with_its_log_in_what_is_missing(study):
     study.config["training"]["epochs"] = 4000
     run = begin(study, "train_adapter", "results/tiny/adapters/tiny/sums/stm-200/seed0/adapter.json")
@@ -66,6 +68,7 @@ def test_a_killed_job_is_named_with_its_log_in_what_is_missing(study):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_to_snakemake_alone_stops_all_within_seconds_and_leaves_no_lock(study, number):
     study.config["training"]["epochs"] = 4000
@@ -84,6 +87,7 @@ def test_a_signal_to_snakemake_alone_stops_all_within_seconds_and_leaves_no_lock
     assert study.run("--dry-run").returncode == 0
 
 
+@pytest.mark.slow
 def test_no_job_outlives_a_killed_snakemake_and_resume_goes_on(study):
     study.config["training"]["epochs"] = 40
     study.config["runtime"] = {"checkpoint_seconds": 0}
@@ -106,6 +110,7 @@ def test_no_job_outlives_a_killed_snakemake_and_resume_goes_on(study):
     assert (study.folder / "results/tiny/report.html").is_file()
 
 
+@pytest.mark.slow
 def test_a_second_run_in_the_same_folder_says_so_in_a_line_and_disturbs_nothing(study):
     study.config["training"]["epochs"] = 4000
     run = begin(study, "train_adapter")
@@ -131,6 +136,7 @@ def test_what_only_looks_locks_and_writes_nothing(study):
         assert not list((study.folder / ".snakemake").glob("clearminds*")), looking
 
 
+@pytest.mark.slow
 def test_studies_in_folders_of_their_own_run_at_once_on_one_store(tmp_path, tiny_model):
     studies = []
     for name in ("one", "two"):
@@ -146,6 +152,7 @@ def test_studies_in_folders_of_their_own_run_at_once_on_one_store(tmp_path, tiny
     assert len(tables[0]) == len(tables[1]) == 4
 
 
+@pytest.mark.slow
 def test_a_missing_gpu_names_the_key(study):
     study.config["runtime"] = {"gpus": 1}
     done = study.run("--until", "generate_responses", "--resources", "gpu=1")
@@ -173,6 +180,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "--lazy", str(folder)], check=False)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_line_and_earlier_results_stay(study, small_disk, tmp_path):
     (study.folder / "results").symlink_to(tmp_path / "disk")
     study.config["runtime"] = {"store": str(tmp_path / "store")}

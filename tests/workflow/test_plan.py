@@ -51,6 +51,7 @@ def test_the_jobs_are_those_of_the_dry_run(study):
     assert any(line.startswith(title) for line in lines)
 
 
+@pytest.mark.slow
 def test_after_a_run_its_rates_are_gone_by(study):
     done = study.run("--until", "score_token_perplexity")
     assert done.returncode == 0, done.stdout[-4000:]

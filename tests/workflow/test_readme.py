@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 import yaml
 
 from .conftest import ROOT, Workflow
@@ -32,6 +33,7 @@ def test_the_configs_of_the_repository_are_valid(tmp_path):
         assert done.returncode == 0, done.stdout[-3000:]
 
 
+@pytest.mark.slow
 def test_the_worked_example_runs(tmp_path, tiny_model):
     config = yaml.safe_load(BLOCKS["mine.yaml"])
     (tmp_path / "mine.jsonl").write_text(BLOCKS["mine.jsonl"], encoding="utf-8")

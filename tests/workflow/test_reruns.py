@@ -15,15 +15,15 @@ from pathlib import Path
 import pytest
 import torch
 import transformers
-import yaml
 from tiny import tiny_model_folder
 
 from clearminds.files.layout import Layout, earlier_memory_of
 from clearminds.reuse import stage_code as stages
 
 from .conftest import tiny_study
-from .plans import ROOT, Checkout, Job, copy_checkout, job
+from .plans import Checkout, Job, copy_checkout, job
 
+pytestmark = pytest.mark.slow
 VARIANTS, SUITES = ("self-output", "stm-200", "stm-50", "random-200"), ("own", "text")
 DRAWN = {"random-200"}  # variants whose masks are drawn at random, once per seed
 CHANGED = "\n\ndef _added_by_a_test():\n    return 1\n"
@@ -299,7 +299,6 @@ def test_more_samples_rerun_their_source_and_what_is_matched_on_it(built):
     assert built.plan(more_samples(built.config)) == expected
 
 
-@pytest.mark.slow
 def test_variants_whose_examples_stay_take_their_results_back(built, tmp_path):
     folder = built.moved(tmp_path / "study", snakemake=True)
     output = built.checkout.run(folder, more_samples(built.config))
@@ -613,12 +612,6 @@ def test_explain_tells_what_a_kill_left_half_done(built, tmp_path):
 
 
 # --- environments -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("profile", sorted((ROOT / "profiles").iterdir()), ids=lambda path: path.name)
-def test_no_profile_lets_an_environment_rerun_anything(profile):
-    settings = yaml.safe_load((profile / "config.yaml").read_text(encoding="utf-8"))
-    assert sorted(settings["rerun-triggers"]) == ["code", "mtime", "params"]
 
 
 def test_no_record_of_snakemake_mentions_an_environment(built):

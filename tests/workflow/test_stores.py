@@ -14,6 +14,7 @@ from clearminds.reuse.store import usage
 
 from .conftest import Workflow, tiny_study
 
+pytestmark = pytest.mark.slow
 COSTLY = ("generate_responses", "score_token_perplexity")
 
 

@@ -47,6 +47,7 @@ def test_a_duplicate_key_is_refused(study):
     assert done.returncode != 0 and "key 'seeds' appears twice" in done.stdout
 
 
+@pytest.mark.slow
 def test_names_with_dots_are_told_apart_in_paths(study):
     config = study.config
     config["sources"]["own.v1.5"] = config["sources"].pop("self_output") | {"kind": "self_output"}
@@ -71,6 +72,7 @@ def test_names_with_dots_are_told_apart_in_paths(study):
     assert "sources: own.v1.5.sequences: its files would have the names of others" in line
 
 
+@pytest.mark.slow
 def test_a_failing_variant_does_not_stop_the_others(study):
     diverging = {"learning_rate": 1e30, "warmup_steps": 0}  # which no rehearsal finds
     study.config["variants"]["broken"] = {"responses": "self_output", "training": diverging}
