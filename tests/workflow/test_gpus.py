@@ -14,6 +14,7 @@ def study(tmp_path, tiny_model):
     return Workflow(tmp_path, tiny_study(tiny_model))
 
 
+@pytest.mark.slow
 def test_jobs_have_a_device_each_and_none_waits_for_one(study, monkeypatch):
     monkeypatch.setenv("CLEARMINDS_DEVICES", "0,1")
     monkeypatch.setenv("TMPDIR", str(study.folder))

@@ -1,27 +1,45 @@
-"""The README's commands and its worked example do what it says."""
+"""The commands of the README do what it says, in a copy of the checkout."""
 
 import re
+import shlex
+import shutil
+from pathlib import Path
 
 import pytest
 import yaml
+from forked import run_module
 
 from .conftest import ROOT, Workflow
+from .plans import copy_checkout
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = dict(re.findall(r"^```\w+ file=(\S+)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL))
+# a command a line, without the comment after it
+COMMANDS = [
+    line.split("  #")[0].strip()
+    for block in re.findall(r"(?:^ {4}\S.*\n)+", README, flags=re.MULTILINE)
+    for line in block.splitlines()
+]
 
 
-def test_every_make_target_it_names_exists():
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    named = set(re.findall(r"(?:`|^ {4})make ([a-z-]+)", README, flags=re.MULTILINE))
-    assert named >= {"setup", "demo", "demo-quick", "test", "test-all"}
-    for target in named:
-        assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory) -> Path:
+    """A copy of the checkout, with the study that the README has its reader copy."""
+    folder = copy_checkout(tmp_path_factory.mktemp("checkout") / "clearminds")
+    shutil.copytree(ROOT / "studies", folder / "studies")
+    [copied] = {command for command in COMMANDS if command.startswith("cp studies/your-data-cpu")}
+    _, source, to = shlex.split(copied)
+    shutil.copyfile(folder / source, folder / to)
+    return folder
 
 
-def test_every_path_it_links_exists():
-    for path in re.findall(r"\]\(((?!http)[^)#]+)\)", README):
-        assert (ROOT / path).exists(), path
+def test_every_way_to_call_snakemake_runs_the_study_that_it_names(checkout):
+    calls = [command for command in COMMANDS if command.startswith("snakemake ")]
+    assert len(calls) >= 4
+    for call in dict.fromkeys(calls):
+        done = run_module(*shlex.split(call), "--dry-run", cwd=checkout)
+        assert done.returncode == 0, f"{call}: {done.stdout[-3000:]}"
+        whole = not re.search(r"\bmasks\b", call)
+        assert ("train_adapter" in done.stdout) == whole and "build_masks" in done.stdout
 
 
 def test_the_configs_of_the_repository_are_valid(tmp_path):
@@ -34,12 +52,24 @@ def test_the_configs_of_the_repository_are_valid(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_worked_example_runs(tmp_path, tiny_model):
-    config = yaml.safe_load(BLOCKS["mine.yaml"])
-    (tmp_path / "mine.jsonl").write_text(BLOCKS["mine.jsonl"], encoding="utf-8")
-    # the example's model is downloaded by the real study; here a random one stands in for it
+def test_the_study_to_copy_runs_and_its_adapter_is_used_as_printed(checkout, tmp_path, tiny_model, monkeypatch):
+    config = yaml.safe_load((checkout / "studies/mine.yaml").read_text(encoding="utf-8"))
+    # the study's model is downloaded by the real one; here a random one stands in for it
     config["models"] = {"tiny": {"path": str(tiny_model)}}
     config["variants"]["stm-2.5"]["weights"]["tau"] = "200"  # every token surprises a random model
+    (tmp_path / "studies").symlink_to(checkout / "studies")
     done = Workflow(tmp_path, config).run()
     assert done.returncode == 0, done.stdout[-4000:]
-    assert (tmp_path / "results/mine/report.html").is_file()
+    results = tmp_path / "results" / config["study"]
+    assert (results / "report.html").is_file()
+    for path in re.findall(r"^\| `([\w/]+\.\w+)`", README, flags=re.MULTILINE):
+        assert (results / path).is_file(), path
+
+    [lines] = re.findall(r"^```python\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+    here = lines.replace("demo", config["study"]).replace("smollm2-135m-q4", "tiny").replace("/sums/", "/my-task/")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(here, "README.md", "exec"), {})
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    assert AutoModelForCausalLM.from_pretrained("merged").num_parameters() > 0
+    assert AutoTokenizer.from_pretrained("merged").chat_template
