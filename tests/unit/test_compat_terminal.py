@@ -13,7 +13,7 @@ SNAKEFILE = f"""
 import contextlib, logging, sys
 sys.path.insert(0, {str(WORKFLOW)!r})
 from clearminds.reuse.snakemake_compat import around_execution, filtered
-from clearminds.run import terminal_compat as compat
+from clearminds.run.terminal import terminal_compat as compat
 
 class Listener:
     def begins(self):
@@ -167,7 +167,7 @@ def test_a_listener_that_raises_ends_no_run(tmp_path):
 def test_the_line_of_a_submitted_job_is_known():
     import snakemake_executor_plugin_slurm as plugin
 
-    from clearminds.run.terminal_compat import SUBMITTED
+    from clearminds.run.terminal.terminal_compat import SUBMITTED
 
     said = re.search(r'f"(Job \{job\.jobid\} has been submitted .*?)"\s*f"(.*?)"\n', inspect.getsource(plugin))
     line = "".join(said.groups())

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearminds.run.run_lines import RunJob, RunLines
-from clearminds.run.time_left import Expected, TimeLeft
+from clearminds.run.terminal.run_lines import RunJob, RunLines
+from clearminds.run.terminal.time_left import Expected, TimeLeft
 
 
 class Clock:

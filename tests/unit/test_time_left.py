@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearminds.run.time_left import Expected, TimeLeft, in_words
+from clearminds.run.terminal.time_left import Expected, TimeLeft, in_words
 
 
 def left_after(expected: dict[int, Expected], *jobs: tuple[int, float, float]) -> TimeLeft:

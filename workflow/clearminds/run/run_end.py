@@ -19,7 +19,7 @@ from clearminds.run.data_files import refuse_missing_data
 from clearminds.run.failures import Failure, Failures, failure_lines
 from clearminds.run.run_end_compat import Refusal
 from clearminds.run.specs import Specs
-from clearminds.run.terminal import plain_lines
+from clearminds.run.terminal.shown import plain_lines
 
 if TYPE_CHECKING:
     from snakemake.workflow import Workflow

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from clearminds.files.layout import job_title
 from clearminds.job.outcome import State, read_outcome
-from clearminds.run import terminal_compat as compat
-from clearminds.run.run_lines import RunJob, RunLines
 from clearminds.run.sizing.costs import Rates, cost
 from clearminds.run.sizing.hardware import DEVICES
 from clearminds.run.specs import Specs
-from clearminds.run.terminal_compat import KnownJob
-from clearminds.run.time_left import Expected, TimeLeft
+from clearminds.run.terminal import terminal_compat as compat
+from clearminds.run.terminal.run_lines import RunJob, RunLines
+from clearminds.run.terminal.terminal_compat import KnownJob
+from clearminds.run.terminal.time_left import Expected, TimeLeft
 
 if TYPE_CHECKING:
     from snakemake.workflow import Workflow

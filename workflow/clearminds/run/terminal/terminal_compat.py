@@ -78,7 +78,7 @@ def jobs_to_run(workflow: "Workflow") -> list[KnownJob]:
 
 
 def failed_for_good(workflow: "Workflow") -> list[int]:
-    """The ids of the jobs that have failed and are not tried again; of those whose results are missing no event tells."""
+    """Ids of the jobs that have failed and are not tried again; no event tells of those whose results are missing."""
     groups = [job if job.is_group() else [job] for job in workflow.scheduler.failed]
     return [workflow.dag.jobid(job) for group in groups for job in group]
 
@@ -91,8 +91,7 @@ def jobs_behind(workflow: "Workflow", job: int) -> list[int]:
 
 
 def speaks_itself(workflow: "Workflow") -> bool:
-    """Whether Snakemake's own blocks are shown: asked for by --printshellcmds, --verbose or --debug-dag, or all there is
-    to see, as in a dry-run."""
+    """Whether Snakemake's own blocks are shown: the user asked for them, or there is nothing else, as in a dry-run."""
     settings = workflow.output_settings
     return settings.printshellcmds or settings.verbose or settings.debug_dag or settings.dryrun
 
@@ -123,7 +122,7 @@ def in_place_of_blocks(listener: Listener) -> Iterator[None]:
     """A context in which the terminal shows a listener's lines in place of Snakemake's about its jobs.
 
     Nothing else that Snakemake says is kept back, and its log file has all. Nothing is changed where another logger
-    plugin writes to the terminal. A listener that raises is not asked again, and Snakemake speaks for itself from then on.
+    plugin writes to the terminal. A listener that raises is not asked again: from then on Snakemake speaks for itself.
     """
     from snakemake.logging import logger
 
@@ -150,7 +149,7 @@ def _handlers(name: str) -> list[Any]:
 
 
 class _Heard(logging.Filter):
-    """Hears all that happens, and writes what the listener says of it, unless --quiet forbids it. Keeps nothing back."""
+    """Hears all that happens and writes what the listener says of it, unless --quiet forbids it; keeps nothing back."""
 
     def __init__(self, listener: Listener, terminal: Any):
         super().__init__()

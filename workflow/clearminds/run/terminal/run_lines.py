@@ -7,7 +7,7 @@ says for them that they were submitted and how they ended.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from clearminds.run.time_left import TimeLeft, in_words
+from clearminds.run.terminal.time_left import TimeLeft, in_words
 
 
 @dataclass(frozen=True)

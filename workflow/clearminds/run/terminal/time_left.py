@@ -1,8 +1,8 @@
 """How long the rest of a run may take: by the plan's estimate of each job, and by the seconds of those that are done.
 
 A plan's estimate is an upper bound, for a device that may be another one; what matters is how jobs compare. Every job
-takes some seconds to begin (imports, a model that is loaded) and then as many as its work asks for; what a second of the
-estimate is worth here is learned from the jobs that are done, first of all from those of the same stage.
+takes some seconds to begin (imports, a model that is loaded) and then as many as its work asks for; what a second of
+the estimate is worth here is learned from the jobs that are done, first of all from those of the same stage.
 """
 
 from collections.abc import Iterable, Mapping
