@@ -47,6 +47,12 @@ def test_other_stages_are_taken_by_the_estimates():
     assert left.seconds({2}, 90) == pytest.approx(20 + 50 * 3)
 
 
+def test_little_work_says_nothing_of_very_much_more():
+    expected = {0: Expected("score", 0.01), 1: Expected("train", 0.3), 2: Expected("train", 0.31)}
+    left = left_after(expected, (0, 0, 20))
+    assert left.seconds({1}, 20) is not None and left.seconds({2}, 20) is None
+
+
 def test_what_runs_side_by_side_is_done_sooner_but_not_before_its_longest():
     expected = {n: Expected("score", 100) for n in range(6)}
     left = left_after(expected)

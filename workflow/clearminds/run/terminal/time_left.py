@@ -8,6 +8,7 @@ the estimate is worth here is learned from the jobs that are done, first of all 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+FURTHEST = 30  # times as much work as was seen so far, that a job of a stage not seen yet may have and be guessed
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 
 
@@ -86,9 +87,9 @@ class TimeLeft:
             jobs: the ids of those that have not ended.
             now: seconds of the same clock.
         """
-        left, longest, rate = 0.0, 0.0, self._rate()
+        left, longest, learned = 0.0, 0.0, self._learned()
         for job in jobs:
-            one = self._one(self.expected.get(job), rate)
+            one = self._one(self.expected.get(job), *learned)
             if one is None:
                 return None
             if (began := self._began.get(job)) is not None:
@@ -103,20 +104,16 @@ class TimeLeft:
         busy = self._busy + sum(now - began for began in self._began.values())
         return max(1.0, busy / (now - self._first))
 
-    def _rate(self) -> float | None:
-        """What a second of an estimate is worth in a stage of which nothing is known; None: unknown."""
-        known = self._typical()
-        expected = sum(one.expected for one in known)
-        if not expected:
-            return None
-        least = self._shortest or 0.0
-        return sum(max(0.0, one.took - one.jobs * least) for one in known) / expected
-
-    def _typical(self) -> list[_Sum]:
+    def _learned(self) -> tuple[float, float]:
+        """Of the stages that tell something of others: the seconds that their jobs were expected to take, and those
+        that they took after their start."""
         stages = {one.stage for one in self.expected.values() if one.typical and one.seconds}
-        return [found for stage, found in self._stages.items() if stage in stages]
+        known = [found for stage, found in self._stages.items() if stage in stages]
+        least = self._shortest or 0.0
+        took = sum(max(0.0, one.took - one.jobs * least) for one in known)
+        return sum(one.expected for one in known), took
 
-    def _one(self, expected: Expected | None, rate: float | None) -> float | None:
+    def _one(self, expected: Expected | None, seen: float, took: float) -> float | None:
         """Seconds of a whole job; None: unknown."""
         if expected is None:
             return 0.0
@@ -130,7 +127,9 @@ class TimeLeft:
         if not expected.seconds:  # seconds, beside a model's minutes
             small = [one for one in self._stages.values() if not one.expected]
             return sum(one.took for one in small) / sum(one.jobs for one in small) if small else 0.0
-        return None if rate is None else least + rate * expected.seconds
+        if expected.seconds > FURTHEST * seen:
+            return None
+        return least + took / seen * expected.seconds
 
 
 def in_words(seconds: float) -> str:
