@@ -60,7 +60,7 @@ def test_jobs_of_a_cluster_are_spoken_for(clock):
     assert said.starts(0) == []
     assert said.submitted(0, "SLURM job 41 (log: x.log)") == ["score a: submitted as SLURM job 41 (log: x.log)"]
     clock.now += 3000
-    assert said.ends(0) == ["score a: done 3,000 s after it was submitted", "[1 of 2 jobs done, about 10 s left]"]
+    assert said.ends(0) == ["score a: done 3,000 s after it was submitted", "[1 of 2 jobs done]"]
     said.starts(1)
     assert said.ends(1, taken_back=True)[0] == "score b: taken back: settings, code and inputs are what they were"
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from snakemake.workflow import Workflow
 
 UTILISATION = 0.3  # as `make plan` assumes; estimates are only compared with one another
-MOST = 50  # jobs of a stage that are estimated one by one, which takes up to 2 ms each; the others as these in the mean
+MOST = 20  # jobs of a stage that are estimated one by one, which takes up to 2 ms each; the others as these in the mean
 LEARNS_NOTHING = ("rehearse",)  # stages that load much and compute little
 
 
@@ -44,6 +44,7 @@ class _Run:
     def __init__(self, workflow: "Workflow", specs: Specs):
         self._workflow, self._specs = workflow, specs
         self._logs: dict[int, Path] = {}
+        self._failed: set[int] = set()
         self._lines = RunLines({}, TimeLeft(), time.monotonic)
 
     def begins(self) -> list[str]:
@@ -62,7 +63,8 @@ class _Run:
         return self._lines.submitted(job, where)
 
     def ends(self, job: int) -> list[str]:
-        for failed in compat.failed_for_good(self._workflow):
+        for failed in set(compat.failed_for_good(self._workflow)) - self._failed:
+            self._failed.add(failed)
             self.fails(failed, None)
         outcome = read_outcome(self._logs[job]) if job in self._logs else None
         return self._lines.ends(job, outcome is not None and outcome.state is State.TAKEN_BACK)

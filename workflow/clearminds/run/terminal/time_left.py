@@ -116,7 +116,7 @@ class TimeLeft:
     def _one(self, expected: Expected | None, seen: float, took: float) -> float | None:
         """Seconds of a whole job; None: unknown."""
         if expected is None:
-            return 0.0
+            return None
         least = self._shortest or 0.0
         if (same := self._stages.get(expected.stage)) is not None:
             mean = same.took / same.jobs
