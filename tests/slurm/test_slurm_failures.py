@@ -165,7 +165,7 @@ def failure(said: str, job: str) -> str:
 
 def test_the_study_is_finished_in_spite_of_all(trouble):
     assert trouble.code == 0, trouble.said[-5000:]
-    assert "stm-200" in trouble.said[trouble.said.index("(100%) done") :]
+    assert "stm-200" in trouble.said[trouble.said.rindex(" jobs done]") :]
 
 
 def test_a_cancelled_job_is_named_and_goes_on_from_its_checkpoint(trouble):
@@ -173,7 +173,8 @@ def test_a_cancelled_job_is_named_and_goes_on_from_its_checkpoint(trouble):
     assert "'CANCELLED'" in failure(trouble.said, trouble.cancelled)
     log = trouble.records[trouble.cancelled].output
     assert "error: stopped by the user or the scheduler; run again to go on" in log.read_text()
-    assert re.search(rf"with SLURM jobid {trouble.cancelled} \(log: {re.escape(str(log))}\)", trouble.said)
+    place = log.relative_to(trouble.study.folder)
+    assert f": submitted as SLURM job {trouble.cancelled} (log: {place})\n" in trouble.said
     [*_, last] = trainings("self-output", trouble.records.values())
     assert last.state == "COMPLETED"
     assert "resumed at step" in last.output.read_text()

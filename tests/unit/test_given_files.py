@@ -1,8 +1,11 @@
 """Study files that Snakemake would answer with a traceback: each command refuses them in one line."""
 
+from pathlib import Path
+
 import pytest
 
 from clearminds.commands import explain, plan, prune, resume, store_stats, store_verify
+from clearminds.config.load import load_study
 from clearminds.errors import UserError
 from clearminds.run.given_files import refuse_unreadable
 
@@ -49,3 +52,19 @@ def test_every_file_is_read_wherever_it_is_named(option, tmp_path):
     for arguments in ([option, str(good), str(bad)], [option, str(good), "--cores", "1", f"{option}={bad}"]):
         with pytest.raises(UserError, match=r"bad\.yaml: cannot be read"):
             refuse_unreadable(arguments)
+
+
+def test_a_target_that_was_read_as_a_config_file_is_told_where_it_belongs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("study.yaml").write_text("seeds: [0]")
+    Path("model.json").write_text('{"base": 1}')
+    where = "write a target before it, or --configfile=STUDY TARGET"
+    with pytest.raises(UserError, match=f"^masks: cannot be read.*; all names after --configfile.*: {where}$"):
+        refuse_unreadable(["--configfile", "study.yaml", "masks"])
+    for second in ("model.json", "masks"):
+        with pytest.raises(UserError, match=f"{second}.*; all names after --configfile.*: {where}$"):
+            load_study([Path("study.yaml"), Path(second)])
+    # nothing of that where one file is given
+    for read in (lambda: refuse_unreadable(["--configfile", "masks"]), lambda: load_study([Path("model.json")])):
+        with pytest.raises(UserError, match=r"^(?!.*--configfile)"):
+            read()

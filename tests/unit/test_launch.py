@@ -85,7 +85,7 @@ def test_a_run_leaves_its_result_its_log_and_its_cost(tmp_path):
     facts = read_provenance(run.output)
     assert (facts["stage"], facts["spec"]) == ("prepare_task", run.spec)
     assert facts["code"] == stages.fingerprint("prepare_task", run.spec)
-    prefix = "[stage 1/12 prepare_task] mine/train: "
+    prefix = "prepare_task mine/train: "
     assert all(line.startswith(prefix) for line in done.stderr.splitlines())
     assert f"{prefix}2 examples; changed by normalising: none" in done.stderr
     assert "2 examples" in run.log.read_text(encoding="utf-8")

@@ -61,6 +61,26 @@ def test_a_line_is_due_every_few_seconds_and_at_the_end(clock, caplog):
         clock.now += 4
         shown.add(1)
         logged.append(len(caplog.records))
-    assert logged == [0, 0, 1, 1, 1, 2, 2, 2, 3, 4]
-    assert caplog.messages[-1] == "10 of 10 items, 0:00:00 left"
+    assert logged == [0, 0, 1, 1, 1, 1, 2, 2, 2, 3]
+    assert caplog.messages[-1] == "10 of 10 items, in 0:00:40"
     assert all(message.isprintable() for message in caplog.messages)
+
+
+def test_a_loop_of_seconds_is_for_the_log_file(clock, caplog):
+    caplog.set_level(logging.DEBUG, "clearminds")
+    shown = Progress(2, "items")
+    for _ in range(2):
+        clock.now += 2
+        shown.add(1)
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("DEBUG", "2 of 2 items, in 0:00:04")
+    ]
+
+
+def test_a_long_loop_has_a_line_a_minute(clock, caplog):
+    caplog.set_level(logging.INFO, "clearminds")
+    shown = Progress(100_000, "items")
+    for _ in range(3600):
+        clock.now += 1
+        shown.add(1)
+    assert 60 <= len(caplog.records) <= 66

@@ -137,10 +137,11 @@ def test_the_docs_list_the_files_of_an_adapter(results):
 
 
 def test_output_tells_stage_and_progress_in_plain_lines(workflow, output):
-    assert "[stage 8/12 train_adapter] tiny/sums/stm-200/seed0: 2 of 2 steps" in output
+    assert re.search(r"^train_adapter tiny/sums/stm-200/seed0: done in \d+ s$", output, re.MULTILINE)
     assert "results/tiny/report.html" in output and "results/tiny/tables/summary.parquet" in output
     assert "\r" not in output and "\x1b" not in output
-    assert (workflow.folder / "logs/tiny/train_adapter/tiny/sums/stm-200/seed0.log").is_file()
+    log = workflow.folder / "logs/tiny/train_adapter/tiny/sums/stm-200/seed0.log"
+    assert "clearminds: 2 of 2 steps" in log.read_text()
 
 
 def test_report_is_one_file(results):
@@ -159,7 +160,7 @@ def test_snakemake_makes_its_own_report(workflow, output):
 
 
 def test_the_run_ends_with_table_and_paths(output):
-    table = output[output.index("steps (100%) done") :]
+    table = output[output.rindex(" jobs done]") :]
     for text in ("TI", "BWT", "stm-200", "results/tiny/report.html", "results/tiny/tables/summary.parquet"):
         assert text in table
 
@@ -175,10 +176,36 @@ def test_another_tau_scores_and_generates_nothing(workflow, output):
         assert f"rule {rule}" not in plan
 
 
+def snakemakes_log(workflow, output) -> str:
+    """What Snakemake wrote of that run in its own log, which the output names."""
+    return (workflow.folder / re.search(r"their commands are in (\S+)", output)[1]).read_text()
+
+
+def test_the_terminal_shows_what_is_done_and_no_commands(workflow, output):
+    lines = output.splitlines()
+    counts = [tuple(map(int, found)) for found in re.findall(r"^\[(\d+) of (\d+) jobs done", output, re.MULTILINE)]
+    jobs = len(list((workflow.folder / "logs/tiny").rglob("*.outcome.json")))
+    assert counts == [(done, jobs) for done in range(1, jobs + 1)]
+    for word in ("started", "done in"):
+        assert sum(re.search(rf"^\w+( \S+)?: {word}", line) is not None for line in lines) == jobs
+    for kept in ("--spec", "Shell command", "rule ", "    resources", "steps (", "Building DAG", "jobid", "SNAKEMAKE"):
+        assert not any(kept in line for line in lines)
+    table = next(number for number, line in enumerate(lines) if line.startswith("variant "))
+    assert max(map(len, lines[: table - 1])) <= 160
+    assert len(lines) < 6 * jobs + 20
+
+
+def test_snakemakes_log_has_its_own_words_and_the_commands(workflow, output):
+    log = snakemakes_log(workflow, output)
+    jobs = len(list((workflow.folder / "logs/tiny").rglob("*.outcome.json")))
+    assert log.count("Shell command: python ") == jobs and "rule train_adapter:" in log and "(100%) done" in log
+    own = (workflow.folder / "logs/tiny/train_adapter/tiny/sums/stm-200/seed0.log").read_text().splitlines()[0]
+    assert "command: " in own and "train_adapter.py --spec" in own
+
+
 def test_a_logged_command_can_be_run_by_hand(workflow, output):
-    commands = [
-        line.removeprefix("Shell command: ") for line in output.splitlines() if line.startswith("Shell command:")
-    ]
+    lines = snakemakes_log(workflow, output).splitlines()
+    commands = [line.removeprefix("Shell command: ") for line in lines if line.startswith("Shell command:")]
     python, *arguments = shlex.split(next(line for line in commands if "/verify_responses.py" in line))
     assert python == "python"
     done = subprocess.run([sys.executable, *arguments], cwd=workflow.folder, capture_output=True, text=True)

@@ -44,7 +44,7 @@ def test_what_the_rehearsal_refuses_costs_no_generation_scoring_training_or_eval
     study.config["training"]["target_modules"] = ["no_such_layer"]
     done = study.run()
     assert done.returncode != 0 and "Traceback" not in done.stdout
-    [line] = [line for line in error_lines(done.stdout) if line.startswith("[stage 3/12 rehearse] tiny: error: ")]
+    [line] = [line for line in error_lines(done.stdout) if line.startswith("rehearse tiny: error: ")]
     assert "target_modules: ['no_such_layer']" in line and "q_proj" in line
     started = {path.relative_to(study.folder / "logs/tiny").parts[0] for path in study.folder.rglob("*.outcome.json")}
     assert started <= {"prepare_task", "fetch_model", "rehearse", "generate_responses", "verify_responses"}
@@ -198,7 +198,7 @@ def test_a_full_disk_is_one_line_and_earlier_results_stay(study, small_disk, tmp
     ballast.unlink()
     again = study.run()
     assert again.returncode == 0, again.stdout[-3000:]
-    assert scores.read_bytes() == before and "rule score_token_perplexity" not in again.stdout
+    assert scores.read_bytes() == before and "score_token_perplexity tiny" not in again.stdout
 
 
 def test_a_results_folder_that_may_only_be_read_is_one_line(study, small_disk, tmp_path):

@@ -57,7 +57,7 @@ def run(workflow: Workflow, *arguments: str) -> str:
 def ran(output: str) -> dict[str, int]:
     """How many jobs of each stage ran, and whether they took their result back."""
     found: dict[str, int] = {}
-    for stage, said in re.findall(r"^\[stage \d+/\d+ (\w+)\] .*: (taken back|done in)", output, re.MULTILINE):
+    for stage, said in re.findall(r"^(\w+)(?: \S+)?: (taken back|done in)", output, re.MULTILINE):
         found[f"{stage} {said}"] = found.get(f"{stage} {said}", 0) + 1
     return found
 

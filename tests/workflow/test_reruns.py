@@ -302,7 +302,7 @@ def test_more_samples_rerun_their_source_and_what_is_matched_on_it(built):
 def test_variants_whose_examples_stay_take_their_results_back(built, tmp_path):
     folder = built.moved(tmp_path / "study", snakemake=True)
     output = built.checkout.run(folder, more_samples(built.config))
-    lines = re.findall(r"^\[stage \S+ (\w+)\] (\S+): (taken back|done in)", output, re.MULTILINE)
+    lines = re.findall(r"^(\w+) (\S+): (taken back|done in)", output, re.MULTILINE)
     taken = {f"{stage} {name}" for stage, name, outcome in lines if outcome == "taken back"}
     made = {f"{stage} {name}" for stage, name, outcome in lines if outcome == "done in"}
     adapters = {f"tiny/sums/{variant}/seed0" for variant in VARIANTS if variant != "self-output"}

@@ -22,7 +22,7 @@ def begin(study, stage, *arguments):
     command = study.command(*arguments)
     run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
     for line in run.stdout:
-        if f" {stage}]" in line and line.rstrip().endswith("started"):
+        if line.startswith(f"{stage} ") and line.rstrip().endswith("started"):
             return run
     raise AssertionError("the stage never began")
 

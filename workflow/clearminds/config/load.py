@@ -18,6 +18,8 @@ from clearminds.config.yaml_strict import load_yaml
 from clearminds.errors import UserError
 
 OF_NUMBERS = ("int_type", "float_type", "bool_type")
+# what Snakemake makes of `--configfile STUDY TARGET`
+TARGETS = "all names after --configfile are config files: write a target before it, or --configfile=STUDY TARGET"
 UNKNOWN = ("extra_forbidden", "invalid_key")  # the second one where it is not even a text
 
 
@@ -32,15 +34,19 @@ def load_study(files: list[Path], config: dict | None = None) -> Study:
         UserError: in one line, the first thing that is wrong.
     """
     merged: dict = {}
+    hint = f"; {TARGETS}" if len(files) > 1 else ""
     for file in files:
-        merged.update(load_yaml(file))
+        try:
+            merged.update(load_yaml(file))
+        except UserError as error:
+            raise UserError(f"{error}{hint}") from None
     where = ", ".join(map(str, files)) or "config"
     if place := _half_character(merged if config is None else config):
         raise UserError(f"{where}: {place}, which cannot be written; take it out")
     try:
         return _checked(merged if config is None else config, merged)
     except ValidationError as error:
-        raise UserError(f"{where}: {' '.join(_explain(error).split())}") from error
+        raise UserError(f"{where}: {' '.join(_explain(error).split())}{hint}") from error
 
 
 def _half_character(node: object) -> str | None:

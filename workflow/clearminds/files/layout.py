@@ -225,6 +225,12 @@ def job_name(log: Path, stage: str) -> str:
     return log.with_suffix("").as_posix().partition(f"/{stage}/")[2] or log.stem
 
 
+def job_title(log: Path, stage: str) -> str:
+    """A job in its lines: its stage and its name; once where they are the same."""
+    name = job_name(log, stage)
+    return stage if name == stage else f"{stage} {name}"
+
+
 def memory_of(jobs: str | Path, output: str | Path) -> Path:
     """The folder in which a job remembers its runs.
 

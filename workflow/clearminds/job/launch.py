@@ -11,6 +11,7 @@ import inspect
 import logging
 import os
 import resource
+import shlex
 import sys
 import time
 import traceback
@@ -22,7 +23,7 @@ from typing import Any, Generic, TypeVar
 
 from clearminds.errors import UserError
 from clearminds.files import stamps
-from clearminds.files.layout import job_name, rank_log, run_record
+from clearminds.files.layout import job_name, job_title, rank_log, run_record
 from clearminds.files.tables import library_versions, write_json
 from clearminds.job import guard, outcome
 from clearminds.job.arguments import Arguments, Output, parse_arguments
@@ -145,7 +146,7 @@ def _job(stage: str, given: Arguments) -> Job:
     number = rank()
     path = given.log if number is None else rank_log(given.log, number)
     if not number:
-        open_terminal(stage, job_name(given.log, stage), process=number)
+        open_terminal(job_title(given.log, stage), process=number)
     try:
         code = stages.fingerprint(stage, given.spec)
     except (ValueError, SyntaxError) as error:  # an edit that is not finished
@@ -170,6 +171,7 @@ def _begin(job: Job, given: Arguments, memory: JobMemory | None) -> None:
         guard.only_writer(memory.folder, str(given.outputs[0]))
     open_log(job.log)  # only now: until then log and record are another writer's
     outcome.begin(job.log, given.running.attempt)  # before it is said, so that a kill from here on is known
+    logging.getLogger().debug("command: %s", shlex.join([sys.executable, *sys.argv]))
     lifecycle.info("started")
     guard.before_forced_exit(partial(outcome.record_forced_exit, job.log))
 

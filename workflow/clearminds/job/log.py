@@ -5,27 +5,25 @@ import sys
 from pathlib import Path
 
 from clearminds.errors import UserError
-from clearminds.reuse import stage_code as stages
 
 log = logging.getLogger("clearminds")
 lifecycle = logging.getLogger("clearminds.job")  # start, end and failure of a job
 
 
-def open_terminal(stage: str, name: str, process: int | None = None) -> None:
-    """Show the project's own lines on standard error, each with stage and job before it.
+def open_terminal(title: str, process: int | None = None) -> None:
+    """Show the project's own lines on standard error, each with the job before it.
 
     Args:
-        stage: the rule's name.
-        name: the job's.
+        title: the job's stage and name.
         process: which of several of one job; it leaves start, end and failure to the one that waits for them.
     """
     handler = logging.StreamHandler(sys.stderr)
     if process is not None:
         handler.addFilter(lambda record: record.name != lifecycle.name)
-    number = stages.STAGES.index(stage) + 1
-    handler.setFormatter(logging.Formatter(f"[stage {number}/{len(stages.STAGES)} {stage}] {name}: %(message)s"))
+    handler.setFormatter(logging.Formatter(f"{title.replace('%', '%%')}: %(message)s"))
     log.addHandler(handler)
-    log.setLevel(logging.INFO)
+    handler.setLevel(logging.INFO)
+    log.setLevel(logging.DEBUG)  # what is worth no line here is worth one in the log file
 
 
 def open_log(path: Path) -> None:

@@ -4,7 +4,9 @@ them with a traceback."""
 import argparse
 from pathlib import Path
 
+from clearminds.config.load import TARGETS
 from clearminds.config.yaml_strict import load_yaml
+from clearminds.errors import UserError
 
 
 def refuse_unreadable(arguments: list[str]) -> None:
@@ -15,5 +17,9 @@ def refuse_unreadable(arguments: list[str]) -> None:
     """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--configfile", "--configfiles", nargs="+", action="extend", type=Path, default=[])
-    for file in parser.parse_known_args(arguments)[0].configfile:
-        load_yaml(file)
+    files = parser.parse_known_args(arguments)[0].configfile
+    for file in files:
+        try:
+            load_yaml(file)
+        except UserError as error:
+            raise UserError(f"{error}; {TARGETS}" if file != files[0] else str(error)) from None

@@ -19,6 +19,7 @@ from clearminds.run.data_files import refuse_missing_data
 from clearminds.run.failures import Failure, Failures, failure_lines
 from clearminds.run.run_end_compat import Refusal
 from clearminds.run.specs import Specs
+from clearminds.run.terminal.shown import plain_lines
 
 if TYPE_CHECKING:
     from snakemake.workflow import Workflow
@@ -48,7 +49,8 @@ class RunEnd:
         try:
             if not dry:
                 signals.stop_cleanly()
-            with filtered(lines):
+            # told first, of the failures too that are not said a second time
+            with plain_lines(self._workflow, self._specs), filtered(lines):
                 yield
         except SystemExit:
             raise

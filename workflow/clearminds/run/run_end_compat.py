@@ -87,7 +87,7 @@ class FailureLines(logging.Filter):
             cause = self._tell(own, " ".join(filter(None, words)))
             if cause is None:
                 return False
-            event.rule_msg, event.shellcmd = cause, None  # the command has been shown when the job started
+            event.rule_msg, event.shellcmd = cause, None  # the command is where the job started: in the log file
         return True
 
 

@@ -1,0 +1,98 @@
+"""What the terminal shows while a run works: its jobs' own lines, and the run's; Snakemake's go to its log file.
+
+Where the user asks for Snakemake's own blocks (--verbose, --printshellcmds) they are shown as they are.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+from clearminds.files.layout import job_title
+from clearminds.job.outcome import State, read_outcome
+from clearminds.run.sizing.costs import Rates, cost
+from clearminds.run.sizing.hardware import DEVICES
+from clearminds.run.specs import Specs
+from clearminds.run.terminal import terminal_compat as compat
+from clearminds.run.terminal.run_lines import RunJob, RunLines
+from clearminds.run.terminal.terminal_compat import KnownJob
+from clearminds.run.terminal.time_left import Expected, TimeLeft
+
+if TYPE_CHECKING:
+    from snakemake.workflow import Workflow
+
+UTILISATION = 0.3  # as `make plan` assumes; estimates are only compared with one another
+MOST = 20  # jobs of a stage that are estimated one by one, which takes up to 2 ms each; the others as these in the mean
+LEARNS_NOTHING = ("rehearse",)  # stages that load much and compute little
+
+
+@contextmanager
+def plain_lines(workflow: "Workflow", specs: Specs) -> Iterator[None]:
+    """A context in which a run is told in plain lines. Args: the Snakefile's; of its study."""
+    if compat.speaks_itself(workflow):
+        yield
+        return
+    with compat.commands_in_the_log_file(), compat.in_place_of_blocks(_Run(workflow, specs)):
+        yield
+
+
+class _Run:
+    """Tells the jobs of a run, and answers with its lines."""
+
+    def __init__(self, workflow: "Workflow", specs: Specs):
+        self._workflow, self._specs = workflow, specs
+        self._logs: dict[int, Path] = {}
+        self._failed: set[int] = set()
+        self._lines = RunLines({}, TimeLeft(), time.monotonic)
+
+    def begins(self) -> list[str]:
+        jobs = {job.id: job for job in compat.jobs_to_run(self._workflow)}
+        self._logs = {number: Path(job.log) for number, job in jobs.items()}
+        told = {
+            number: RunJob(job_title(self._logs[number], self._stage(job)), job.here) for number, job in jobs.items()
+        }
+        self._lines = RunLines(told, TimeLeft(self._expected(jobs)), time.monotonic)
+        return self._lines.begins(compat.log_file(self._workflow))
+
+    def starts(self, job: int) -> list[str]:
+        return self._lines.starts(job)
+
+    def submitted(self, job: int, where: str) -> list[str]:
+        return self._lines.submitted(job, where)
+
+    def ends(self, job: int) -> list[str]:
+        for failed in set(compat.failed_for_good(self._workflow)) - self._failed:
+            self._failed.add(failed)
+            self.fails(failed, None)
+        outcome = read_outcome(self._logs[job]) if job in self._logs else None
+        return self._lines.ends(job, outcome is not None and outcome.state is State.TAKEN_BACK)
+
+    def fails(self, job: int, cause: str | None) -> list[str]:
+        return self._lines.fails(job, cause, compat.jobs_behind(self._workflow, job))
+
+    def _stage(self, job: KnownJob) -> str:
+        return Path(job.log).relative_to(self._specs.layout.logs).parts[0]  # shards have rules of their own
+
+    def _expected(self, jobs: Mapping[int, KnownJob]) -> dict[int, Expected]:
+        """What is known of each job's time. Nothing of any where an estimate fails."""
+        by_stage: dict[str, list[KnownJob]] = {}
+        for job in jobs.values():
+            by_stage.setdefault(self._stage(job), []).append(job)
+        found = {}
+        try:
+            for stage, same in by_stage.items():
+                sample = same[:: -(-len(same) // MOST)]
+                seconds = {job.id: self._estimate(stage, job) for job in sample}
+                mean = sum(seconds.values()) / len(seconds)
+                for job in same:
+                    found[job.id] = Expected(stage, seconds.get(job.id, mean), stage not in LEARNS_NOTHING)
+        except Exception:  # a guess at the time is worth no run
+            return {}
+        return found
+
+    def _estimate(self, stage: str, job: KnownJob) -> float:
+        works = self._specs.workloads
+        device = DEVICES["a100" if works.gpus(stage) else "cpu"]
+        return cost(stage, SimpleNamespace(**job.wildcards), works, device, UTILISATION, Rates()).seconds
