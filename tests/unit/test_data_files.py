@@ -7,7 +7,7 @@ import pytest
 
 from clearminds.errors import UserError
 from clearminds.files.layout import Layout
-from clearminds.run.data_files import refuse_missing_data
+from clearminds.run.refusals.data_files import refuse_missing_data
 
 TASKS = {
     "generated": SimpleNamespace(kind="gsm8k", splits={"test": 4}),

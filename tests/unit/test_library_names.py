@@ -12,9 +12,9 @@ from transformers.integrations import INTEGRATION_TO_CALLBACK
 from clearminds.config.values import POLYNOMIAL_END, Scheduler, Tracker
 from clearminds.errors import UserError
 from clearminds.plugins.load import names
-from clearminds.run.four_bits import refuse_missing_bitsandbytes
-from clearminds.run.plugin_names import generators
-from clearminds.run.trackers import PACKAGES, refuse_missing_trackers
+from clearminds.run.refusals.four_bits import refuse_missing_bitsandbytes
+from clearminds.run.refusals.plugin_names import generators
+from clearminds.run.refusals.trackers import PACKAGES, refuse_missing_trackers
 
 STEPS = 6
 
@@ -79,7 +79,7 @@ def test_trackers_are_one_or_several(given):
     ],
 )
 def test_a_tracker_without_its_package_is_refused(given, line, monkeypatch):
-    monkeypatch.setattr("clearminds.run.trackers._installed", lambda package: False)
+    monkeypatch.setattr("clearminds.run.refusals.trackers._installed", lambda package: False)
     with pytest.raises(UserError) as caught:
         refuse_missing_trackers(given)
     assert str(caught.value).startswith(f"runtime: report_to: {line}")
@@ -105,7 +105,7 @@ def test_a_package_counts_where_it_can_be_found(package, there, monkeypatch):
 
 def test_a_model_in_4_bits_is_refused_where_its_package_is_missing_and_only_there(monkeypatch):
     plain, quantised = (demo({"models/smollm2-135m-q4/quantization": bits}) for bits in ("none", "4bit"))
-    monkeypatch.setattr("clearminds.run.four_bits.find_spec", lambda package: None)
+    monkeypatch.setattr("clearminds.run.refusals.four_bits.find_spec", lambda package: None)
     refuse_missing_bitsandbytes(plain.models)
     with pytest.raises(UserError) as caught:
         refuse_missing_bitsandbytes(quantised.models)
@@ -113,7 +113,7 @@ def test_a_model_in_4_bits_is_refused_where_its_package_is_missing_and_only_ther
         "models: smollm2-135m-q4: quantization: 4bit needs the package bitsandbytes, which is not installed; run "
         ".venv/bin/pip install 'bitsandbytes>=0.46.1', or set quantization: none"
     )
-    monkeypatch.setattr("clearminds.run.four_bits.find_spec", lambda package: package)
+    monkeypatch.setattr("clearminds.run.refusals.four_bits.find_spec", lambda package: package)
     refuse_missing_bitsandbytes(quantised.models)
 
 

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from clearminds.errors import UserError
-from clearminds.run.placeholders import refuse_placeholders
+from clearminds.run.refusals.placeholders import refuse_placeholders
 
 ROOT = Path(__file__).parents[2]
 

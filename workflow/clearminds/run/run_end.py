@@ -15,8 +15,8 @@ from clearminds.job.outcome import cannot_use, printable
 from clearminds.reuse.snakemake_compat import filtered, given_study
 from clearminds.run import partial_report, signals
 from clearminds.run import run_end_compat as compat
-from clearminds.run.data_files import refuse_missing_data
 from clearminds.run.failures import Failure, Failures, failure_lines
+from clearminds.run.refusals.data_files import refuse_missing_data
 from clearminds.run.run_end_compat import Refusal
 from clearminds.run.specs import Specs
 from clearminds.run.terminal.shown import plain_lines

@@ -15,10 +15,10 @@ from clearminds.files.layout import WILDCARDS, Layout, draw_of, one_of, seed_of
 from clearminds.files.settings import chosen
 from clearminds.model.loading import Loading
 from clearminds.reuse import stage_code as stages
-from clearminds.run.file_names import refuse_equal_files, refuse_results_in_a_store
 from clearminds.run.inputs import Inputs
-from clearminds.run.name_lengths import refuse_long_names
-from clearminds.run.plugin_names import refuse_unknown_plugins
+from clearminds.run.refusals.file_names import refuse_equal_files, refuse_results_in_a_store
+from clearminds.run.refusals.name_lengths import refuse_long_names
+from clearminds.run.refusals.plugin_names import refuse_unknown_plugins
 from clearminds.run.rehearsals import rehearsal_spec
 from clearminds.run.sizing import resources
 from clearminds.run.sizing.workload import Workloads

@@ -24,13 +24,13 @@ from clearminds.reuse.snakemake_compat import (
     uses_conda,
 )
 from clearminds.run import one_run, signals
-from clearminds.run.four_bits import refuse_missing_bitsandbytes
 from clearminds.run.interpreter import put_first_in_path
-from clearminds.run.placeholders import refuse_placeholders
+from clearminds.run.refusals.four_bits import refuse_missing_bitsandbytes
+from clearminds.run.refusals.placeholders import refuse_placeholders
+from clearminds.run.refusals.trackers import refuse_missing_trackers
 from clearminds.run.run_end import RunEnd, unusable
 from clearminds.run.sizing.gpus import DECIDED, Gpus, refuse_auto
 from clearminds.run.specs import Specs
-from clearminds.run.trackers import refuse_missing_trackers
 
 if TYPE_CHECKING:
     from snakemake.workflow import Workflow

@@ -6,7 +6,7 @@ from clearminds.config.study import Study
 from clearminds.config.wording import printable
 from clearminds.errors import UserError
 from clearminds.files.layout import Layout, draw_of, memory_of, rank_log, run_record
-from clearminds.run.file_names import ids_of
+from clearminds.run.refusals.file_names import ids_of
 
 LONGEST = 255  # bytes of a file's name, nearly everywhere
 TEMPORARY = "..4194304.tmp"  # what a name has around it while the file is written, with the largest process id
