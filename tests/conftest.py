@@ -15,6 +15,10 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["TQDM_DISABLE"] = "1"  # as every launcher does
 
+from clearminds.collector import collect_less  # noqa: E402
+
+collect_less()  # as every launcher does
+
 # machines are shared: no test fails because it was slow
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared")
