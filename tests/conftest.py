@@ -22,3 +22,10 @@ collect_less()  # as every launcher does
 # machines are shared: no test fails because it was slow
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared")
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the files that take minutes: none is left to one process when the others have ended."""
+    long = {item.path for item in items if item.get_closest_marker("slow")}
+    runs = ROOT / "tests" / "workflow"
+    items.sort(key=lambda item: (runs not in item.path.parents, item.path not in long))
