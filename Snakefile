@@ -9,9 +9,11 @@ min_version("9.27")
 
 sys.path.insert(0, str(Path(workflow.basedir, "workflow")))
 
+from clearminds.collector import collect_less
 from clearminds.run import signals
 
 signals.end_at_once()
+collect_less()
 
 from clearminds.config.load import load_study
 from clearminds.errors import UserError

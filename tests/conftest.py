@@ -20,6 +20,10 @@ os.environ["TQDM_DISABLE"] = "1"  # as every launcher does
 os.environ["CLEARMINDS_DEVICES"] = ""
 os.environ.pop("CUDA_VISIBLE_DEVICES", None)
 
+from clearminds.collector import collect_less  # noqa: E402
+
+collect_less()  # as every launcher does
+
 # machines are shared: no test fails because it was slow
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared")
@@ -31,3 +35,10 @@ gc.disable()
 def pytest_collection_finish():
     gc.freeze()
     gc.enable()
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the files that take minutes: none is left to one process when the others have ended."""
+    long = {item.path for item in items if item.get_closest_marker("slow")}
+    runs = ROOT / "tests" / "workflow"
+    items.sort(key=lambda item: (runs not in item.path.parents, item.path not in long))

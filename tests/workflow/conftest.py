@@ -1,8 +1,12 @@
 """Running the real workflow on a tiny random model."""
 
+import copy
+import fcntl
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +15,10 @@ from forked import run_module
 from tiny import tiny_model_folder
 
 ROOT = Path(__file__).parents[2]
+OUTPUT = "output.txt"
+# folders of results that a test may begin with
+PREPARED = ("examples", "models", "rehearsals")
+MASKED = (*PREPARED, "responses", "verdicts", "scores", "masks", "evaluations/tiny/base")
 
 
 class Workflow:
@@ -86,13 +94,79 @@ def tiny_study(model: Path) -> dict:
     }
 
 
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder that is made once in a session, by the first of its processes that asks for it.
+
+    Args:
+        factory: of temporary folders.
+        name: of the folder.
+        make: fills it; what it raises is raised in each test that asks.
+    """
+    base = factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    shared.mkdir(exist_ok=True)
+    folder, made = shared / name, shared / f"{name}.made"
+    with open(shared / f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            made.touch()
+    return folder
+
+
+class Finished:
+    """The tiny study after a run to its end. No test changes a file of it.
+
+    Args:
+        folder: its working directory.
+        config: the study.
+    """
+
+    def __init__(self, folder: Path, config: dict):
+        self.folder, self._config = folder, config
+
+    @property
+    def config(self) -> dict:
+        return copy.deepcopy(self._config)
+
+    @property
+    def output(self) -> str:
+        """What the run said."""
+        return (self.folder / OUTPUT).read_text(encoding="utf-8")
+
+    def copy(self, to: Path) -> Workflow:
+        """All of it in another folder: results, logs, and Snakemake's records."""
+        return Workflow(shutil.copytree(self.folder, to, dirs_exist_ok=True), self.config)
+
+    def begin(self, to: Path, folders: tuple[str, ...]) -> Workflow:
+        """A study of which some results are there, with what their jobs remember; no logs, and an empty store.
+
+        Args:
+            to: its working directory.
+            folders: of results, such as `MASKED`: what the run begins with.
+        """
+        for jobs in ("", ".jobs/"):
+            for name in folders:
+                place = f"results/tiny/{jobs}{name}"
+                shutil.copytree(self.folder / place, to / place)
+        return Workflow(to, self.config)
+
+
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory) -> Path:
     """A tiny random Llama."""
-    return tiny_model_folder(tmp_path_factory.mktemp("model") / "tiny", "llama")
+    return once(tmp_path_factory, "model", lambda folder: tiny_model_folder(folder / "tiny", "llama")) / "tiny"
 
 
-@pytest.fixture(scope="module")
-def workflow(tmp_path_factory, tiny_model) -> Workflow:
-    """The tiny study in a folder of this module's own."""
-    return Workflow(tmp_path_factory.mktemp("study"), tiny_study(tiny_model))
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory, tiny_model) -> Finished:
+    """The tiny study, run to its end."""
+
+    def make(folder: Path) -> None:
+        done = Workflow(folder, tiny_study(tiny_model)).run()
+        assert done.returncode == 0, done.stdout[-6000:]
+        (folder / OUTPUT).write_text(done.stdout, encoding="utf-8")
+
+    return Finished(once(tmp_path_factory, "finished", make), tiny_study(tiny_model))

@@ -13,7 +13,10 @@ from clearminds.checkout import ROOT
 from clearminds.files import contracts
 from clearminds.files.tables import read_provenance, read_table
 
+from .conftest import Workflow
+
 pytestmark = pytest.mark.slow
+
 CONTRACTS = {
     "examples/sums/train.parquet": contracts.EXAMPLES,
     "responses/tiny/sums/train.self_output.parquet": contracts.RESPONSES,
@@ -28,14 +31,17 @@ CONTRACTS = {
 
 
 @pytest.fixture(scope="module")
-def output(workflow) -> str:
-    done = workflow.run()
-    assert done.returncode == 0, done.stdout[-6000:]
-    return done.stdout
+def workflow(tmp_path_factory, finished) -> Workflow:
+    return finished.copy(tmp_path_factory.mktemp("study"))
 
 
 @pytest.fixture(scope="module")
-def results(workflow, output):
+def output(finished) -> str:
+    return finished.output
+
+
+@pytest.fixture(scope="module")
+def results(workflow):
     return workflow.folder / "results" / "tiny"
 
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from .conftest import Workflow, tiny_study
+from .conftest import MASKED, Workflow, tiny_study
 from .watching import begin, error_lines, last_lines, processes_in
 
 
@@ -17,30 +17,37 @@ def study(tmp_path, tiny_model):
     return Workflow(tmp_path, tiny_study(tiny_model))
 
 
+@pytest.fixture
+def masked(tmp_path, finished):
+    """A study that has its trainings and what follows before it."""
+    return finished.begin(tmp_path, MASKED)
+
+
 @pytest.mark.slow
-def test_a_report_of_what_is_there_says_what_is_missing_and_why(study):
-    study.config["variants"] = {
-        "stm-200": study.config["variants"]["stm-200"],
+def test_a_report_of_what_is_there_says_what_is_missing_and_why(masked):
+    masked.config["variants"] = {
+        "stm-200": masked.config["variants"]["stm-200"],
         # no single step shows it, and so no rehearsal
         "broken": {"responses": "reference", "training": {"learning_rate": 1e30, "warmup_steps": 0}},
     }
-    done = study.run()
+    done = masked.run()
     assert done.returncode != 0
-    partial = study.folder / "results/tiny/report.partial.html"
+    partial = masked.folder / "results/tiny/report.partial.html"
     html = partial.read_text()
     assert "What is missing" in html and "the loss is not a number" in html and "stm-200" in html
     missing = "results/tiny/evaluations/tiny/sums/broken/seed0/all.parquet"
     assert f"missing: {missing}: train_adapter tiny/sums/broken/seed0 failed" in done.stdout.splitlines()
     assert "report of what is there: results/tiny/report.partial.html" in done.stdout
-    assert not (study.folder / "results/tiny/report.html").exists()
+    assert not (masked.folder / "results/tiny/report.html").exists()
     # the next run that succeeds takes it away
-    del study.config["variants"]["broken"]
-    assert study.run().returncode == 0
-    assert not partial.exists() and (study.folder / "results/tiny/report.html").is_file()
+    del masked.config["variants"]["broken"]
+    assert masked.run().returncode == 0
+    assert not partial.exists() and (masked.folder / "results/tiny/report.html").is_file()
 
 
 @pytest.mark.slow
-def test_what_the_rehearsal_refuses_costs_no_generation_scoring_training_or_evaluation(study):
+def test_what_the_rehearsal_refuses_costs_no_generation_scoring_training_or_evaluation(tmp_path, finished):
+    study = finished.begin(tmp_path, ("examples", "models"))
     study.config["training"]["target_modules"] = ["no_such_layer"]
     done = study.run()
     assert done.returncode != 0 and "Traceback" not in done.stdout
@@ -53,11 +60,11 @@ def test_what_the_rehearsal_refuses_costs_no_generation_scoring_training_or_eval
 
 
 @pytest.mark.slow
-def test_a_killed_job_is_named_with_its_log_in_what_is_missing(study):
-    study.config["training"]["epochs"] = 4000
-    run = begin(study, "train_adapter", "results/tiny/adapters/tiny/sums/stm-200/seed0/adapter.json")
+def test_a_killed_job_is_named_with_its_log_in_what_is_missing(masked):
+    masked.config["training"]["epochs"] = 4000
+    run = begin(masked, "train_adapter", "results/tiny/adapters/tiny/sums/stm-200/seed0/adapter.json")
     log = "logs/tiny/train_adapter/tiny/sums/stm-200/seed0.log"
-    [job] = [process for process in processes_in(study.folder) if log in process.cmdline()]
+    [job] = [process for process in processes_in(masked.folder) if log in process.cmdline()]
     job.kill()
     said = run.communicate(timeout=300)[0]
     assert run.returncode != 0 and "Traceback" not in said, said[-3000:]
@@ -70,58 +77,58 @@ def test_a_killed_job_is_named_with_its_log_in_what_is_missing(study):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_to_snakemake_alone_stops_all_within_seconds_and_leaves_no_lock(study, number):
-    study.config["training"]["epochs"] = 4000
-    run = begin(study, "train_adapter")
+def test_a_signal_to_snakemake_alone_stops_all_within_seconds_and_leaves_no_lock(masked, number):
+    masked.config["training"]["epochs"] = 4000
+    run = begin(masked, "train_adapter")
     os.kill(run.pid, number)
     start = time.monotonic()
     said = run.stdout.read()
     run.wait()
     assert run.returncode == 128 + number
     assert time.monotonic() - start < 60, "the jobs were not told to stop"
-    assert not processes_in(study.folder)
+    assert not processes_in(masked.folder)
     assert "stopping: the jobs were told to end" in said and "Traceback" not in said
     assert said.endswith("\nstopped; `make resume` or the same command goes on\n") and "Error in rule" not in said
     assert "missing: " not in said
-    assert not list((study.folder / ".snakemake").glob("locks/*"))
-    assert study.run("--dry-run").returncode == 0
+    assert not list((masked.folder / ".snakemake").glob("locks/*"))
+    assert masked.run("--dry-run").returncode == 0
 
 
 @pytest.mark.slow
-def test_no_job_outlives_a_killed_snakemake_and_resume_goes_on(study):
-    study.config["training"]["epochs"] = 40
-    study.config["runtime"] = {"checkpoint_seconds": 0}
-    run = begin(study, "train_adapter")
+def test_no_job_outlives_a_killed_snakemake_and_resume_goes_on(masked):
+    masked.config["training"]["epochs"] = 40
+    masked.config["runtime"] = {"checkpoint_seconds": 0}
+    run = begin(masked, "train_adapter")
     time.sleep(1)
     run.kill()
     run.stdout.close()
     run.wait()
     start = time.monotonic()
-    while processes_in(study.folder) and time.monotonic() - start < 30:
+    while processes_in(masked.folder) and time.monotonic() - start < 30:
         time.sleep(0.2)
-    assert not processes_in(study.folder)
-    refused = study.run()
+    assert not processes_in(masked.folder)
+    refused = masked.run()
     assert refused.returncode != 0 and "Traceback" not in refused.stdout
     last = refused.stdout.splitlines()[-1]
-    assert last.startswith(f"error: {study.folder} is locked by a run that was killed; go on with `make resume STUDY=")
+    assert last.startswith(f"error: {masked.folder} is locked by a run that was killed; go on with `make resume STUDY=")
     assert "--unlock" in last
-    resumed = study.resume()
+    resumed = masked.resume()
     assert resumed.returncode == 0, resumed.stdout[-3000:]
-    assert (study.folder / "results/tiny/report.html").is_file()
+    assert (masked.folder / "results/tiny/report.html").is_file()
 
 
 @pytest.mark.slow
-def test_a_second_run_in_the_same_folder_says_so_in_a_line_and_disturbs_nothing(study):
-    study.config["training"]["epochs"] = 4000
-    run = begin(study, "train_adapter")
+def test_a_second_run_in_the_same_folder_says_so_in_a_line_and_disturbs_nothing(masked):
+    masked.config["training"]["epochs"] = 4000
+    run = begin(masked, "train_adapter")
     try:
-        second, resume = study.run(), study.resume()
+        second, resume = masked.run(), masked.resume()
         assert second.returncode != 0 and resume.returncode != 0
         [line] = error_lines(second.stdout)
-        assert f"another run (process {run.pid}) is going on in {study.folder}" in line and "--directory" in line
-        assert f"a run (process {run.pid}) is alive in {study.folder}" in resume.stdout
-        assert study.run("--dry-run").returncode == 0  # looking is allowed
-        assert run.poll() is None and list((study.folder / ".snakemake").glob("locks/*"))
+        assert f"another run (process {run.pid}) is going on in {masked.folder}" in line and "--directory" in line
+        assert f"a run (process {run.pid}) is alive in {masked.folder}" in resume.stdout
+        assert masked.run("--dry-run").returncode == 0  # looking is allowed
+        assert run.poll() is None and list((masked.folder / ".snakemake").glob("locks/*"))
     finally:
         os.killpg(run.pid, signal.SIGKILL)
         run.stdout.close()

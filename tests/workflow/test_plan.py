@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from .conftest import ROOT, Workflow, tiny_study
+from .conftest import PREPARED, ROOT, Workflow, tiny_study
 from .plans import planned_jobs
 
 PAPER = "studies/paper-llama-3-8b.yaml"
@@ -52,7 +52,9 @@ def test_the_jobs_are_those_of_the_dry_run(study):
 
 
 @pytest.mark.slow
-def test_after_a_run_its_rates_are_gone_by(study):
+def test_after_a_run_its_rates_are_gone_by(tmp_path, finished):
+    study = finished.begin(tmp_path, PREPARED)
+    study.config["runtime"] = {"shards": 2}
     done = study.run("--until", "score_token_perplexity")
     assert done.returncode == 0, done.stdout[-4000:]
     given = study._given()[-4:]

@@ -10,7 +10,7 @@ import pytest
 
 from clearminds.files.layout import run_records
 
-from .conftest import Workflow, tiny_study
+from .conftest import MASKED
 from .watching import begin, error_lines, last_lines, processes_in
 
 pytestmark = pytest.mark.slow
@@ -19,10 +19,10 @@ ONE_TRAINING = (f"{ADAPTER}/adapter.json", "--resources", "gpu=2", "--set-thread
 
 
 @pytest.fixture
-def study(tmp_path, tiny_model, monkeypatch):
+def study(tmp_path, finished, monkeypatch):
     monkeypatch.setenv("CLEARMINDS_DEVICES", "0,1")
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    return Workflow(tmp_path / "study", tiny_study(tiny_model))
+    return finished.begin(tmp_path / "study", MASKED)
 
 
 def test_a_training_on_two_devices_is_that_of_one(study):

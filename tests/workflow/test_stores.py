@@ -12,7 +12,7 @@ import pytest
 from clearminds.files.digests import digest
 from clearminds.reuse.store import usage
 
-from .conftest import Workflow, tiny_study
+from .conftest import PREPARED, Workflow
 
 pytestmark = pytest.mark.slow
 COSTLY = ("generate_responses", "score_token_perplexity")
@@ -25,18 +25,15 @@ def store(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def study(tiny_model, store):
-    config = tiny_study(tiny_model)
+def study(finished, store):
+    config = finished.config
     config["runtime"] = {"store": str(store)}
     return config
 
 
 @pytest.fixture(scope="module")
-def first(tmp_path_factory, study):
-    workflow = Workflow(tmp_path_factory.mktemp("first"), copy.deepcopy(study))
-    done = workflow.run("scores", "masks")
-    assert done.returncode == 0, done.stdout[-4000:]
-    return workflow
+def first(tmp_path_factory, finished, study):
+    return rerun(finished, tmp_path_factory.mktemp("first"), copy.deepcopy(study), "scores", "masks")
 
 
 def counts(workflow, stage, source):
@@ -47,8 +44,10 @@ def counts(workflow, stage, source):
     return {key: sum(one[key] for one in found) for key in ("asked", "hits", "computed")}
 
 
-def rerun(tmp_path, study, *targets):
-    workflow = Workflow(tmp_path, study)
+def rerun(finished, folder, study, *targets) -> Workflow:
+    """Run a study that begins with the finished one's examples, model and rehearsal. Args: folder: its own."""
+    workflow = finished.begin(folder, PREPARED)
+    workflow.config = study
     done = workflow.run(*targets)
     assert done.returncode == 0, done.stdout[-4000:]
     return workflow
@@ -72,23 +71,25 @@ def test_the_first_study_computes_each_once(first):
     assert counts(first, "score_token_perplexity", "reference")["computed"] == 8
 
 
-def test_another_study_with_other_variants_computes_nothing(first, study, tmp_path):
+def test_another_study_with_other_variants_computes_nothing(first, finished, study, tmp_path):
     other = copy.deepcopy(study)
     other["study"] = "other"
     other["variants"] = {"stm-50": {"responses": "reference", "weights": {"rule": "perplexity", "tau": "50"}}}
-    workflow = rerun(tmp_path, other, "scores", "masks")
+    workflow = rerun(finished, tmp_path, other, "scores", "masks")
     for stage, source in ((COSTLY[0], "self_output"), (COSTLY[1], "self_output"), (COSTLY[1], "reference")):
         found = counts(workflow, stage, source)
         assert found["computed"] == 0 and found["hits"] == found["asked"] == counts(first, stage, source)["asked"]
 
 
-def test_the_same_study_in_another_folder_computes_nothing_and_has_the_same_tables(first, study, tmp_path):
-    workflow = rerun(tmp_path, copy.deepcopy(study), "scores")
+def test_the_same_study_in_another_folder_computes_nothing_and_has_the_same_tables(first, finished, study, tmp_path):
+    workflow = rerun(finished, tmp_path, copy.deepcopy(study), "scores")
     assert sum(counts(workflow, stage, "*")["computed"] for stage in COSTLY) == 0
     assert tables(workflow) == tables(first) and tables(first)
 
 
-def test_a_study_computes_nothing_of_what_is_stored_under_a_fingerprint_of_former_code(first, study, store, tmp_path):
+def test_a_study_computes_nothing_of_what_is_stored_under_a_fingerprint_of_former_code(
+    first, finished, study, store, tmp_path
+):
     former = tmp_path / "store"
     codes = {"scores": "709f99b7a34acabbdff812bbc5f30bbc", "responses": "708e20eb23aa2f7e19fae4538424adaf"}
     for file in store.glob("*/*/about.json"):
@@ -101,16 +102,16 @@ def test_a_study_computes_nothing_of_what_is_stored_under_a_fingerprint_of_forme
     assert before
     other = copy.deepcopy(study)
     other["runtime"]["store"] = str(former)
-    workflow = rerun(tmp_path / "study", other, "scores")
+    workflow = rerun(finished, tmp_path / "study", other, "scores")
     assert sum(counts(workflow, stage, "*")["computed"] for stage in COSTLY) == 0
     assert tables(workflow) == tables(first) and tables(first)
     assert set(former.rglob("*.parquet")) == before
 
 
-def test_more_samples_compute_only_the_new_ones(first, study, tmp_path):
+def test_more_samples_compute_only_the_new_ones(first, finished, study, tmp_path):
     more = copy.deepcopy(study)
     more["sources"]["self_output"]["samples"] = 4
-    workflow = rerun(tmp_path, more, "scores")
+    workflow = rerun(finished, tmp_path, more, "scores")
     found = counts(workflow, "generate_responses", "self_output")
     assert (found["asked"], found["hits"], found["computed"]) == (32, 16, 16)
     before = counts(first, "score_token_perplexity", "self_output")["asked"]
@@ -119,21 +120,21 @@ def test_more_samples_compute_only_the_new_ones(first, study, tmp_path):
     assert counts(workflow, "score_token_perplexity", "reference")["computed"] == 0
 
 
-def test_more_examples_compute_only_the_new_ones(first, study, tmp_path):
+def test_more_examples_compute_only_the_new_ones(first, finished, study, tmp_path):
     more = copy.deepcopy(study)
     more["tasks"]["sums"]["splits"]["train"] = 12
-    workflow = rerun(tmp_path, more, "scores")
+    workflow = rerun(finished, tmp_path, more, "scores")
     found = counts(workflow, "score_token_perplexity", "reference")
     assert (found["asked"], found["hits"], found["computed"]) == (12, 8, 4)
     assert counts(workflow, "generate_responses", "self_output")["computed"] == 8
 
 
-def test_a_damaged_part_is_computed_again_and_the_tables_are_the_same(first, study, store, tmp_path):
+def test_a_damaged_part_is_computed_again_and_the_tables_are_the_same(first, finished, study, store, tmp_path):
     parts = sorted((store / "scores").glob("*/*.parquet"))
     content = bytearray(parts[0].read_bytes())
     content[len(content) // 2] ^= 1
     parts[0].write_bytes(content)
-    workflow = rerun(tmp_path, copy.deepcopy(study), "scores")
+    workflow = rerun(finished, tmp_path, copy.deepcopy(study), "scores")
     assert sum(counts(workflow, "score_token_perplexity", s)["computed"] for s in ("reference", "self_output")) > 0
     assert parts[0].with_suffix(".damaged").is_file()
     logs = "".join(log.read_text() for log in (workflow.folder / "logs").rglob("*.log"))
@@ -146,10 +147,10 @@ def test_the_store_knows_how_often_it_was_of_use(first, store):
 
 
 @pytest.mark.parametrize("shards", [2, 3])
-def test_shards_fill_the_store_with_the_same_tables(tmp_path, tiny_model, unsharded, shards):
-    config = tiny_study(tiny_model)
+def test_shards_fill_the_store_with_the_same_tables(tmp_path, finished, unsharded, shards):
+    config = finished.config
     config["runtime"] = {"shards": shards, "batch_tokens": 128, "generate_tokens": 128}
-    workflow = rerun(tmp_path, config, "scores")
+    workflow = rerun(finished, tmp_path, config, "scores")
     assert tables(workflow) == tables(unsharded) and tables(workflow)
     for stage, source in zip(COSTLY, ("self_output", "reference"), strict=True):
         shares = [counts(workflow, stage, f"{source}.shard{n}of{shards}")["computed"] for n in range(1, shards + 1)]
@@ -163,7 +164,7 @@ def test_shards_fill_the_store_with_the_same_tables(tmp_path, tiny_model, unshar
 
 
 @pytest.fixture(scope="module")
-def unsharded(tmp_path_factory, tiny_model):
-    config = tiny_study(tiny_model)
+def unsharded(tmp_path_factory, finished):
+    config = finished.config
     config["runtime"] = {"batch_tokens": 128, "generate_tokens": 128}
-    return rerun(tmp_path_factory.mktemp("unsharded"), config, "scores")
+    return rerun(finished, tmp_path_factory.mktemp("unsharded"), config, "scores")

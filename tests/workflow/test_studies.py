@@ -5,7 +5,7 @@ import pytest
 
 from clearminds.files.tables import read_provenance
 
-from .conftest import Workflow, tiny_study
+from .conftest import MASKED, PREPARED, Workflow, tiny_study
 from .plans import planned_jobs
 
 
@@ -48,7 +48,8 @@ def test_a_duplicate_key_is_refused(study):
 
 
 @pytest.mark.slow
-def test_names_with_dots_are_told_apart_in_paths(study):
+def test_names_with_dots_are_told_apart_in_paths(tmp_path, finished):
+    study = finished.begin(tmp_path, PREPARED)
     config = study.config
     config["sources"]["own.v1.5"] = config["sources"].pop("self_output") | {"kind": "self_output"}
     config["match"]["sources"] = ["reference", "own.v1.5"]
@@ -73,10 +74,10 @@ def test_names_with_dots_are_told_apart_in_paths(study):
 
 
 @pytest.mark.slow
-def test_a_failing_variant_does_not_stop_the_others(study):
+def test_a_failing_variant_does_not_stop_the_others(tmp_path, finished):
+    study = finished.begin(tmp_path, MASKED)
     diverging = {"learning_rate": 1e30, "warmup_steps": 0}  # which no rehearsal finds
     study.config["variants"]["broken"] = {"responses": "self_output", "training": diverging}
-    study.config["sources"]["self_output"]["samples"] = 1
     study.config["variants"] = {k: study.config["variants"][k] for k in ("broken", "stm-200")}
     done = study.run("--until", "train_adapter")
     assert done.returncode != 0

@@ -1,4 +1,5 @@
-"""Imported first by every launcher: finds the package, turns libraries' progress bars off, and guards the job.
+"""Imported first by every launcher: finds the package, turns libraries' progress bars off, spares the garbage
+collector work, and guards the job.
 
 A launcher imports what needs torch, transformers, peft, datasets or lm_eval inside its `main`: that runs after `launch`
 has chosen the job's GPUs, and a job that takes its result back or is refused imports none of them.
@@ -17,6 +18,8 @@ os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
+from clearminds.collector import collect_less
 from clearminds.job import guard
 
+collect_less()
 guard.watch()
