@@ -21,7 +21,7 @@ def tell(log, words):
     return None if log == "said.log" else "THE CAUSE"
 
 @contextlib.contextmanager
-def seen(dry):
+def seen(dry, submits):
     lines = compat.FailureLines(tell, silent=lambda: False)
     try:
         with filtered(lines):

@@ -47,7 +47,7 @@ class Cause(logging.Filter):
         return True
 
 @contextlib.contextmanager
-def told(dry):
+def told(dry, submits):
     if compat.speaks_itself(workflow):
         print("ITSELF", flush=True)
         yield
@@ -121,7 +121,9 @@ def test_starts_ends_and_failures_are_told(run):
     failures = run.told("FAILS")
     assert failures[:2] == ["a ['b', 'target'] None", "a ['b', 'target'] CAUSE (log: a.log)"] and run.code == 1
     assert "Error in rule a:" not in run.text
-    assert run.told("FAILED") == ["[]", "['d']"]  # of which no event tells
+    # of a job that makes no result no event tells; it may run before the second attempt of another
+    first, last = run.told("FAILED")
+    assert first in ("[]", "['d']") and last == "['d']"
 
 
 def test_nothing_routine_reaches_the_terminal_and_all_of_it_the_log_file(run):

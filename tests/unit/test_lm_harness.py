@@ -217,7 +217,7 @@ def test_limit_and_several_tasks(model, tokenizer, tmp_path):
 
 
 def test_the_output_is_plain_lines(model, tokenizer, tmp_path, capfd, caplog):
-    with caplog.at_level(logging.INFO, "clearminds"):
+    with caplog.at_level(logging.DEBUG, "clearminds"):  # of a loop of seconds
         lm_harness.evaluate(model, tokenizer, [project_task(tmp_path, [example(1)])], **SETTINGS)
     output = capfd.readouterr()
     assert output.out == "" and not set("\r\x1b") & set(output.err) and "it/s" not in output.err

@@ -4,6 +4,7 @@ import signal
 from types import SimpleNamespace
 
 import pytest
+from snakemake.settings.types import OutputSettings
 
 from clearminds.files.layout import Layout
 from clearminds.job.outcome import Kind, Outcome, State, write_outcome
@@ -37,6 +38,7 @@ def end(tmp_path, monkeypatch):
         linemaps={},
         overwrite_configfiles=["a.yaml"],
         local_exec=True,
+        output_settings=OutputSettings(verbose=True),  # what the terminal shows is not the subject
     )
     end = RunEnd(workflow, SimpleNamespace(layout=Layout.of("s")))
     end.failed = failed

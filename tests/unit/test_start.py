@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 from demo_study import demo
-from snakemake.settings.types import DAGSettings
+from snakemake.settings.types import DAGSettings, OutputSettings
 
 from clearminds.files.layout import Layout
 from clearminds.job.finding_devices import SCHEDULERS
@@ -72,13 +72,14 @@ def execute(
         delete_output=lambda only_temp, dryrun: None,
         exec_mode=SimpleNamespace(name=mode),
         dag_settings=DAGSettings(**forced),
+        output_settings=OutputSettings(verbose=True),  # what the terminal shows is not the subject
         deployment_settings=SimpleNamespace(deployment_method=[SimpleNamespace(name="CONDA")] if conda else []),
         resource_settings=SimpleNamespace(default_resources=default, overwrite_resources={}, cores=8),
         global_resources={} if shared is None else {"gpu": SimpleNamespace(value=shared)},
     )
     workflow.register_resource = lambda name, n: workflow.global_resources.update({name: SimpleNamespace(value=n)})
     before, gpus = everything(), gpus_of(demo({"runtime/gpus": asked}))
-    given = SimpleNamespace(model_dump=lambda: study)
+    given = SimpleNamespace(model_dump=lambda: study, models={})
     inputs = SimpleNamespace(all_wait=False)
     prepare_execution(workflow, SimpleNamespace(study=given, layout=Layout.of("s"), inputs=inputs), gpus)
     assert everything() == before
