@@ -16,9 +16,9 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["TQDM_DISABLE"] = "1"  # as every launcher does
 
-# studies of the tests run on the CPU, as most say nothing of GPUs and some compare bytes; "0,1" pretends two
+# the tests and their studies run on the CPU, as most say nothing of GPUs and some compare bytes; "0,1" pretends two
 os.environ["CLEARMINDS_DEVICES"] = ""
-os.environ.pop("CUDA_VISIBLE_DEVICES", None)
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 from clearminds.collector import collect_less  # noqa: E402
 

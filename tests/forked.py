@@ -1,6 +1,7 @@
 """`python -m MODULE` for modules that import Snakemake, without the second and a half that its import costs each time.
 
-One process per test session has imported it, and nothing of this project; each run is a fork of that.
+Two processes per test session have imported it, and nothing of this project; runs are forks of them in turn. They differ in
+how they hash strings, as any two processes do: what depends on the order of a set is not the same in the next run.
 """
 
 import atexit
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from functools import cache
+from itertools import cycle
 from multiprocessing.connection import Connection
 from multiprocessing.connection import Pipe as pipe
 from pathlib import Path
@@ -35,24 +37,39 @@ def run_module(
     command = [module, *arguments]
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
         place = f"/proc/{os.getpid()}/fd/{output.fileno()}"
-        forks = _forks()
+        forks = _forks(next(_seeds))
         forks.send((command, str(cwd or Path.cwd()), dict(os.environ if env is None else env), place))
         pid = forks.recv()
-        if not forks.poll(timeout):
-            os.kill(pid, signal.SIGKILL)
-            forks.recv()
-            raise subprocess.TimeoutExpired(command, timeout)
-        code = forks.recv()
+        ended = False
+        try:
+            ended = forks.poll(timeout)
+        finally:
+            if not ended:  # nor when the tests are interrupted is anything of it left
+                _kill(pid)
+            code = forks.recv()
         output.seek(0)
+        if not ended:
+            raise subprocess.TimeoutExpired(command, timeout, output.read())
         return subprocess.CompletedProcess(command, code, output.read())
 
 
+def _kill(pid: int) -> None:
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:  # it has not come to lead a group
+        os.kill(pid, signal.SIGKILL)
+
+
+_seeds = cycle("12")
+
+
 @cache
-def _forks() -> Connection:
+def _forks(seed: str) -> Connection:
     ours, theirs = pipe()
     # as `python -m` puts the working directory of each run before all other places of modules
     command = [sys.executable, "-P", __file__, str(theirs.fileno())]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment["PYTHONHASHSEED"] = seed
     process = subprocess.Popen(command, env=environment, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
     theirs.close()
 
@@ -76,6 +93,7 @@ def _next_run(requests: Connection) -> list[str]:
             requests.send(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
             continue
         requests.close()
+        os.setsid()  # with all that it starts it can be killed
         output = os.open(place, os.O_WRONLY | os.O_APPEND)
         for stream in (1, 2):
             os.dup2(output, stream)

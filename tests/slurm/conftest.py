@@ -92,13 +92,11 @@ def slurm() -> Iterator[None]:
         pytest.skip(reason)
     cluster("start")
     # the pretended GPUs are not devices that torch can see
-    before = os.environ.get("CLEARMINDS_DEVICES")
-    os.environ["CLEARMINDS_DEVICES"] = "0,1"
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLEARMINDS_DEVICES", "0,1")
+        patch.delenv("CUDA_VISIBLE_DEVICES", raising=False)  # sbatch would hand it on
+        yield
     cluster("stop")
-    os.environ.pop("CLEARMINDS_DEVICES")
-    if before is not None:
-        os.environ["CLEARMINDS_DEVICES"] = before
 
 
 def filled_in(folder: Path) -> Path:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import psutil
 import pytest
 from forked import run_module
 
@@ -47,9 +48,17 @@ def test_none_sees_what_the_one_before_it_did(folder):
     assert first.returncode == 0 and first.stdout == second.stdout
 
 
+def test_two_hash_strings_in_ways_of_their_own(folder):
+    (folder / "hashes.py").write_text("print(hash('a'))")
+    first, second = (run_module("hashes", cwd=folder) for _ in range(2))
+    assert first.stdout != second.stdout
+
+
 def test_one_that_waits_forever_is_ended(folder):
-    (folder / "waits.py").write_text("import time\ntime.sleep(600)")
-    with pytest.raises(subprocess.TimeoutExpired):
-        run_module("waits", cwd=folder, timeout=0.1)
+    (folder / "waits.py").write_text("import os, time\nprint('begun', flush=True)\nos.system('sleep 600')")
+    with pytest.raises(subprocess.TimeoutExpired) as raised:
+        run_module("waits", cwd=folder, timeout=3)
+    assert raised.value.output == "begun\n"
+    assert str(folder) not in {process.info["cwd"] for process in psutil.process_iter(["cwd"])}, "its child lives"
     (folder / "goes.py").touch()
     assert run_module("goes", cwd=folder).returncode == 0

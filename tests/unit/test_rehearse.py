@@ -216,6 +216,12 @@ def test_copies_are_counted_by_prompt_and_by_prompt_and_reference():
     )
 
 
+def test_rows_without_a_reference_have_none_in_common():
+    trained = [row("t1", "one", None), row("t2", "two", "")]
+    [found] = overlaps("sums", trained, "test", {"gcd": [row("e1", "one", ""), row("e2", "two", None)]})
+    assert (found["prompts"], found["with_reference"]) == (2, 0)
+
+
 def test_copies_may_differ_in_blanks_and_line_ends_and_in_nothing_else():
     trained = [row("t1", "What is\n 1 + 2?", "It is 3."), row("t2", "what is 1 + 2?"), row("t3", "What is 1+2?")]
     [found] = overlaps("sums", trained, "test", {"sums": [row("e1", " What is 1 + 2? ", "It  is 3.\n")]})

@@ -205,7 +205,8 @@ def test_the_lines_of_the_card_ask_as_the_training_did(tmp_path):
     chat = {"system": 'Be "brief".', "arguments": {"enable_thinking": False}, "file": "own.jinja"}
     loading = {"attn_implementation": "eager", "trust_remote_code": True}
     code = blocks(card_of({**HUB, "chat_template": chat}, tmp_path, {**SPEC, "loading": loading}))[0]
-    assert f'AutoTokenizer.from_pretrained("{tmp_path}")' in code, "only there is the study's own template"
+    only_there = f'AutoTokenizer.from_pretrained("{tmp_path}", trust_remote_code=True)'
+    assert only_there in code, "only there is the study's own template"
     assert 'attn_implementation="eager", trust_remote_code=True' in code
     values = {
         node.targets[0].id: ast.literal_eval(node.value)
@@ -219,6 +220,8 @@ def test_the_lines_of_the_card_ask_as_the_training_did(tmp_path):
 def test_a_template_that_prints_the_date_gets_that_of_the_training(tmp_path):
     (tmp_path / "chat_template.jinja").write_text("{% if not date_string %}{% endif %}")
     assert '"date_string": "26 Jul 2024"' in card_of(HUB, tmp_path)
+    (tmp_path / "chat_template.jinja").write_text("{{ strftime_now('%d %b %Y') }}")
+    assert "# the template prints today's date; in training it was 26 Jul 2024\n" in card_of(HUB, tmp_path)
 
 
 def test_the_card_of_four_bits_loads_them_and_merges_none(tmp_path):

@@ -113,8 +113,8 @@ def test_edited_masks_are_not_trained_on(made):
 
 def test_what_a_launcher_made_by_hand_of_another_spec_is_not_the_study_s(made):
     before = content_sha256(made.folder / MASKS)
-    command = re.search(r"^Shell command: python (.*/build_masks.py .*)$", made.first, re.MULTILINE)
-    arguments = shlex.split(command[1])
+    log = (made.folder / "logs/tiny/build_masks/tiny/sums/stm-200.log").read_text(encoding="utf-8")
+    arguments = shlex.split(re.search(r"command: \S+ (.*/build_masks.py .*)$", log, re.MULTILINE)[1])
     arguments = [argument.replace('"tau":"200"', '"tau":"150"') for argument in arguments]
     subprocess.run([sys.executable, *arguments], cwd=made.folder, check=True, capture_output=True)
     assert content_sha256(made.folder / MASKS) != before

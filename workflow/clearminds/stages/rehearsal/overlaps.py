@@ -36,14 +36,14 @@ def overlap(
     copied = [row for row, prompt in zip(trained, trained_prompts, strict=True) if prompt in prompts]
     if not copied:
         return None
-    pairs = {_pair(row) for row in evaluated}
+    pairs = {_pair(row) for row in evaluated if row["reference"]}
     return {
         "target": target,
         "task": task,
         "split": split,
         "trained": len(trained),
         "prompts": len(copied),
-        "with_reference": sum(_pair(row) in pairs for row in copied),
+        "with_reference": sum(bool(row["reference"]) and _pair(row) in pairs for row in copied),
         "examples": [row["example_id"] for row in copied[:NAMED]],
     }
 
@@ -53,7 +53,7 @@ def _prompt(row: dict) -> str:
 
 
 def _pair(row: dict) -> str:
-    return digest([_prompt(row), _text(row["reference"] or "")])
+    return digest([_prompt(row), _text(row["reference"])])
 
 
 def _text(text: str) -> str:

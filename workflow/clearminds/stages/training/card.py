@@ -21,7 +21,7 @@ CARD = """---
 
 {facts}
 
-All settings are in `adapter.json`, the loss of each step is in `history.parquet`.
+Every setting of the training is in `adapter.json`, the loss of each step in `history.parquet`.
 
 ## How to use it
 
@@ -175,12 +175,16 @@ def _snippet(base: Base, spec: dict, folder: Path) -> str:
         tokenizer = f"{_python(base.name)}, revision={_python(base.revision)}"
     else:
         tokenizer = _python(str(base.folder))
+    if loading.get("trust_remote_code"):
+        tokenizer += ", trust_remote_code=True"
     system = [{"role": "system", "content": chat["system"]}] if chat.get("system") is not None else []
     asked = [*system, {"role": "user", "content": QUESTION}]
     template: dict[str, Any] = {"add_generation_prompt": True, "return_dict": True, "return_tensors": "pt"}
     template |= chat.get("arguments") or {}
-    if _prints_a_date(base.folder):
-        template["date_string"] = FIXED_DATE.strftime("%d %b %Y")  # the one of the training, in place of today's
+    date = FIXED_DATE.strftime("%d %b %Y")
+    if _template_has(base.folder, "date_string"):
+        template["date_string"] = date  # the one of the training, in place of today's
+    today = _template_has(base.folder, "strftime_now") and not _template_has(base.folder, "date_string")
     lines = [
         *imports,
         "",
@@ -189,6 +193,7 @@ def _snippet(base: Base, spec: dict, folder: Path) -> str:
         f"tokenizer = AutoTokenizer.from_pretrained({tokenizer})",
         f"messages = {_python(asked)}",
         f"template = {_python(template)}",
+        *([f"# the template prints today's date; in training it was {date}"] if today else []),
         "inputs = tokenizer.apply_chat_template(messages, **template).to(model.device)",
         "answer = model.generate(**inputs, max_new_tokens=64)",
         'print(tokenizer.decode(answer[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True))',
@@ -209,6 +214,6 @@ def _python(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
 
 
-def _prints_a_date(model: Path) -> bool:
+def _template_has(model: Path, name: str) -> bool:
     files = (model / "chat_template.jinja", model / "tokenizer_config.json")
-    return any("date_string" in file.read_text(encoding="utf-8") for file in files if file.is_file())
+    return any(name in file.read_text(encoding="utf-8") for file in files if file.is_file())
