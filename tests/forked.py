@@ -1,7 +1,7 @@
 """`python -m MODULE` for modules that import Snakemake, without the second and a half that its import costs each time.
 
-Two processes per test session have imported it, and nothing of this project; runs are forks of them in turn. They differ in
-how they hash strings, as any two processes do: what depends on the order of a set is not the same in the next run.
+Two processes per test session have imported it, and nothing of this project; runs are forks of them in turn. They
+differ in how they hash strings, as any two processes do: what depends on the order of a set is another in the next run.
 """
 
 import atexit

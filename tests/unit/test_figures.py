@@ -65,6 +65,18 @@ def points(drawing):
 RUNS = (("base", None, 0.0, 0.0), ("stm", 0, 5.0, -1.0), ("stm", 1, 6.0, -2.0), ("truth", 0, 8.0, -30.0))
 
 
+def test_a_target_that_has_a_likelihood_alone_shows_its_change():
+    own = pl.when(pl.col("variant") == "base").then(0.0).otherwise(12.5)
+    measured = summary(*RUNS).with_columns(
+        ti=pl.lit(None, pl.Float64),
+        role=pl.when(pl.col("eval_task") == "sums").then(pl.lit("likelihood")).otherwise("role"),
+        relative_change=pl.when(pl.col("eval_task") == "sums").then(own),
+    )
+    drawing = svg(ti_bwt(measured))
+    assert points(drawing) == 4 and "relative change of the target's likelihood (%)" in texts(drawing)
+    assert "TI: relative change on the target task (%)" in texts(svg(ti_bwt(summary(*RUNS))))
+
+
 def test_one_point_per_variant_and_seed_and_a_label_per_variant():
     drawing = svg(ti_bwt(summary(*RUNS)))
     assert points(drawing) == 4
@@ -81,7 +93,7 @@ def test_a_panel_per_target():
 def test_runs_without_ti_or_bwt_have_no_point():
     assert points(svg(ti_bwt(summary(*RUNS, ("odd", 0, None, 1.0))))) == 4
     drawing = svg(ti_bwt(summary(("base", None, None, 0.0), ("stm", 0, None, 1.0))))
-    assert texts(drawing) == ["No variant has both a TI and a BWT."]
+    assert texts(drawing) == ["No variant has both a change on the target and a BWT."]
 
 
 def test_points_at_one_place_still_draw():

@@ -27,15 +27,25 @@ LAST_BIN = 4 * BINS_PER_DECADE  # holds everything from a perplexity of 10,000 o
 def ti_bwt(summary: pl.DataFrame) -> alt.TopLevelMixin:
     """TI over BWT, both in percent: one point per variant and seed, the base at 0/0, one panel per model and target.
 
+    Of a target that is measured by likelihood alone, and so has no TI, the change of that likelihood takes its place.
+
     Args:
-        summary: as `summarise` gives it; runs whose TI or BWT is null have no point.
+        summary: as `summarise` gives it; runs without one of the two, or without BWT, have no point.
     """
-    runs = summary.unique(["model", "target", "variant", "seed"], keep="first", maintain_order=True)
+    run = ["model", "target", "variant", "seed"]
+    likelihood = summary.filter(pl.col("eval_task") == pl.col("target"), pl.col("role") == "likelihood")
+    runs = (
+        summary.unique(run, keep="first", maintain_order=True)
+        .join(
+            likelihood.select(*run, own="relative_change"), on=run, how="left", nulls_equal=True, maintain_order="left"
+        )
+        .with_columns(gain=pl.coalesce("ti", "own"))
+    )
     variants = runs["variant"].unique(maintain_order=True).to_list()
-    panels = runs.drop_nulls(["ti", "bwt"]).partition_by("model", "target", maintain_order=True)
+    panels = runs.drop_nulls(["gain", "bwt"]).partition_by("model", "target", maintain_order=True)
     charts = [_ti_bwt_panel(panel, variants) for panel in panels]
     if not charts:
-        return _styled(_message("No variant has both a TI and a BWT."))
+        return _styled(_message("No variant has both a change on the target and a BWT."))
     return _styled(
         charts[0] if len(charts) == 1 else alt.concat(*charts, columns=2).resolve_scale(color="shared", shape="shared")
     )
@@ -43,15 +53,15 @@ def ti_bwt(summary: pl.DataFrame) -> alt.TopLevelMixin:
 
 def _ti_bwt_panel(runs: pl.DataFrame, variants: list[str]) -> alt.LayerChart | alt.FacetChart:
     model, target = runs.select("model", "target").row(0)
-    means = runs.group_by("variant", maintain_order=True).agg(pl.col("bwt", "ti").mean())
+    means = runs.group_by("variant", maintain_order=True).agg(pl.col("bwt", "gain").mean())
     labels = _spread_labels(means, runs)
     spokes = runs.join(means, on="variant", suffix="_mean", maintain_order="left")
     right, (bottom, top) = labels["label_x"][0], _extent(labels, "label_y")
-    (low_bwt, _), (low_ti, high_ti) = _extent(runs, "bwt"), _extent(runs, "ti")
+    (low_bwt, _), (low_gain, high_gain) = _extent(runs, "bwt"), _extent(runs, "gain")
     low_x = min(0.0, low_bwt)
     margin = 0.04 * (right - low_x)
     x_scale = alt.Scale(domain=[low_x - margin, right], nice=False)
-    y_scale = alt.Scale(domain=[min(0.0, low_ti, bottom), max(0.0, high_ti, top)], padding=14, nice=False)
+    y_scale = alt.Scale(domain=[min(0.0, low_gain, bottom), max(0.0, high_gain, top)], padding=14, nice=False)
     others = [variant for variant in variants if variant != BASE]
     order = [BASE, *others]
     colours = [GREY, *(PALETTE[i % len(PALETTE)] for i in range(len(others)))]
@@ -59,7 +69,11 @@ def _ti_bwt_panel(runs: pl.DataFrame, variants: list[str]) -> alt.LayerChart | a
     colour = alt.Color("variant:N", scale=alt.Scale(domain=order, range=colours), legend=None)
     shape = alt.Shape("variant:N", scale=alt.Scale(domain=order, range=shapes), legend=None)
     x = alt.X("bwt:Q", title="BWT: mean relative change on the other tasks (%)", scale=x_scale)
-    y = alt.Y("ti:Q", title="TI: relative change on the target task (%)", scale=y_scale)
+    has_ti = runs["ti"].is_not_null().any()
+    gained = (
+        "TI: relative change on the target task (%)" if has_ti else "relative change of the target's likelihood (%)"
+    )
+    y = alt.Y("gain:Q", title=gained, scale=y_scale)
 
     zero = alt.Chart(pl.DataFrame({"zero": [0.0]}))
     across = zero.mark_rule(color=GREY).encode(y=alt.Y("zero:Q", scale=y_scale))
@@ -74,7 +88,7 @@ def _ti_bwt_panel(runs: pl.DataFrame, variants: list[str]) -> alt.LayerChart | a
         .mark_text(align="left", dx=4, fontSize=12, color="#222222")
         .encode(x=alt.X("label_x:Q", scale=x_scale), y=alt.Y("label_y:Q", scale=y_scale), text="variant:N")
     )
-    joined = alt.Chart(spokes).mark_rule(opacity=0.6).encode(x=x, y=y, x2="bwt_mean:Q", y2="ti_mean:Q", color=colour)
+    joined = alt.Chart(spokes).mark_rule(opacity=0.6).encode(x=x, y=y, x2="bwt_mean:Q", y2="gain_mean:Q", color=colour)
     points = alt.Chart(runs).mark_point(filled=True, size=90, opacity=0.9).encode(x=x, y=y, color=colour, shape=shape)
     subtitle = "up: better at the target; right: more of the rest kept; thin lines: to the mean of a variant's seeds"
     title = alt.TitleParams(f"{model}, trained on {target}", subtitle=subtitle)
@@ -82,14 +96,14 @@ def _ti_bwt_panel(runs: pl.DataFrame, variants: list[str]) -> alt.LayerChart | a
 
 
 def _spread_labels(means: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
-    """Place one label per variant in a column right of all points, in the order of TI and never one over another."""
-    means = means.sort("ti", "variant")
-    (low_ti, high_ti), (low_bwt, high_bwt) = _extent(runs, "ti"), _extent(runs, "bwt")
-    height, width = max(0.0, high_ti) - min(0.0, low_ti), max(0.0, high_bwt) - min(0.0, low_bwt)
+    """Place one label per variant in a column right of all points, in the order of gains and never one over another."""
+    means = means.sort("gain", "variant")
+    (low_gain, high_gain), (low_bwt, high_bwt) = _extent(runs, "gain"), _extent(runs, "bwt")
+    height, width = max(0.0, high_gain) - min(0.0, low_gain), max(0.0, high_bwt) - min(0.0, low_bwt)
     gap = max(height, 1.0) / 12
     heights: list[float] = []
-    for ti in means["ti"]:
-        heights.append(ti if not heights else max(ti, heights[-1] + gap))
+    for gain in means["gain"]:
+        heights.append(gain if not heights else max(gain, heights[-1] + gap))
     column = max(0.0, high_bwt) + max(0.1 * width, 0.5)
     return means.with_columns(label_x=pl.lit(column), label_y=pl.Series(heights))
 
