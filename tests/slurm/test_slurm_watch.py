@@ -26,7 +26,7 @@ def test_jobs_are_seen_in_the_queue_on_their_nodes_and_after_their_run_was_kille
         return {job.state for job in watched.look().jobs}
 
     with study.started(*SOME) as (run, output):
-        while JobState.RUNNING not in states():
+        while JobState.RUNNING not in seen or len(watched.look().jobs) < 6:
             seen |= states()
             assert run.poll() is None, output.read_text()[-3000:]
             time.sleep(0.2)
@@ -35,7 +35,7 @@ def test_jobs_are_seen_in_the_queue_on_their_nodes_and_after_their_run_was_kille
         run.wait()
         assert watched.look().run is RunState.KILLED
         while (seen_now := watched.look()).of(JobState.RUNNING, JobState.WAITING):
-            assert "its jobs are still with the scheduler (`squeue --me`)" in lines(seen_now)
+            assert "its jobs may still be with the scheduler (`squeue --me`)" in lines(seen_now)
             time.sleep(0.2)
     assert JobState.WAITING in seen and states() == {JobState.DONE}
     assert lines(watched.look())[0].startswith("tiny: killed, 6 of 6 jobs done; `make resume` goes on")

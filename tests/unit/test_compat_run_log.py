@@ -1,12 +1,14 @@
 """What `run_log_compat` relies on, tried on the installed Snakemake with a workflow of which one job fails."""
 
+import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
-from clearminds.commands.watching.run_log_compat import LOCKS, LOGS, Heard, RunLog, is_locked, run_log
+from clearminds.commands.watching.run_log_compat import LOCKS, LOGS, Event, RunLog, Told, is_locked, run_log
 
 SNAKEFILE = """
 rule all:
@@ -42,7 +44,10 @@ def here(folder, monkeypatch):
 def test_the_log_of_a_run_tells_its_jobs_and_how_they_ended(here):
     log = run_log(0)
     assert log.planned == {"works": 1, "fails": 1, "all": 1}
-    assert log.heard == {"logs/s/works/a.b.log": Heard.FINISHED, "logs/s/fails/a.b.log": Heard.FAILED}
+    assert log.jobs == {
+        "logs/s/works/a.b.log": Told(Event.FINISHED, attempts=1),
+        "logs/s/fails/a.b.log": Told(Event.FAILED, attempts=2),
+    }
     assert not log.on_cluster
     assert run_log(time.time_ns() + 10**12) is None
 
@@ -55,9 +60,9 @@ def test_a_log_is_read_on_from_where_it_was_read_to(here, tmp_path):
         with open(grown.path, "ab") as file:
             file.write(text[position : position + 7])
         grown.read()
-        seen |= {(job, heard) for job, heard in grown.heard.items()}
-    assert (grown.planned, grown.heard) == (whole.planned, whole.heard)
-    assert {heard for _, heard in seen} == set(Heard)
+        seen |= {told.last for told in grown.jobs.values()}
+    assert (grown.planned, grown.jobs) == (whole.planned, whole.jobs)
+    assert seen == set(Event)
 
 
 def test_a_lock_is_there_while_a_run_goes_on_and_gone_after_it(here, folder):
@@ -66,6 +71,19 @@ def test_a_lock_is_there_while_a_run_goes_on_and_gone_after_it(here, folder):
     (LOCKS / "0.output.lock").touch()
     assert is_locked()
     (LOCKS / "0.output.lock").unlink()
+
+
+def test_a_lock_that_goes_while_it_is_looked_at_is_none(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    LOCKS.mkdir(parents=True)
+    listed = Path.iterdir
+
+    def gone(path):
+        shutil.rmtree(path)
+        return listed(path)
+
+    monkeypatch.setattr(Path, "iterdir", gone)
+    assert not is_locked() and not LOCKS.exists()
 
 
 def test_the_executor_for_slurm_says_so_in_the_log(tmp_path):

@@ -48,12 +48,13 @@ class Cause(logging.Filter):
 
 @contextlib.contextmanager
 def told(dry, submits):
-    if compat.speaks_itself(workflow):
-        print("ITSELF", flush=True)
-        yield
-        return
-    with compat.commands_in_the_log_file(), compat.in_place_of_blocks(Listener()), filtered(Cause()):
-        yield
+    with compat.all_in_the_log_file():
+        if compat.speaks_itself(workflow):
+            print("ITSELF", flush=True)
+            yield
+            return
+        with compat.in_place_of_blocks(Listener()), filtered(Cause()):
+            yield
 
 around_execution(workflow, told)
 
@@ -152,11 +153,17 @@ def test_snakemake_speaks_itself_where_it_is_asked_to(tmp_path, argument):
     assert "ITSELF" in said.lines and "rule a:" in said.text
 
 
-@pytest.mark.parametrize(("quiet", "kept"), [("rules", ["ENDS a"]), ("all", [])])
-def test_quiet_is_obeyed(tmp_path, quiet, kept):
-    said = Said(tmp_path, "a.txt", "--quiet", quiet)
+@pytest.mark.parametrize(
+    ("quiet", "kept"),
+    [(["rules"], ["ENDS a"]), (["progress"], ["STARTS a"]), (["all"], []), (["all", "-p"], []), ([], [])],
+)
+def test_quiet_is_obeyed_on_the_terminal_and_the_log_file_has_the_plan_and_all_jobs(tmp_path, quiet, kept):
+    (tmp_path / "again").touch()
+    said = Said(tmp_path, "a.txt", "--quiet", *quiet)
     assert said.code == 0
     assert [line for line in said.lines if line.startswith(("STARTS", "ENDS"))] == kept
+    for words in ("Job stats:", "rule a:", "    log: a.log", "Shell command: "):  # ends are not even told
+        assert words in said.log, words
 
 
 def test_a_listener_that_raises_ends_no_run(tmp_path):

@@ -34,13 +34,25 @@ def start(script, *arguments, **environment):
     )
 
 
-def test_a_file_system_without_locks_stops_neither_a_run_nor_a_job(tmp_path, monkeypatch, caplog):
+def test_a_file_system_without_locks_stops_neither_a_run_nor_a_job_and_both_say_so(
+    tmp_path, monkeypatch, caplog, capsys
+):
     def none(*_):
         raise OSError(errno.ENOSYS, "Function not implemented")
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(fcntl, "flock", none)
-    assert take_lock() is None and LOCK.read_text() == str(os.getpid())
+    assert not LOCK.exists() and take_lock() is None and LOCK.read_text() == str(os.getpid())
+    assert alive() is None
+    assert capsys.readouterr().err == (
+        f"warning: {LOCK} cannot be locked (Function not implemented), so that no other run in {tmp_path} would be "
+        "noticed: make sure that there is none (the last one was process unknown)\n"
+    )
+    LOCK.write_text("123")
+    take_lock()
+    assert "(the last one was process 123)" in capsys.readouterr().err
+    take_lock()  # as a run does after `make resume`, in the same process
+    assert capsys.readouterr().err == ""
     only_writer(tmp_path / "job", "results/a.parquet")
     assert "no guard against a second writer" in caplog.text
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -268,9 +269,10 @@ def test_a_retry_after_a_gpu_ran_out_of_memory_is_refused_by_the_record(tmp_path
     write_outcome(run.log, OUT_OF_MEMORY)
     for attempt in (2, 3):
         assert only_error(run(runtime=json.dumps({"attempt": attempt}))) == OUT_OF_MEMORY.line
-        assert read_outcome(run.log) == OUT_OF_MEMORY
+        assert read_outcome(run.log) == replace(OUT_OF_MEMORY, attempt=attempt)
     assert not run.output.exists()
     assert run(runtime=json.dumps({"attempt": 1})).returncode == 0  # the user runs again
+    assert read_outcome(run.log) == Outcome(State.DONE, exit_code=0)
 
 
 def test_an_error_of_a_library_is_recorded_by_its_type(tmp_path):

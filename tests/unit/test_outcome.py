@@ -132,7 +132,7 @@ def test_a_record_that_cannot_be_read_is_none(log, text):
     record_path(log).write_text(text)
     assert read_outcome(log) is None
     begin(log, attempt=2)
-    assert read_outcome(log) == Outcome(State.STARTED)
+    assert read_outcome(log) == Outcome(State.STARTED, attempt=2)
 
 
 def test_a_gpu_without_memory_is_not_tried_again_until_the_user_does(log):

@@ -66,6 +66,11 @@ def test_failed_jobs_are_said_in_place_of_snakemakes_error(end, tmp_path):
     assert ended.value.code == f"\nerror: report report: no space (log: logs/s/report/report.log)\n{HOW}"
 
 
+def test_what_the_scheduler_says_of_a_job_is_one_line(end):
+    with end.awaited(dry=False):
+        assert end._tell("logs/s/report/report.log", "sbatch failed.\n    call:\n") == "sbatch failed. call:"
+
+
 def test_another_error_is_said_before_the_failed_jobs(end, tmp_path, caplog):
     with pytest.raises(SystemExit) as ended, end.awaited(dry=False):
         fails(end, tmp_path, "report")

@@ -9,6 +9,7 @@ not the run. Start it on the machine where the run was started: only there its l
 import argparse
 import os
 import shutil
+import signal
 import sys
 import time
 from contextlib import suppress
@@ -21,8 +22,8 @@ from clearminds.config.load import load_study
 from clearminds.errors import UserError
 
 SECONDS = 2.0  # between two looks
-# what terminals understand: another screen and back, the first place, the rest of a line, the rest of the screen
-OPEN, CLOSE, HOME, LINE_END, BELOW = "\x1b[?1049h", "\x1b[?1049l", "\x1b[H", "\x1b[K", "\x1b[J"
+# what terminals understand: another screen and back, the first place, clear from here: a line, the screen
+OPEN, CLOSE, HOME, LINE, BELOW = "\x1b[?1049h", "\x1b[?1049l", "\x1b[H", "\x1b[K", "\x1b[J"
 
 
 def fitted(shown: list[str], columns: int, rows: int) -> list[str]:
@@ -34,21 +35,38 @@ def fitted(shown: list[str], columns: int, rows: int) -> list[str]:
 
 
 def follow(watched: Watched) -> None:
-    """Show a run again and again until Ctrl-C, which leaves what was seen last on the terminal."""
+    """Show a run again and again until Ctrl-C, which leaves what was seen last on the terminal.
+
+    Raises:
+        OSError: the run's files cannot be read.
+        SystemExit: the process was told to end, or its terminal was closed.
+    """
     shown: list[str] = []
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _end)
     sys.stdout.write(OPEN)
     try:
         with suppress(KeyboardInterrupt):
             while True:
-                shown = lines(watched.look())
+                try:
+                    shown = lines(watched.look())
+                except OSError:  # of a network file system it may be the only one
+                    if not shown:
+                        raise
                 columns, rows = shutil.get_terminal_size()
-                fitting = fitted([*shown, "", "Ctrl-C ends this view, and not the run"], columns, rows)
-                sys.stdout.write(HOME + "\n".join(line + LINE_END for line in fitting) + BELOW)
+                # one less: a terminal stays on the last cell of a line, and would clear it
+                fitting = fitted([*shown, "", "Ctrl-C ends this view, and not the run"], columns - 1, rows)
+                sys.stdout.write(HOME + "\n".join(LINE + line for line in fitting) + BELOW)
                 sys.stdout.flush()
                 time.sleep(SECONDS)
     finally:
         sys.stdout.write(CLOSE)
     print("\n".join(shown))
+
+
+def _end(number, frame) -> None:
+    sys.exit(128 + number)
 
 
 def main(arguments: list[str] | None = None) -> None:

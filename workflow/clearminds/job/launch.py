@@ -16,7 +16,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -120,7 +120,7 @@ def launch(
         forced = guard.RUN in os.environ and is_forced(stage, given.outputs)
         if memory and reuse and given.running.reuse and not forced and memory.take_back(origin):
             lifecycle.info("taken back: settings, code and inputs are what they were")
-            outcome.write_outcome(job.log, Outcome(State.TAKEN_BACK, exit_code=0))
+            _end(job, given, Outcome(State.TAKEN_BACK, exit_code=0))
             return
         cost = _work(main, job, given)
     except BaseException as error:  # every way to fail ends in one line
@@ -139,7 +139,7 @@ def launch(
         ended = outcome.outcome_of(error, job.log, stage, given.budgets)
         lifecycle.warning("what this run cost is not recorded: %s", ended.line)
     lifecycle.info("done in %.0f s", cost["seconds"])
-    outcome.write_outcome(job.log, Outcome(State.DONE, exit_code=0))
+    _end(job, given, Outcome(State.DONE, exit_code=0))
 
 
 def _job(stage: str, given: Arguments) -> Job:
@@ -221,5 +221,9 @@ def _fail(error: BaseException, job: Job, given: Arguments) -> int:
         logging.getLogger().debug("%s", "".join(traceback.format_exception(error)))
     lifecycle.error("error: %s", ended.line)
     if not isinstance(error, guard.AnotherWriter):  # whose record it is
-        outcome.write_outcome(job.log, ended)
+        _end(job, given, ended)
     return ended.exit_code or 1
+
+
+def _end(job: Job, given: Arguments, ended: Outcome) -> None:
+    outcome.write_outcome(job.log, replace(ended, attempt=given.running.attempt))

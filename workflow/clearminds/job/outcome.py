@@ -7,7 +7,7 @@ processes of one training, and the report of a failed run read it.
 
 import json
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -60,6 +60,7 @@ class Outcome:
         line: the error in one line, where it failed or was stopped.
         retry_is_pointless: whether the same job would fail in the same way again.
         exit_code: of its process; None while it runs.
+        attempt: which one of its run this was, from 1.
     """
 
     state: State
@@ -67,6 +68,7 @@ class Outcome:
     line: str | None = None
     retry_is_pointless: bool = False
     exit_code: int | None = None
+    attempt: int = 1
 
 
 class RecordedFailure(UserError):
@@ -179,11 +181,11 @@ def begin(log: Path, attempt: int) -> None:
     before = read_outcome(log)
     if attempt > 1 and before and before.line and before.retry_is_pointless:
         raise RecordedFailure(before.line, before)
-    write_outcome(log, Outcome(State.STARTED))
+    write_outcome(log, Outcome(State.STARTED, attempt=attempt))
 
 
 def record_forced_exit(log: Path, exit_code: int) -> None:
     """Record, for a job that did not answer a signal in time, that it was stopped, unless it has recorded its end."""
     before = read_outcome(log)
     if before and before.state is State.STARTED:
-        write_outcome(log, Outcome(State.STOPPED, line=STOPPED_LINE, exit_code=exit_code))
+        write_outcome(log, replace(before, state=State.STOPPED, line=STOPPED_LINE, exit_code=exit_code))

@@ -45,7 +45,7 @@ class Failures:
 
     def heard(self, log: str, words: str) -> None:
         """Note what Snakemake, or the scheduler of a cluster, says of a job's end. Args: the job's log; a line."""
-        self._heard[log] = " ".join(words.split())
+        self._heard[log] = words
 
     def recorded(self, log: str) -> str | None:
         """The cause that a job of this run has recorded and said; None: it has not."""
@@ -57,20 +57,8 @@ class Failures:
         path = Path(log)
         stage = path.relative_to(self.logs).parts[0] if path.is_relative_to(self.logs) else ""
         # an unexpected error's line names the log, which stands beside it here
-        cause = self._cause(log).removesuffix(f" (traceback in {log})")
+        cause = cause_of(self._outcome(log), self._heard.get(log, "")).removesuffix(f" (traceback in {log})")
         return Failure(f"{stage} {job_name(path, stage)}".strip(), cause, log)
-
-    def _cause(self, log: str) -> str:
-        outcome, heard = self._outcome(log), self._heard.get(log)
-        if outcome is None:
-            return heard or NO_RECORD
-        if outcome.state is State.STARTED:
-            return heard or KILLED
-        if outcome.state in (State.DONE, State.TAKEN_BACK):
-            return heard or NOT_ACCEPTED
-        # of a job that was told to stop, the scheduler knows why
-        said = [outcome.line, heard] if outcome.state is State.STOPPED else [outcome.line]
-        return "; ".join(filter(None, said)) or KILLED
 
     def _outcome(self, log: str) -> Outcome | None:
         """The record of a job's end, if this run has written it."""
@@ -78,6 +66,25 @@ class Failures:
         with suppress(OSError):
             os.listdir(path.parent)  # a network file system shows new files of other nodes in a folder that is opened
         return None if stamp(path) in (None, self._before.get(str(path))) else read_outcome(Path(log))
+
+
+def cause_of(outcome: Outcome | None, words: str) -> str:
+    """Why a job failed, in one line.
+
+    Args:
+        outcome: the record of its last attempt in this run; None: it left none.
+        words: a line of Snakemake's or of the scheduler's about its end, which may be such a cause itself; or empty.
+    """
+    if outcome is None:
+        return words or NO_RECORD
+    if outcome.state is State.STARTED:
+        return words or KILLED
+    if outcome.state in (State.DONE, State.TAKEN_BACK):
+        return words or NOT_ACCEPTED
+    line = outcome.line or ""
+    if outcome.state is State.STOPPED and words:  # of a job that was told to stop, the scheduler knows why
+        return words if words.startswith(line) else f"{line}; {words}"
+    return line or KILLED
 
 
 def failure_lines(failures: Iterable[Failure]) -> list[str]:

@@ -5,6 +5,7 @@ Snakemake's own lock outlives a kill and does not say whose it is; this one is f
 
 import fcntl
 import os
+import sys
 from pathlib import Path
 
 from clearminds.errors import UserError
@@ -70,16 +71,26 @@ def take_lock() -> str | None:
         found = os.read(handle, 32).decode() or "unknown"
         os.close(handle)
         return found
-    except OSError:
-        pass  # a few network file systems have no locks; jobs say so when they cannot take theirs (guard.only_writer)
+    except OSError as error:  # a few network file systems have no locks; jobs say so of theirs, too (guard.only_writer)
+        if (last := _last()) != str(os.getpid()):  # else it was said before, by `make resume`
+            print(
+                f"warning: {LOCK} cannot be locked ({error.strerror}), so that no other run in {Path.cwd()} would be "
+                f"noticed: make sure that there is none (the last one was process {last})",
+                file=sys.stderr,
+            )
     os.ftruncate(handle, 0)
     os.write(handle, str(os.getpid()).encode())
+    os.fsync(handle)  # else a network file system may give it the time of a later moment (`make watch`)
     os.set_inheritable(handle, False)
     return None
 
 
-def alive() -> bool:
-    """Whether a run is going on in this folder."""
+def _last() -> str:
+    return LOCK.read_text(encoding="utf-8", errors="replace").strip() or "unknown"
+
+
+def alive() -> bool | None:
+    """Whether a run is going on in this folder; None: the file system has no locks, so nobody can tell."""
     try:
         handle = os.open(LOCK, os.O_RDONLY)
     except FileNotFoundError:
@@ -89,7 +100,7 @@ def alive() -> bool:
     except BlockingIOError:
         return True
     except OSError:
-        return False  # a file system without locks
+        return None
     finally:
         os.close(handle)
     return False

@@ -76,6 +76,7 @@ class RunEnd:
     def _tell(self, log: str, words: str) -> str | None:
         """The cause of a job's failure; None where its own line about it has just been printed here."""
         assert self._failures is not None
+        words = " ".join(words.split())
         self._failures.heard(log, words)
         if compat.runs_jobs_here(self._workflow) and self._failures.recorded(log) is not None:
             return None

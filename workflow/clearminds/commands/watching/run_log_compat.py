@@ -1,6 +1,7 @@
 """What Snakemake's own log file says of a run's jobs, read while the run goes on; its format is not documented."""
 
 import re
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -8,18 +9,34 @@ LOGS = Path(".snakemake/log")
 LOCKS = Path(".snakemake/locks")  # holds files while a run goes on, and after one that was killed
 
 BLOCK = re.compile(r"(?P<failed>Error in rule \w+:)|(local)?rule \w+:")
-ITEM = re.compile(r"    (?P<key>log|jobid): (?P<value>.+?)( \(check log file\(s\) for error details\))?")
+ITEM = re.compile(r"    (?P<key>log|jobid|message): (?P<value>.+?)( \(check log file\(s\) for error details\))?")
 FINISHED = re.compile(r"Finished jobid: (?P<jobid>\d+)\b.*")
+NOTHING = "None"  # for a message, where there is none
 ON_CLUSTER = "SLURM run ID: "
 STATS, ROW = "Job stats:", re.compile(r"(?P<rule>\w+) +(?P<count>\d+)")
 
 
-class Heard(StrEnum):
-    """What Snakemake said last of a job."""
+class Event(StrEnum):
+    """What Snakemake tells of a job."""
 
     SUBMITTED = "submitted"
     FAILED = "failed"
     FINISHED = "finished"
+
+
+@dataclass
+class Told:
+    """What Snakemake has told of a job.
+
+    Attributes:
+        last: what it told last.
+        attempts: how often it has started the job, or handed it over.
+        words: why the job failed last; empty where it said nothing of that.
+    """
+
+    last: Event
+    attempts: int = 0
+    words: str = ""
 
 
 class RunLog:
@@ -27,19 +44,19 @@ class RunLog:
 
     Attributes:
         planned: how many jobs of each rule the run began with; empty before it says so.
-        heard: what was said last of each job, by the path of its log.
+        jobs: what was told of each job, by the path of its log.
         on_cluster: whether its jobs run on a cluster's nodes, where they outlive it.
     """
 
     def __init__(self, path: Path):
         self.path = path
         self.planned: dict[str, int] = {}
-        self.heard: dict[str, Heard] = {}
+        self.jobs: dict[str, Told] = {}
         self.on_cluster = False
         self._logs: dict[str, str] = {}  # jobid to log
         self._position, self._part = 0, b""
         self._in_stats = False
-        self._block: Heard | None = None
+        self._block: Event | None = None
         self._said: dict[str, str] = {}  # items of the block
 
     def read(self) -> None:
@@ -65,21 +82,27 @@ class RunLog:
         elif line == STATS:
             self._in_stats, self.planned = True, {}
         elif block := BLOCK.fullmatch(line):
-            self._block = Heard.FAILED if block["failed"] else Heard.SUBMITTED
+            self._block = Event.FAILED if block["failed"] else Event.SUBMITTED
         elif self._block and (item := ITEM.fullmatch(line)):
             self._said[item["key"]] = item["value"]
-            self._note()
+            self._note(item["key"])
         elif line.startswith(ON_CLUSTER):
             self.on_cluster = True
         elif (end := FINISHED.fullmatch(line)) and end["jobid"] in self._logs:
-            self.heard[self._logs[end["jobid"]]] = Heard.FINISHED
+            self.jobs[self._logs[end["jobid"]]].last = Event.FINISHED
 
-    def _note(self) -> None:
-        if "log" in self._said and self._block:
-            log = self._said["log"].split(", ")[0]  # the scheduler's own follow it
-            self.heard[log] = self._block
-            if "jobid" in self._said:
-                self._logs[self._said["jobid"]] = log
+    def _note(self, key: str) -> None:
+        if "log" not in self._said or self._block is None:
+            return
+        log = self._said["log"].split(", ")[0]  # the scheduler's own follow it
+        if "jobid" in self._said:
+            self._logs[self._said["jobid"]] = log
+        if key == "log":
+            told = self.jobs.setdefault(log, Told(self._block))
+            told.last = self._block
+            told.attempts += self._block is Event.SUBMITTED
+            words = self._said.get("message", NOTHING)
+            told.words = "" if words == NOTHING else words
 
 
 def run_log(since: int) -> RunLog | None:
@@ -103,4 +126,7 @@ def run_log(since: int) -> RunLog | None:
 
 def is_locked() -> bool:
     """Whether Snakemake's own lock is in this folder, which outlives a kill."""
-    return LOCKS.is_dir() and any(LOCKS.iterdir())
+    try:
+        return any(LOCKS.iterdir())
+    except OSError:  # none is there, or a run that ends is removing them
+        return False

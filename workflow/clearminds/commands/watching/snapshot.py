@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from clearminds.commands.watching.run_log_compat import Heard, RunLog, is_locked, run_log
+from clearminds.commands.watching.run_log_compat import Event, RunLog, Told, is_locked, run_log
 from clearminds.commands.watching.said import Said, last_said
 from clearminds.files.digests import digest
 from clearminds.files.layout import Layout, is_of_a_process, job_name
 from clearminds.job.outcome import SUFFIX, Outcome, State, log_path, read_outcome
 from clearminds.reuse import stage_code as stages
 from clearminds.reuse.job_memory import read_record
-from clearminds.run.failures import KILLED, NO_RECORD, NOT_ACCEPTED, Failure
+from clearminds.run.failures import Failure, cause_of
 from clearminds.run.one_run import LOCK, STUDY, alive
 
 SHARDS = {"generate_shard": "generate_responses", "score_shard": "score_token_perplexity"}  # rule to stage
@@ -36,10 +36,16 @@ class JobState(StrEnum):
 
 
 class RunState(StrEnum):
-    """What became of the last run of a study in a folder."""
+    """What became of the last run of a study in a folder.
+
+    `begins` is before it says of which study it is, `unknown` where there are no locks, `ended` where no plan is known.
+    """
 
     NONE = "none"
+    BEGINS = "begins"
     ALIVE = "alive"
+    UNKNOWN = "unknown"
+    ENDED = "ended"
     FINISHED = "finished"
     FAILED = "failed"
     STOPPED = "stopped"
@@ -58,6 +64,7 @@ class Seen:
         changed: seconds since it began, or ended; None where it has no record yet.
         said: its last line, while it runs.
         cause: one line, where it failed, was stopped or killed.
+        attempt: more than 1 where Snakemake has tried it again.
     """
 
     stage: str
@@ -67,6 +74,7 @@ class Seen:
     changed: float | None = None
     said: Said | None = None
     cause: str = ""
+    attempt: int = 1
 
     @property
     def failure(self) -> Failure:
@@ -80,7 +88,7 @@ class Snapshot:
 
     Attributes:
         run: what became of it.
-        study: its id; empty where no job has been started yet.
+        study: its id; empty where no job has been started yet. Of one that was not run last all jobs are here.
         process: the run's.
         begun: seconds since it began.
         jobs: those that have been started or wait, by stage and name.
@@ -114,20 +122,27 @@ class Watched:
         self._dead = 0  # time of the lock's file when it was last found free
 
     def look(self) -> Snapshot:
-        """What is to be seen now."""
-        try:
-            begin = STUDY.stat().st_mtime_ns
-        except OSError:
+        """What is to be seen now.
+
+        Raises:
+            OSError: the run's files cannot be read.
+        """
+        going, locked, begin = self._is_alive(), _written(LOCK), _written(STUDY)
+        if going and locked > begin:  # else the jobs of the run before would be taken for those of this one
+            return Snapshot(RunState.BEGINS, process=self._process())
+        if not begin:
             return Snapshot(RunState.NONE)
-        going, log = self._is_alive(), self._run_log(begin)
+        log = self._run_log(begin)
         last = self._study_of_run(log)
         study = self._asked or last
         if study != last:  # nothing tells which of its records are of one run
             return Snapshot(RunState.NONE, study, jobs=self._jobs(study, 0, False, {}))
-        jobs_go_on = going or (log is not None and log.on_cluster and is_locked())
-        jobs = self._jobs(study, begin, jobs_go_on, log.heard if log else {}) if study else []
+        jobs_go_on = going is not False or (log is not None and log.on_cluster and is_locked())
+        jobs = self._jobs(study, begin, jobs_go_on, log.jobs if log else {}) if study else []
         planned = _by_stage(log.planned if log else {})
         state = RunState.ALIVE if going else _end(jobs, sum(planned.values()))
+        if going is None and state is not RunState.FINISHED:
+            state = RunState.UNKNOWN
         return Snapshot(state, study, self._process(), max(0.0, time.time() - begin / 1e9), jobs, planned)
 
     def _study_of_run(self, log: RunLog | None) -> str:
@@ -135,19 +150,18 @@ class Watched:
         known = (read_record(STUDY) or {}).get("study")
         logs = Path(Layout.of("-").logs).parent
         names = {entry.name for entry in logs.iterdir() if entry.is_dir()} if logs.is_dir() else set()
-        heard = map(Path, log.heard if log else ())
-        names |= {path.relative_to(logs).parts[0] for path in heard if logs in path.parents}
+        told = map(Path, log.jobs if log else ())
+        names |= {path.relative_to(logs).parts[0] for path in told if logs in path.parents}
         return next((name for name in names | {self._asked} if name and digest(name) == known), "")
 
-    def _is_alive(self) -> bool:
-        try:
-            written = LOCK.stat().st_mtime_ns
-        except OSError:
-            return False
-        if written == self._dead:  # a new run writes its process id; looking takes the lock for a moment
+    def _is_alive(self) -> bool | None:
+        written = _written(LOCK)
+        if (
+            written == self._dead
+        ):  # there is none, or a new run writes its process id; looking takes the lock for a moment
             return False
         going = alive()
-        self._dead = 0 if going else written
+        self._dead = written if going is False else 0
         return going
 
     def _process(self) -> str:
@@ -163,17 +177,17 @@ class Watched:
             self._log.read()
         return self._log
 
-    def _jobs(self, study: str, since: int, go_on: bool, heard: dict[str, Heard]) -> list[Seen]:
+    def _jobs(self, study: str, since: int, go_on: bool, told: dict[str, Told]) -> list[Seen]:
         """The jobs of a run.
 
         Args:
             study: the run's.
             since: when it began, in nanoseconds.
             go_on: whether its jobs go on.
-            heard: what Snakemake said last of each job, by its log.
+            told: what Snakemake has told of each job, by its log.
         """
         logs = Path(Layout.of(study).logs)
-        found: dict[str, tuple[int, Outcome | None]] = dict.fromkeys(heard, (0, None))
+        found: dict[str, tuple[int, Outcome | None]] = dict.fromkeys(told, (0, None))
         for record in logs.rglob(f"*{SUFFIX}"):
             place = log_path(record)
             if is_of_a_process(place):
@@ -188,7 +202,7 @@ class Watched:
         for log, (written, outcome) in found.items():
             stage = Path(log).relative_to(logs).parts[0] if Path(log).is_relative_to(logs) else ""
             if stage in stages.STAGES:
-                seen.append(_seen(stage, log, outcome, written, go_on, heard.get(log)))
+                seen.append(_seen(stage, log, outcome, written, go_on, told.get(log)))
         if not go_on:
             seen = [job for job in seen if job.state is not JobState.WAITING]  # never to be started
         return sorted(seen, key=lambda job: (stages.STAGES.index(job.stage), job.name))
@@ -205,33 +219,46 @@ def _end(jobs: list[Seen], planned: int) -> RunState:
         return RunState.KILLED
     if states[JobState.FAILED]:
         return RunState.FAILED
-    return RunState.FINISHED if states[JobState.DONE] >= planned else RunState.STOPPED
+    if not planned and not states[JobState.STOPPED]:
+        return RunState.ENDED
+    is_whole = states[JobState.DONE] >= planned and not states[JobState.STOPPED]
+    return RunState.FINISHED if is_whole else RunState.STOPPED
 
 
-def _seen(stage: str, log: str, outcome: Outcome | None, written: int, go_on: bool, heard: Heard | None) -> Seen:
-    state, cause = _state(outcome, go_on, heard)
+def _written(path: Path) -> int:
+    """When a file of the run was written, in nanoseconds; 0: it is not there."""
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
+def _seen(stage: str, log: str, outcome: Outcome | None, written: int, go_on: bool, told: Told | None) -> Seen:
+    attempt = max(told.attempts if told else 1, outcome.attempt if outcome else 1)
+    if outcome and outcome.attempt < attempt:  # a former one's: this one has not said anything yet
+        outcome, written = None, 0
+    state, cause = _state(outcome, go_on, told)
     said = last_said(Path(log)) if state is JobState.RUNNING else None
     changed = max(0.0, time.time() - written / 1e9) if written else None
-    return Seen(stage, job_name(Path(log), stage), log, state, changed, said, cause)
+    return Seen(stage, job_name(Path(log), stage), log, state, changed, said, cause, attempt)
 
 
-def _state(outcome: Outcome | None, go_on: bool, heard: Heard | None) -> tuple[JobState, str]:
+def _state(outcome: Outcome | None, go_on: bool, told: Told | None) -> tuple[JobState, str]:
     """What a job is doing, and why where it does nothing any more.
 
     Args:
-        outcome: as recorded in this run; None: not.
+        outcome: as recorded by its last attempt in this run; None: not.
         go_on: whether jobs of the run that have begun go on.
-        heard: what Snakemake said last of it; None: nothing.
+        told: what Snakemake has told of it; None: nothing.
     """
-    state, line = (outcome.state, outcome.line or "") if outcome else (None, "")
-    if heard is Heard.FAILED:  # which Snakemake says of jobs that could not say so themselves, and of some that could
-        known = {State.STARTED: KILLED, State.DONE: NOT_ACCEPTED, State.TAKEN_BACK: NOT_ACCEPTED, None: NO_RECORD}
-        return JobState.FAILED, line or known.get(state, KILLED)
+    state, last = outcome.state if outcome else None, told.last if told else None
+    if told and last is Event.FAILED:  # which is told of jobs that could not say so themselves, and of some that could
+        return JobState.FAILED, cause_of(outcome, told.words)
     if state is State.FAILED:
-        return JobState.FAILED, line
+        return JobState.FAILED, cause_of(outcome, "")
     if state is State.STOPPED:
-        return JobState.STOPPED, line
-    if state in (State.DONE, State.TAKEN_BACK) or heard is Heard.FINISHED:
+        return JobState.STOPPED, cause_of(outcome, "")
+    if state in (State.DONE, State.TAKEN_BACK) or last is Event.FINISHED:
         return JobState.DONE, ""
     if state is State.STARTED:
         return (JobState.RUNNING, "") if go_on else (JobState.KILLED, "killed with its run")

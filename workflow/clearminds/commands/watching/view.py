@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from clearminds.commands.watching.snapshot import JobState, RunState, Snapshot
+from clearminds.commands.watching.snapshot import JobState, RunState, Seen, Snapshot
 from clearminds.run.failures import failure_lines
 
 MOST = 20  # jobs of one state that are named
@@ -29,10 +29,15 @@ def lines(seen: Snapshot) -> list[str]:
     if running := seen.of(JobState.RUNNING):
         shown.append("")
         for job in running[:MOST]:
-            shown.append(f"{job.failure.job}, for {duration(job.changed or 0)}")
+            time = duration(job.changed or 0)
+            goes = f"for {time}" if seen.run is RunState.ALIVE else f"last seen running, begun {time} ago"
+            shown.append(f"{job.failure.job}, {goes}{attempt(job)}")
             if job.said:
                 shown.append(f"    {printable(job.said.text)} ({ago(job.said.ago)})")
         shown += more(len(running), "running")
+    if again := [job for job in seen.of(JobState.WAITING) if job.attempt > 1]:
+        shown += ["", *(f"{job.failure.job}: waits{attempt(job)}" for job in again[:MOST])]
+        shown += more(len(again), "that wait for another attempt")
     return shown
 
 
@@ -40,21 +45,30 @@ def standing(seen: Snapshot) -> list[str]:
     """How the run stands, then whose it is or what to do; in lines that are short enough for most terminals."""
     here, done = Path.cwd(), len(seen.of(JobState.DONE))
     if seen.run is RunState.NONE:
+        if seen.study and not seen.jobs:
+            return [f"{seen.study}: no job of it has been started in {here}"]
         if seen.study:
             return [f"{seen.study}: not what was run last, so these are of several runs", f"in {here}"]
         return [f"no run has been started in {here}"]
     what, process = seen.study or "the run", f"process {seen.process or 'unknown'}"
-    count = f"{done} of {sum(seen.planned.values())} jobs done" if seen.planned else f"{done} jobs done"
+    count = f"{done} of {sum(seen.planned.values())} jobs done" if seen.planned else f"{done} jobs done so far"
+    if seen.run is RunState.BEGINS:
+        return ["a run begins", f"{process} in {here}"]
     if seen.run is RunState.ALIVE:
-        stands = count if seen.planned else "it has not planned its jobs yet"
+        stands = count if seen.planned or seen.jobs else "it has not planned its jobs yet"
         return [f"{what}: running for {duration(seen.begun)}, {stands}", f"{process} in {here}"]
+    if seen.run is RunState.UNKNOWN:
+        return [
+            f"{what}: {count}; whether it is running cannot be told here",
+            f"{process} in {here}, whose file system has no locks",
+        ]
     if not seen.planned and not seen.jobs:
         return [f"{what}: has ended, and started no job", f"in {here}"]
-    if seen.run is RunState.FINISHED:
-        return [f"{what}: finished, {count}", f"in {here}"]
+    if seen.run in (RunState.FINISHED, RunState.ENDED):  # nothing tells whether the latter has more to do
+        return [f"{what}: {seen.run}, {count}", f"in {here}"]
     if seen.run is not RunState.KILLED:
         return [f"{what}: {seen.run}, {count}; the same command goes on", f"in {here}"]
-    left = ["its jobs are still with the scheduler (`squeue --me`)"] if seen.of(*LEFT) else []
+    left = ["its jobs may still be with the scheduler (`squeue --me`)"] if seen.of(*LEFT) else []
     return [
         f"{what}: killed, {count}; `make resume` goes on, given its STUDY= and PROFILE=",
         *left,
@@ -82,6 +96,11 @@ def table(seen: Snapshot) -> list[str]:
 def more(count: int, what: str) -> list[str]:
     """A line about those that are not named."""
     return [f"and {count - MOST} more {what}"] if count > MOST else []
+
+
+def attempt(job: Seen) -> str:
+    """Which attempt of a job's this is, behind a comma; empty for the first one."""
+    return f", attempt {job.attempt}" if job.attempt > 1 else ""
 
 
 def duration(seconds: float) -> str:

@@ -31,11 +31,12 @@ LEARNS_NOTHING = ("rehearse",)  # stages that load much and compute little
 @contextmanager
 def plain_lines(workflow: "Workflow", specs: Specs) -> Iterator[None]:
     """A context in which a run is told in plain lines. Args: the Snakefile's; of its study."""
-    if compat.speaks_itself(workflow):
-        yield
-        return
-    with compat.commands_in_the_log_file(), compat.in_place_of_blocks(_Run(workflow, specs)):
-        yield
+    with compat.all_in_the_log_file():  # `make watch` reads it
+        if compat.speaks_itself(workflow):
+            yield
+            return
+        with compat.in_place_of_blocks(_Run(workflow, specs)):
+            yield
 
 
 class _Run:

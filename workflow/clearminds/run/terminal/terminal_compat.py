@@ -102,19 +102,19 @@ def log_file(workflow: "Workflow") -> str | None:
 
 
 @contextmanager
-def commands_in_the_log_file() -> Iterator[None]:
-    """A context in which commands are written to Snakemake's log file, whether they are shown or not."""
+def all_in_the_log_file() -> Iterator[None]:
+    """A context in which Snakemake's log file has all that happens and all commands, whether they are shown or not."""
     from snakemake.logging import DefaultFilter
 
     filters = [one for handler in _handlers(LOG_FILE) for one in handler.filters if isinstance(one, DefaultFilter)]
-    before = [one.printshellcmds for one in filters]
+    before = [(one.printshellcmds, one.quiet) for one in filters]
     for one in filters:
-        one.printshellcmds = True
+        one.printshellcmds, one.quiet = True, set()
     try:
         yield
     finally:
-        for one, value in zip(filters, before, strict=True):
-            one.printshellcmds = value
+        for one, values in zip(filters, before, strict=True):
+            one.printshellcmds, one.quiet = values
 
 
 @contextmanager
