@@ -22,6 +22,20 @@ TRAINING = {
     "dtype": "float32",
 }
 
+# what masks say of how they were made
+MADE_OF = {
+    "spec": {
+        "responses": "reference",
+        "match": ["reference", "self_output"],
+        "sources": {"self_output": "drop"},
+        "max_length": 512,
+        "weights": {"rule": "perplexity", "tau": "2.5"},
+    },
+    "counts": {"examples": 160, "matched": 150, "missing": 1},
+    "masks": {"tokens": 2000, "kept": 1500, "all_masked": 3},
+    "scoring": {"dtype": "float32"},
+}
+
 
 def training(**changed: object) -> Training:
     """Its settings, some of them changed."""

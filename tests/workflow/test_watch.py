@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from .conftest import ROOT
+from .conftest import ROOT, Workflow, tiny_study
 from .watching import begin
 
 SOME = ("--until", "fetch_model", "prepare_task")  # the first two stages, six jobs
@@ -30,7 +30,8 @@ def watch_until_a_job_runs(study, run):
 
 
 @pytest.mark.slow
-def test_a_run_is_seen_alive_killed_and_finished(workflow):
+def test_a_run_is_seen_alive_killed_and_finished(tmp_path, tiny_model):
+    workflow = Workflow(tmp_path, tiny_study(tiny_model))
     assert watch(workflow) == f"no run has been started in {workflow.folder}\n"
     run = begin(workflow, "prepare_task", *SOME)
     seen = watch_until_a_job_runs(workflow, run)
