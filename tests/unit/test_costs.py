@@ -164,7 +164,7 @@ def test_hours_are_readable(seconds, shown):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--gpu", "abacus"], "--gpu: abacus is not known; known: v100, .*, cpu$"),
+        (["--gpu", "Abacus"], "--gpu: Abacus is not known; known: v100, .*, cpu$"),
         (["--utilisation", "0"], "--utilisation: 0.0 is not a share; give one above 0"),
         (["--directory", "/no/such/folder"], "--directory: /no/such/folder is not a folder"),
     ],
@@ -175,12 +175,21 @@ def test_what_cannot_be_planned_is_refused_in_one_line(arguments, words):
     assert "\n" not in str(error.value)
 
 
+def test_a_gpu_may_be_written_as_its_maker_does(monkeypatch):
+    asked = []
+    monkeypatch.setattr(plan, "plan", lambda *arguments: [])
+    monkeypatch.setattr(plan, "planned_for", lambda study, gpu: asked.append(gpu) or (study, gpu))
+    plan.main(["--gpu", "H100"])
+    assert asked == ["h100"]
+
+
 def test_what_a_plan_assumes_is_said(tmp_path):
     config = copy.deepcopy(DEMO)
     config["tasks"]["mine"] = {"kind": "hub", "hub": "me/mine", "splits": {"test": "test"}, "verifier": "exact"}
     config["tasks"]["few"] = {"kind": "hub", "hub": "me/few", "splits": {"test": "test[10:50]"}, "verifier": "exact"}
     config["suites"]["more"] = ["mine", "few", "lm_eval:arc_easy"]
     said = plan.assumed(Sizes(Study.model_validate(config), tmp_path))
+    assert said[0] == "256 tokens a prompt, 512 a reference"
     assert said[1:] == ["10,000 items of mine, lm_eval:arc_easy", f"0.135 billion parameters of {MODEL}"]
     config["evaluation"]["limit"] = 100
     assert plan.assumed(Sizes(Study.model_validate(config), tmp_path))[1] == "10,000 items of mine"

@@ -162,6 +162,9 @@ def test_auto_where_jobs_are_submitted_names_the_key_and_what_to_write():
         (["Some GPU"], "auto", None, (1, "a100")),
         (["NVIDIA GeForce RTX 4090"], 0, None, (0, "cpu")),
         ([], 2, None, (2, "a100")),
+        (["NVIDIA GeForce RTX 4090"], 1, None, (1, "rtx4090")),
+        (["NVIDIA GeForce RTX 4090"], 1, "h100", (1, "h100")),
+        (["Some GPU"], 1, None, (1, "a100")),
     ],
 )
 def test_a_plan_is_for_the_device_that_is_named_or_found(monkeypatch, models, gpus, gpu, planned):

@@ -61,12 +61,12 @@ def test_after_a_run_its_rates_are_gone_by(tmp_path, finished):
     rest, whole = (command("plan", *given, "--cores", "2", *more) for more in ([], ["--whole"]))
     assert "score_token_perplexity" not in jobs_of(rest) and jobs_of(whole)["score_shard"] == 4
     assert "by the rates of runs" in rest  # the rest of what is to be generated
-    [share] = re.findall(r"cpu at 30% of its peak; (\d+)% of them by the rates of runs on one", whole)
+    [share] = re.findall(r"cpu at 30% of its peak; (\d+)% of them by the rates of runs on one;", whole)
     assert 0 < int(share) <= 100
 
 
 def test_the_guide_shows_the_plan_of_the_papers_study():
     guide = (ROOT / "docs/cluster.md").read_text(encoding="utf-8")
-    printed = command("plan", "--configfile", PAPER, "--cores", "1")
+    printed = command("plan", "--configfile", PAPER, "--gpu", "a100", "--cores", "1")
     block = "\n".join(f"    {line}".rstrip() for line in printed.rstrip().splitlines())
     assert block in guide, f"docs/cluster.md does not show what `make plan STUDY={PAPER}` prints:\n{printed}"

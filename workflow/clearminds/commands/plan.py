@@ -4,8 +4,8 @@
         [--directory DIR] [any argument of snakemake]
 
 Jobs are those of Snakemake's own dry-run, each with one GPU, a training with as many as `runtime: gpus` says. Tokens
-are counted where tables are there to be counted, else upper bounds: every answer as long as it may be, nothing found in
-a store.
+are counted where tables are there to be counted, else told by the characters of prompts and references, where these can
+be read here; answers are upper bounds: each as long as it may be, no example dropped, nothing found in a store.
 """
 
 import argparse
@@ -26,6 +26,7 @@ from clearminds.run.sizing.gpu_memory import gpu_memory
 from clearminds.run.sizing.gpus import gpus_of, with_gpus
 from clearminds.run.sizing.hardware import DEVICES, Device
 from clearminds.run.sizing.sizes import PROMPT, REFERENCE, UNKNOWN_ITEMS, Sizes
+from clearminds.run.sizing.texts import PER_TOKEN
 from clearminds.run.sizing.workload import Workloads
 
 UTILISATION = 0.3
@@ -90,11 +91,17 @@ def fits(needed: dict[str, float], device: Device, study: Study) -> str:
 
 def assumed(sizes: Sizes) -> list[str]:
     """What a plan had to assume about the study, in words."""
-    prompts = f"{PROMPT} tokens a prompt, which masks count for a training"
-    study, said = sizes.study, [f"{prompts}, and {REFERENCE} a reference, until its table counts them"]
-    unknown = [name for name in study.tasks for split in study.tasks[name].splits if sizes.items_guessed(name, split)]
+    study, said = sizes.study, []
+    splits = [(name, split) for name, task in study.tasks.items() for split in task.splits]
+    downloaded = [name for suite in study.suites.values() for name in suite if name.startswith("lm_eval:")]
+    counted = sizes.texts.counted() if sizes.texts else []
+    if counted:
+        said.append(f"about {PER_TOKEN} characters a token in {', '.join(counted)}")
+    if downloaded or any(sizes.lengths_guessed(*one) for one in splits):
+        said.append(f"{'elsewhere ' * bool(counted)}{PROMPT} tokens a prompt, {REFERENCE} a reference")
+    unknown = [name for name, split in splits if sizes.items_guessed(name, split)]
     if not study.evaluation.limit:
-        unknown += [name for suite in study.suites.values() for name in suite if name.startswith("lm_eval:")]
+        unknown += downloaded
     if unknown:
         said.append(f"{UNKNOWN_ITEMS:,} items of {', '.join(dict.fromkeys(unknown))}")
     said += [f"{sizes.parameters(m) / 1e9:g} billion parameters of {m}" for m in study.models if sizes.size_guessed(m)]
@@ -136,16 +143,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--utilisation", type=float, default=UTILISATION, help="share of the device's peak")
     parser.add_argument("--whole", action="store_true", help="as if nothing were there yet")
     given, others = parser.parse_known_args(arguments)
-    study, name = planned_for(load_study([given.configfile]), given.gpu)
+    study, name = planned_for(load_study([given.configfile]), given.gpu and given.gpu.lower())
     if name not in DEVICES:
-        raise UserError(f"--gpu: {name} is not known; known: {', '.join(DEVICES)}")
+        raise UserError(f"--gpu: {given.gpu} is not known; known: {', '.join(DEVICES)}")
     if not 0 < given.utilisation <= 1:
         raise UserError(f"--utilisation: {given.utilisation} is not a share; give one above 0 and up to 1, such as 0.3")
     if not given.directory.is_dir():
         raise UserError(f"--directory: {given.directory} is not a folder; give the one where the workflow runs")
     device, directory = DEVICES[name], given.directory.resolve()
     layout = Layout.of(study.study, directory)
-    works = Workloads(study, layout.results, directory)
+    works = Workloads(study, layout.results, directory, read_texts=True)
     rates = Rates.measured(Path(layout.logs), study, device)
     jobs = plan(
         ["--configfile", str(given.configfile.resolve()), *(["--forceall"] if given.whole else []), *others], directory
@@ -157,11 +164,13 @@ def main(arguments: list[str] | None = None) -> None:
     together = sum(found.values(), Cost())
     needed = memory(jobs, works) if device.memory else {}
     print(table(found, needed), end="\n\n")
-    print(f"device hours: {device.name} at {given.utilisation:.0%} of its peak{calibrated(together)}")
+    share = f"{device.name} at {given.utilisation:.0%} of its peak"
+    print(f"device hours: {share}{calibrated(together)}; starts of jobs come on top")
     if any(needed.values()):
         print(fits(needed, device, study))
-    print(f"assumed: {'; '.join(assumed(works.sizes))}")
-    print("upper bounds: every answer as long as it may be, nothing found in a store")
+    if said := assumed(works.sizes):
+        print(f"assumed until they are counted: {'; '.join(said)}")
+    print("upper bounds: every answer as long as it may be, no example dropped, nothing found in a store")
 
 
 def planned_for(study: Study, gpu: str | None) -> tuple[Study, str]:
@@ -171,10 +180,8 @@ def planned_for(study: Study, gpu: str | None) -> tuple[Study, str]:
         study: the study as it was read.
         gpu: the device that is asked about, whatever this machine has; None: none.
     """
-    if study.runtime.gpus != "auto":
-        return study, gpu or ("a100" if study.runtime.gpus else "cpu")
     if gpu:
-        return with_gpus(study, int(gpu != "cpu")), gpu
+        return (with_gpus(study, int(gpu != "cpu")) if study.runtime.gpus == "auto" else study), gpu
     here = gpus_of(study)
     known = (name for one in here.offered for name, device in DEVICES.items() if device.is_called(one.model))
     return here.study, next(known, "a100") if here.per_training else "cpu"

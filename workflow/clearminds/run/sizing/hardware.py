@@ -49,6 +49,7 @@ DEVICES = {
     "h100": Device("H100", 989.4e12, 66.9e12, 3.35e12, 80e9),
     "h200": Device("H200", 989.4e12, 66.9e12, 4.8e12, 141e9),
     "b200": Device("B200", 2250e12, 75e12, 8e12, 180e9),
-    # one thread of a server with bf16 products in hardware: what the small study measured; its bandwidth is assumed
-    "cpu": Device("cpu", 0.4e12, 0.05e12, 0.01e12, 0),
+    # one thread of a server with AVX-512 and bf16 products in hardware, of which the demo's scoring reaches a half
+    # (docs/cost.md); the bandwidth is assumed
+    "cpu": Device("cpu", 0.4e12, 0.15e12, 0.01e12, 0),
 }

@@ -12,6 +12,7 @@ from pathlib import Path
 from clearminds.config.study import Study
 from clearminds.files.layout import Layout, draw_of
 from clearminds.files.user_path import located
+from clearminds.run.sizing.texts import Lengths, Texts
 from clearminds.run.wildcards import Wildcards
 
 UNKNOWN_PARAMETERS = 8 * 10**9  # of a model whose name says nothing, until it is fetched
@@ -28,10 +29,12 @@ class Sizes:
         study: the study.
         results: its folder.
         directory: where relative paths of the study's data start; default: here.
+        read_texts: whether texts are read for their lengths, as plans do; jobs ask for a little too much.
     """
 
-    def __init__(self, study: Study, results: Path, directory: Path = Path()):
+    def __init__(self, study: Study, results: Path, directory: Path = Path(), *, read_texts: bool = False):
         self.study, self.layout, self.directory = study, Layout(str(results)), directory
+        self.texts = Texts(study, self.layout, directory) if read_texts else None
 
     def size_guessed(self, model: str) -> bool:
         """Whether the parameters of a model are taken from its name, or worse."""
@@ -59,7 +62,8 @@ class Sizes:
             return counted
         items, longest = self.items(wc.target, "train"), self.study.training_of(wc.variant).max_length
         responses = self.response_tokens(wc.model, wc.target, "train", variant.responses)
-        return min(items * longest, items * PROMPT + responses / self.samples(variant.responses))
+        prompts = items * self.prompt(wc.target, "train")
+        return min(items * longest, prompts + responses / self.samples(variant.responses))
 
     def items(self, task: str, split: str) -> int:
         """Items of a split: of its table, else as the config says."""
@@ -86,15 +90,31 @@ class Sizes:
         """Tokens of a split's responses: counted once they are there, before that as many as they may have."""
         table = self.layout.responses.path(model=model, task=task, split=split, source=source)
         counted = _sum(Path(table), "n_tokens")
-        return self.items(task, split) * self.samples(source) * self.length(source) if counted is None else counted
+        if counted is not None:
+            return counted
+        longest = self.reference(task, split) if source == "reference" else self.study.sources[source].max_new_tokens
+        return self.items(task, split) * self.samples(source) * longest
+
+    def prompt(self, task: str, split: str) -> float:
+        """Mean tokens of a split's prompts. Args: a task of the study, or one of lm_eval; its split."""
+        lengths = self._lengths(task, split)
+        return PROMPT if lengths is None else lengths.prompt
+
+    def reference(self, task: str, split: str) -> float:
+        """Mean tokens of a split's references."""
+        lengths = self._lengths(task, split)
+        return REFERENCE if lengths is None else lengths.reference
+
+    def lengths_guessed(self, task: str, split: str) -> bool:
+        """Whether nothing is known of a split's texts."""
+        return self._lengths(task, split) is None
 
     def samples(self, source: str) -> int:
         """Responses per prompt."""
         return 1 if source == "reference" else self.study.sources[source].samples
 
-    def length(self, source: str) -> int:
-        """Most tokens of a response, or a guess of a reference's."""
-        return REFERENCE if source == "reference" else self.study.sources[source].max_new_tokens
+    def _lengths(self, task: str, split: str) -> Lengths | None:
+        return self.texts.lengths(task, split) if self.texts and task in self.study.tasks else None
 
     def _model(self, model: str) -> Path:
         return Path(self.layout.model.path(model=model))

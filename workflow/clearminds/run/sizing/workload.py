@@ -65,10 +65,11 @@ class Workloads:
         study: the study.
         results: its folder.
         directory: where relative paths of the study's data start; default: here.
+        read_texts: as of `Sizes`.
     """
 
-    def __init__(self, study: Study, results: str, directory: Path = Path()):
-        self.study, self.sizes = study, Sizes(study, Path(results), directory)
+    def __init__(self, study: Study, results: str, directory: Path = Path(), *, read_texts: bool = False):
+        self.study, self.sizes = study, Sizes(study, Path(results), directory, read_texts=read_texts)
 
     def of(self, stage: str, wildcards: Wildcards) -> Workload:
         """The work of a job of a stage."""
@@ -103,12 +104,14 @@ class Workloads:
         dtypes = {study.scoring.dtype, study.evaluation.dtype, *(training.dtype for training in trainings)}
         names = dict.fromkeys(name for suite in study.suites.values() for name in suite)
         own = [name for name in names if name in study.tasks]
+        prompts = [self.sizes.prompt(name, study.evaluation.split) for name in names]
+        trained = max(self.sizes.prompt(name, "train") for name in study.targets)
         items = sum(self.sizes.items(name, study.evaluation.split) for name in own)
         items += sum(self.sizes.items(name, "train") for name in study.targets)
         return Workload(
             self.sizes.parameters(wc.model),
             max(BYTES[dtype] for dtype in dtypes),
-            read=(len(names) + len(trainings)) * PROMPT,
+            read=sum(prompts) + len(trainings) * trained,
             written=len(names) * REHEARSED,
             batch=study.training.max_length,
             passes=2,
@@ -122,14 +125,14 @@ class Workloads:
         items = self.sizes.items(wc.task, wc.split)
         if wc.source == "reference":
             return Workload(items=items, gpus=self.gpus("generate_responses"), torch=True)
-        source = self.study.sources[wc.source]
+        source, prompt = self.study.sources[wc.source], self.sizes.prompt(wc.task, wc.split)
         return Workload(
             self.sizes.parameters(wc.model),
             BYTES[source.dtype],
-            read=items * PROMPT * self._share(wc),
+            read=items * prompt * self._share(wc),
             written=items * source.samples * source.max_new_tokens * self._share(wc),
             batch=self.study.runtime.generate_tokens,
-            rows=max(1, self.study.runtime.generate_tokens // (PROMPT + source.max_new_tokens)),
+            rows=max(1, int(self.study.runtime.generate_tokens / (prompt + source.max_new_tokens))),
             items=items * max(1, source.samples * self._part(wc)),
             held=self.sizes.response_tokens(wc.model, wc.task, wc.split, wc.source) * GENERATED,
             gpus=self.gpus("generate_responses"),
@@ -149,7 +152,7 @@ class Workloads:
         return Workload(
             self.sizes.parameters(wc.scorer),
             BYTES[self.study.scoring.dtype],
-            read=(rows * PROMPT + responses) * self._share(wc),
+            read=(rows * self.sizes.prompt(wc.task, wc.split) + responses) * self._share(wc),
             batch=self.study.runtime.batch_tokens,
             items=rows * self._part(wc),
             held=responses * SCORED,  # a shard plans the batches of the whole table
@@ -201,7 +204,8 @@ class Workloads:
                     wc.model, name, study.evaluation.split, task.answers or "reference"
                 )
                 counted += responses
-                read += (rows * PROMPT + responses) * (2 if task.answers else 1)
+                prompts = rows * self.sizes.prompt(name, study.evaluation.split)
+                read += (prompts + responses) * (2 if task.answers else 1)
         return Workload(
             self.sizes.parameters(wc.model),
             BYTES[study.scoring.dtype],
@@ -215,19 +219,21 @@ class Workloads:
 
     def _answered(self, wc: Wildcards) -> Workload:
         """The answers to a suite, in the precision of evaluations."""
-        evaluation, rows = self.study.evaluation, 0
+        evaluation, rows, read = self.study.evaluation, 0, 0.0
+        longest = float(PROMPT)  # at least: batches are padded to their longest prompt
         for name in self.study.suites[wc.suite]:
             task = self.study.tasks.get(name)
-            if task is None:
-                rows += evaluation.limit or UNKNOWN_ITEMS
-            elif task.evaluate == "accuracy":
-                rows += self.sizes.items(name, evaluation.split)
+            if task is not None and task.evaluate != "accuracy":
+                continue
+            here = (evaluation.limit or UNKNOWN_ITEMS) if task is None else self.sizes.items(name, evaluation.split)
+            prompt = self.sizes.prompt(name, evaluation.split)
+            rows, read, longest = rows + here, read + here * prompt, max(longest, prompt)
         return Workload(
             self.sizes.parameters(wc.model),
             BYTES[evaluation.dtype],
-            read=rows * PROMPT,
+            read=read,
             written=rows * evaluation.max_new_tokens,
-            batch=self.study.runtime.batch_rows * (PROMPT + evaluation.max_new_tokens),
+            batch=int(self.study.runtime.batch_rows * (longest + evaluation.max_new_tokens)),
             rows=self.study.runtime.batch_rows,
             items=rows,
             judged=rows,
