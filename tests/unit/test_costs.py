@@ -177,8 +177,9 @@ def test_what_cannot_be_planned_is_refused_in_one_line(arguments, words):
 
 def test_what_a_plan_assumes_is_said(tmp_path):
     config = copy.deepcopy(DEMO)
-    config["tasks"]["mine"] = {"kind": "hub", "hub": "me/mine", "splits": {"test": "test"}, "verifier": "exact"}
-    config["tasks"]["few"] = {"kind": "hub", "hub": "me/few", "splits": {"test": "test[10:50]"}, "verifier": "exact"}
+    config["tasks"]["mine"] = {"kind": "hub", "hub": "me/mine", "splits": {"test": "test"}, "evaluate": "likelihood"}
+    config["tasks"]["few"] = {"kind": "hub", "hub": "me/few", "splits": {"test": "test[10:50]"}}
+    config["tasks"]["few"] |= {"columns": {"messages": "m", "answer": "a"}}
     config["suites"]["more"] = ["mine", "few", "lm_eval:arc_easy"]
     said = plan.assumed(Sizes(Study.model_validate(config), tmp_path))
     assert said[1:] == ["10,000 items of mine, lm_eval:arc_easy", f"0.135 billion parameters of {MODEL}"]
