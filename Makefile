@@ -7,6 +7,12 @@ SNAKEMAKE = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake
 COMMAND = PYTHONPATH=workflow $(BIN)/python -m clearminds.commands
 GIVEN = $(if $(STUDY),--configfile $(STUDY))
 
+# a file that is there is a target with nothing to do for make, which would plan or run the demo beside it
+STRAY := $(filter %.yaml %.yml,$(MAKECMDGOALS))
+ifneq ($(STRAY),)
+$(error a study is given as STUDY=$(firstword $(STRAY)))
+endif
+
 .PHONY: setup setup-vllm setup-test demo demo-quick accept-code explain plan watch resume prune verify store-stats store-verify test test-all test-slurm lint lock schema envs
 
 setup: .venv/.lock

@@ -16,7 +16,10 @@ COMMIT, OTHER = "a" * 40, "b" * 40  # the one that every repository has, and one
 
 
 class _Hub(BaseHTTPRequestHandler):
-    """A public repository, and with the same files me/gated, which wants a token; me/broken answers with an error."""
+    """A public repository, and with the same files me/gated, which wants a token; me/broken answers with an error.
+
+    The token "expired" opens nothing.
+    """
 
     public: str
     files: dict[str, bytes]
@@ -24,7 +27,9 @@ class _Hub(BaseHTTPRequestHandler):
     def do_GET(self):
         path = self.path.partition("?")[0]
         repository = next(iter(re.findall(r"/(me/[a-z]+)", path)), None)
-        if repository == "me/broken":
+        if self.headers["Authorization"] == "Bearer expired":
+            self.answer(401, message="Invalid credentials in Authorization header")
+        elif repository == "me/broken":
             self.answer(403)
         elif repository == "me/gated" and self.headers["Authorization"] != "Bearer secret":
             self.answer(401, error="GatedRepo")
@@ -48,9 +53,10 @@ class _Hub(BaseHTTPRequestHandler):
 
     do_HEAD = do_GET
 
-    def answer(self, status: int, body: bytes = b"", error: str = "", tag: str = "1"):
+    def answer(self, status: int, body: bytes = b"", error: str = "", message: str = "", tag: str = "1"):
         self.send_response(status)
         headers = {"Content-Length": str(len(body)), "ETag": f'"{tag}"', "X-Repo-Commit": COMMIT, "X-Error-Code": error}
+        headers |= {"X-Error-Message": message} if message else {}
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()

@@ -33,6 +33,7 @@ def seen(dry, submits):
             "only": compat.only_says_that_jobs_failed(error),
             "failed": compat.failed_jobs(workflow),
             "before": compat.logs_before(workflow, ["all.txt", "none.txt"]),
+            "outputs": sorted(compat.outputs(workflow)),
             "told": sorted(told),
             "errors": lines.errors,
             "here": compat.runs_jobs_here(workflow),
@@ -115,6 +116,12 @@ def test_the_jobs_that_lead_to_a_file_are_told_in_order(failed):
         "all.txt": ["made.log", "said.log", "silent.log", "unmade.log", "all.log"],
         "none.txt": [],
     }
+
+
+def test_what_a_run_was_not_asked_for_is_none_of_its_outputs(failed, run):
+    _, found = failed
+    assert found["outputs"] == ["all.txt", "made.txt", "said.txt", "silent.txt", "unmade.txt"]
+    assert run("--until", "silent")[1]["outputs"] == ["silent.txt"]
 
 
 def test_a_failed_job_is_said_with_its_cause_and_without_its_command(failed):

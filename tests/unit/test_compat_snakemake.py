@@ -32,7 +32,10 @@ def begin(dry, submits):
     yield
     print("END", Path(".snakemake/locks").exists(), flush=True)
 
-compat.around_execution(workflow, begin)
+def planned():
+    print("PLANNED", compat.jobs_to_run(workflow), any(Path(".snakemake/locks").iterdir()), flush=True)
+
+compat.around_execution(workflow, begin, planned)
 print("FILES", [file.name for file in compat.config_files(workflow)], flush=True)
 print("DEFAULT", compat.default_resources(workflow).get("account"), flush=True)
 print("CONDA", compat.uses_conda(workflow), flush=True)
@@ -119,7 +122,22 @@ def test_a_run_begins_once_before_anything_is_locked_or_compared(run, tmp_path):
     assert said.count("BEGIN False False") == said.count("BEGIN") == 1
     assert said.index("BEGIN") < said.index("Building DAG of jobs") < said.index("END")
     assert (tmp_path / "b.txt").exists()
-    assert "BEGIN False" in run("--touch") and "BEGIN False" in run("--delete-all-output")
+    assert "BEGIN False" in run("--touch")
+    deleting = run("--delete-all-output")
+    assert "BEGIN False" in deleting and "PLANNED" not in deleting
+
+
+@pytest.mark.parametrize(
+    ("arguments", "jobs"),
+    [
+        (["--dry-run"], [("a", {}), ("b", {})]),
+        (["--dry-run", "--until", "a"], [("a", {})]),
+        (["--omit-from", "b"], [("a", {})]),
+    ],
+    ids=["dry-run", "until", "omit-from"],
+)
+def test_the_jobs_that_are_asked_for_are_told_before_anything_is_locked(run, arguments, jobs):
+    assert run("b.txt", *arguments).count(f"PLANNED {jobs} False\n") == 1
 
 
 def test_a_dry_run_in_a_profile_is_one(run, tmp_path):

@@ -154,3 +154,41 @@ def test_vllm_takes_no_model_that_is_quantised_on_loading(refusal, load, block, 
         f"{key}: backend: vllm takes no model with quantization: 4bit, as smollm2-135m-q4 has; set quantization: none, "
         "or backend: transformers"
     )
+
+
+PAIR = {"prompt": "a", "response": "b"}
+MINE = {"kind": "file", "splits": {"train": "a.jsonl", "test": "b.jsonl"}, "columns": PAIR}
+HUB = {"kind": "hub", "hub": "me/it", "splits": {"test": "test"}, "columns": {"messages": "m"}, "prompt_only": True}
+
+
+def suited(task: dict, **changes: object) -> dict:
+    """The demo with one more task in a suite."""
+    return study_with({"tasks/mine": task, "suites/more": ["mine"], **changes})
+
+
+@pytest.mark.parametrize("verifier", ["exact", "number", "math"])
+@pytest.mark.parametrize("task", [MINE, HUB], ids=["file", "hub"])
+def test_a_verifier_that_compares_with_an_answer_needs_its_column(refusal, load, task, verifier):
+    task = {**task, "verifier": verifier}
+    said = (
+        f"tasks: mine: verifier: {verifier} compares with an answer; name its column (columns: {{..., "
+        "answer: YOURS}), or set verifier: unverified and evaluate: likelihood"
+    )
+    assert refusal(suited(task)) == said
+    assert load(suited({**task, "columns": {**task["columns"], "answer": "c"}}))
+
+
+def test_no_verifier_is_asked_about_what_is_neither_trained_on_nor_measured_by_accuracy(refusal, load):
+    assert load(study_with({"tasks/mine": MINE}))
+    likely = {**MINE, "evaluate": "likelihood"}
+    assert load(suited(likely))
+    # of a target every response is judged
+    assert "verifier: exact compares with an answer" in refusal(suited(likely, targets=["sums", "mine"]))
+    assert load(suited({**likely, "verifier": "unverified"}, targets=["sums", "mine"]))
+    assert load(study_with({"tasks/mine": {**MINE, "verifier": "unverified"}}))
+
+
+@pytest.mark.parametrize("task", [{**MINE, "verifier": "unverified"}, {"kind": "human_eval", "splits": {"test": 1}}])
+def test_what_nobody_verifies_has_no_accuracy(refusal, task):
+    said = "tasks: mine: verifier: unverified gives no accuracy; set evaluate: likelihood, or a verifier"
+    assert refusal(suited(task)) == said

@@ -185,8 +185,9 @@ def test_a_gpu_may_be_written_as_its_maker_does(monkeypatch):
 
 def test_what_a_plan_assumes_is_said(tmp_path):
     config = copy.deepcopy(DEMO)
-    config["tasks"]["mine"] = {"kind": "hub", "hub": "me/mine", "splits": {"test": "test"}, "verifier": "exact"}
-    config["tasks"]["few"] = {"kind": "hub", "hub": "me/few", "splits": {"test": "test[10:50]"}, "verifier": "exact"}
+    config["tasks"]["mine"] = {"kind": "hub", "hub": "me/mine", "splits": {"test": "test"}, "evaluate": "likelihood"}
+    config["tasks"]["few"] = {"kind": "hub", "hub": "me/few", "splits": {"test": "test[10:50]"}}
+    config["tasks"]["few"] |= {"columns": {"messages": "m", "answer": "a"}}
     config["suites"]["more"] = ["mine", "few", "lm_eval:arc_easy"]
     said = plan.assumed(Sizes(Study.model_validate(config), tmp_path))
     assert said[0] == "256 tokens a prompt, 512 a reference"

@@ -1,13 +1,19 @@
-"""The data of a study that are not there."""
+"""The data of a study that are not there, or not what it says."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from demo_study import demo
 
 from clearminds.errors import UserError
 from clearminds.files.layout import Layout
-from clearminds.run.refusals.data_files import refuse_missing_data
+from clearminds.run.refusals.data_files import refuse_missing_data, refuse_other_columns
+from clearminds.run.specs import Specs
+from clearminds.stages.prepare_task import Settings, prepare
 
 TASKS = {
     "generated": SimpleNamespace(kind="gsm8k", splits={"test": 4}),
@@ -42,3 +48,47 @@ def test_data_are_not_needed_once_their_examples_are_made(specs):
     made.parent.mkdir(parents=True)
     made.write_text("")
     refuse_missing_data(specs)
+
+
+GOOD, OTHER = {"prompt": "1 + 1", "response": "2"}, {"prompt": "1 + 1", "reply": "2"}
+
+
+def study_of(path: Path):
+    """The demo with a task of one's own from this file."""
+    task = {"kind": "file", "splits": {"test": str(path)}, "columns": {"prompt": "prompt", "response": "response"}}
+    return demo({"tasks/mine": task})
+
+
+def written(path: Path, rows: list[dict]) -> Path:
+    if path.suffix == ".parquet":
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    else:
+        path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "message"),
+    [
+        ("a.jsonl", [OTHER], " line 1: no column 'response'; found: prompt, reply"),
+        ("a.parquet", [OTHER], ": no column 'response'; found: prompt, reply"),
+        ("a.csv", [GOOD], ": suffix '.csv' is not supported; allowed: .jsonl, .parquet"),
+        ("a.jsonl", [], ": holds no rows"),
+        ("a.jsonl", [{"prompt": "1 + 1", "response": 2}], " line 1: response must be text; found int"),
+    ],
+)
+def test_what_the_beginning_of_a_file_tells_is_said_in_the_words_of_its_stage(tmp_path, name, rows, message):
+    study = study_of(path := written(tmp_path / name, rows))
+    with pytest.raises(UserError) as early:
+        refuse_other_columns(study, "mine", "test")
+    spec = Specs(study).prepare_task(SimpleNamespace(task="mine", split="test"))
+    with pytest.raises(UserError) as late:
+        prepare("mine", Settings(**spec))
+    assert str(early.value) == str(late.value) == f"task mine, split test: {path}{message}"
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.parquet"])
+def test_of_a_good_file_no_more_than_the_beginning_is_read(tmp_path, name):
+    path = written(tmp_path / name, [GOOD, {**GOOD, "prompt": ""}])  # which its stage refuses
+    refuse_other_columns(study_of(path), "mine", "test")
+    refuse_other_columns(study_of(path), "gcd", "test")  # has no file

@@ -306,8 +306,20 @@ def test_a_pinned_revision_comes_from_the_hub(fetched, tiny, tmp_path):
 
 
 def test_a_token_opens_a_gated_model(fetch_from_hub):
-    [found] = fetch_from_hub(hub("me/gated"), HF_TOKEN="secret")
+    found, forbidden = fetch_from_hub(hub("me/gated"), hub("me/broken"), HF_TOKEN="secret")
     assert found["base"] == "me/gated"
+    assert forbidden.endswith(
+        " and the hub forbids it to the token in HF_TOKEN (403); give that token read access to the repository at "
+        "https://huggingface.co/settings/tokens"
+    )
+
+
+def test_a_token_that_is_not_valid_is_named(fetch_from_hub):
+    [found] = fetch_from_hub(hub("me/other"), HF_TOKEN="expired")
+    assert found == (
+        f"models: hub: me/other@{COMMIT}: the hub refuses the token in HF_TOKEN (401); make a new one at "
+        "https://huggingface.co/settings/tokens"
+    )
 
 
 @pytest.mark.parametrize(

@@ -240,7 +240,13 @@ def test_homes_and_variables_are_filled_in_for_the_stage_and_for_snakemake(tmp_p
     monkeypatch.setenv("DATA", str(tmp_path))
     write(tmp_path / "a.jsonl", GOOD)
     assert len(file.load(file_spec(text), "train")) == 1
-    task = {"kind": "file", "splits": {"train": {"path": text}, "test": text}, "columns": PAIR}
+    task = {
+        "kind": "file",
+        "splits": {"train": {"path": text}, "test": text},
+        "columns": PAIR,
+        "verifier": "unverified",
+    }
+    task["evaluate"] = "likelihood"
     study = demo({"tasks/sums": task})
     for split in ("train", "test"):
         assert Specs(study).inputs.task_file(SimpleNamespace(task="sums", split=split)) == [str(tmp_path / "a.jsonl")]

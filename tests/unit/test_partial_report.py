@@ -50,7 +50,11 @@ def say(tmp_path, monkeypatch):
     made(ADAPTER, MASKS)
     made(TRAINED, ADAPTER)
     made(BASE)
-    return lambda **failures: partial_report.write(specs, lambda paths: failures).splitlines()
+
+    def write(asked=(BASE, TRAINED), **failures):
+        return partial_report.write(specs, lambda paths: failures, asked.__contains__).splitlines()
+
+    return write
 
 
 def test_nothing_is_said_where_no_evaluation_is_missing(say):
@@ -62,7 +66,14 @@ def test_what_no_failed_job_leads_to_has_not_been_run(say):
     assert say() == [f"missing: {BASE}: {NOT_RUN}"]
 
 
-@pytest.mark.parametrize("waits", [TRAINED, ADAPTER])  # an adapter, where no evaluation was asked for
+def test_what_the_run_was_not_asked_for_is_not_said_to_be_missing(say):
+    Path(BASE).unlink()
+    Path(TRAINED).unlink()
+    assert say(asked=[ADAPTER], **{ADAPTER: FAILED}) == []
+    assert say(asked=[BASE], **{ADAPTER: FAILED}) == [f"missing: {BASE}: {NOT_RUN}"]
+
+
+@pytest.mark.parametrize("waits", [TRAINED, ADAPTER])
 def test_what_waits_for_a_failed_job_names_it(say, waits):
     Path(BASE).unlink()
     Path(TRAINED).unlink()

@@ -69,6 +69,7 @@ def execute(
     """
     workflow = SimpleNamespace(
         execute=lambda executor_plugin: None,
+        _build_dag=lambda: None,
         delete_output=lambda only_temp, dryrun: None,
         exec_mode=SimpleNamespace(name=mode),
         dag_settings=DAGSettings(**forced),

@@ -14,8 +14,11 @@ GCD = "results/tiny/examples/gcd/test.parquet"
 
 @pytest.fixture
 def study(tmp_path):
-    """A study of a model that is never read."""
-    return Workflow(tmp_path, tiny_study(tmp_path / "no-model"))
+    """A study of a folder that holds no model that could be loaded."""
+    folder = tmp_path / "no-model"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    return Workflow(tmp_path, tiny_study(folder))
 
 
 def test_a_failed_run_ends_with_each_cause_once(study):
@@ -48,6 +51,26 @@ def test_missing_data_are_named_by_their_key_in_runs_and_dry_runs(study):
             "put it there or correct the path, then run again"
         )
     # what is not asked for is not missed
+    assert study.run(GCD, "--dry-run").returncode == 0
+
+
+def test_data_and_models_that_cannot_be_used_are_refused_before_a_job_starts(study):
+    (study.folder / "mine.jsonl").write_text('{"question": "1 + 1"}\n')
+    study.config["tasks"]["mine"] = {"kind": "file", "splits": {"test": "mine.jsonl"}, "evaluate": "likelihood"}
+    study.config["suites"]["own"] = ["mine"]
+    for arguments in ((), ("--dry-run",), ("--until", "prepare_task")):
+        done = study.run(*arguments)
+        assert done.returncode == 1 and "Traceback" not in done.stdout
+        assert done.stdout.splitlines()[-1] == (
+            "error: task mine, split test: mine.jsonl line 1: no column 'messages'; found: question"
+        )
+    (study.folder / "no-model/config.json").unlink()
+    for arguments in (("scores",), ("scores", "--dry-run")):
+        done = study.run(*arguments)
+        assert done.returncode == 1 and "Traceback" not in done.stdout
+        assert f"error: models: path: {study.folder}/no-model is not a model folder" in done.stdout.splitlines()[-1]
+    assert not (study.folder / "logs").exists()
+    # what is not asked for is not looked at
     assert study.run(GCD, "--dry-run").returncode == 0
 
 

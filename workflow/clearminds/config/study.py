@@ -14,6 +14,8 @@ from pydantic import Field, ValidationError, model_validator
 
 from clearminds.config.blocks import (
     Evaluation,
+    FileTask,
+    HubTask,
     Id,
     Match,
     Model,
@@ -28,6 +30,8 @@ from clearminds.config.blocks import (
 )
 from clearminds.config.values import Seed, Text
 from clearminds.config.wording import nearest, problem, short
+
+COMPARING = ("exact", "number", "math")  # verifiers of an example's answer, which a user's data need not have
 
 
 class Study(Strict):
@@ -76,6 +80,7 @@ class Study(Strict):
                     )
         self._can_be_served()
         _unique("suites (a task in two of them)", [m for members in self.suites.values() for m in members])
+        self._can_be_judged()
         for name, task in self.tasks.items():
             if task.evaluate == "drift" and (task.answers is None or not self.sources):
                 raise ValueError(
@@ -150,6 +155,23 @@ class Study(Strict):
                 raise ValueError(
                     f"{asked[0]}: backend: vllm takes no model with quantization: {model.quantization}, as {name} has; "
                     "set quantization: none, or backend: transformers"
+                )
+
+    def _can_be_judged(self) -> None:
+        """Refuse verifiers that are asked and cannot answer: of the responses of a target, and for an accuracy."""
+        evaluated = {name for members in self.suites.values() for name in members if name in self.tasks}
+        for name, task in self.tasks.items():
+            accuracy = name in evaluated and task.evaluate == "accuracy"
+            if accuracy and task.verifier == "unverified":
+                raise ValueError(
+                    f"tasks: {name}: verifier: unverified gives no accuracy; set evaluate: likelihood, or a verifier"
+                )
+            if not (accuracy or name in self.targets) or not isinstance(task, FileTask | HubTask):
+                continue
+            if task.verifier in COMPARING and task.columns.answer is None:
+                raise ValueError(
+                    f"tasks: {name}: verifier: {task.verifier} compares with an answer; name its column (columns: "
+                    "{..., answer: YOURS}), or set verifier: unverified and evaluate: likelihood"
                 )
 
     def training_of(self, variant: str) -> Training:

@@ -4,6 +4,8 @@
   deleted, after the Snakefile was read and before outputs are compared or the folder is locked. `onstart:` comes after
   both, and not at all under `--no-hooks`; while the Snakefile is read nothing tells a run from `--summary` or
   `--unlock`.
+- `Workflow._build_dag`, which `execute` calls before it locks the folder, and then `Workflow.dag` with `targetjobs`,
+  `needrun_jobs`, `bfs` and `dependencies`: `onstart:` comes too late for a dry-run.
 - `Workflow.exec_mode`, `.overwrite_configfiles`, `.configfiles`, `.resource_settings`, `.deployment_settings`,
   `.dag_settings`, `Resource.raw`: nothing documented says the same.
 - `Workflow.global_resources`, `.register_resource`: what `--resources` gives to all jobs together. Snakemake registers
@@ -97,7 +99,11 @@ def _as_written(resources: Mapping[str, Any]) -> dict[str, str]:
     return {name: str(getattr(value, "raw", value)) for name, value in resources.items()}
 
 
-def around_execution(workflow: "Workflow", surround: Callable[[bool, bool], contextlib.AbstractContextManager]) -> None:
+def around_execution(
+    workflow: "Workflow",
+    surround: Callable[[bool, bool], contextlib.AbstractContextManager],
+    planned: Callable[[], None] = lambda: None,
+) -> None:
     """Have Snakemake execute inside a context, entered before it compares outputs and locks the folder.
 
     Not entered by what only looks: --lint, --list, --summary, --dag, --report, --unlock and the like.
@@ -106,13 +112,19 @@ def around_execution(workflow: "Workflow", surround: Callable[[bool, bool], cont
         workflow: the Snakefile's.
         surround: gets whether this is a dry-run, and whether jobs are submitted to other machines, which a dry-run does
             not know. A SystemExit that the context raises ends Snakemake with its message.
+        planned: called within the context of a run or a dry-run, once its jobs are known and before any starts.
     """
-    execute, delete_output = workflow.execute, workflow.delete_output
+    execute, delete_output, build = workflow.execute, workflow.delete_output, workflow._build_dag
+
+    def build_dag() -> None:
+        build()
+        planned()
 
     @functools.wraps(execute)
     def surrounded_execute(*arguments: Any, executor_plugin: Any, **options: Any) -> Any:
         how = executor_plugin.common_settings
         with surround(how.dryrun_exec, not how.local_exec):
+            workflow._build_dag = build_dag
             return execute(*arguments, executor_plugin=executor_plugin, **options)
 
     @functools.wraps(delete_output)
@@ -121,6 +133,15 @@ def around_execution(workflow: "Workflow", surround: Callable[[bool, bool], cont
             return delete_output(only_temp=only_temp, dryrun=dryrun)
 
     workflow.execute, workflow.delete_output = surrounded_execute, surrounded_delete_output
+
+
+def jobs_to_run(workflow: "Workflow") -> list[tuple[str, dict[str, str]]]:
+    """Rule and wildcards of the jobs that a run will start, sorted. Args: workflow: its jobs are known (`planned`)."""
+    dag = workflow.dag
+    # at that time --until has chosen other targets, and the jobs behind them have not been taken out yet
+    asked = set(dag.bfs(dag.dependencies, *dag.targetjobs))
+    found = [(job.rule.name, dict(job.wildcards_dict)) for job in dag.needrun_jobs() if job in asked]
+    return sorted(found, key=lambda job: (job[0], *job[1].values()))
 
 
 class Records:

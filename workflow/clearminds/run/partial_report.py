@@ -29,12 +29,13 @@ class Missing:
     why: str
 
 
-def write(specs: Specs, why_missing: WhyMissing) -> str:
+def write(specs: Specs, why_missing: WhyMissing, asked: Callable[[str], bool]) -> str:
     """Write the partial report of a study and say so: what it shows, what is missing, and its path.
 
     Args:
         specs: of the study.
         why_missing: files to the failed job that each waits for, where there is one.
+        asked: whether the run was to make a file; of the others the report alone says that they are missing.
 
     Returns:
         lines to print. What goes wrong here is one of them: it must not hide why the run failed.
@@ -55,7 +56,8 @@ def write(specs: Specs, why_missing: WhyMissing) -> str:
         why = f"{failure.job}: {failure.cause} ({failure.log})" if failure else other
         missing.append(Missing(path, why))
         # a failure's cause is printed once, when all is over
-        lines.append(f"missing: {path}: {f'{failure.job} failed' if failure else other}")
+        if asked(path):
+            lines.append(f"missing: {path}: {f'{failure.job} failed' if failure else other}")
     there = _with_their_base(rows, {one.path for one in missing})
     if any(row["variant"] != "base" for row in there):
         try:
@@ -64,7 +66,7 @@ def write(specs: Specs, why_missing: WhyMissing) -> str:
         except Exception as error:  # whatever it is, the line about it is all that there is to say
             damaged = ", ".join(map(str, _unreadable(Path(specs.layout.logs)))) or printable(error)
             lines.append(f"no report of what is there: {damaged}: cannot be read; delete it, then run again")
-    return "\n".join(lines) + "\n"
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _write(specs: Specs, there: list[dict], missing: list[Missing], sound: "Soundness") -> tuple[str, Path]:

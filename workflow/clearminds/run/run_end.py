@@ -59,6 +59,8 @@ class RunEnd:
             if (number := signals.stopped_by()) is not None:
                 print(f"stopped; {signals.GO_ON}", file=sys.stderr)
                 sys.exit(128 + number)
+            if isinstance(error, UserError):
+                sys.exit(f"error: {error}")
             if isinstance(error, OSError):
                 compat.note(error)
                 sys.exit(f"error: {unusable(error)}")
@@ -112,7 +114,8 @@ class RunEnd:
         if signals.stopped_by() is not None:
             return
         try:
-            said = partial_report.write(self._specs, self._why_missing)
+            asked = compat.outputs(self._workflow)
+            said = partial_report.write(self._specs, self._why_missing, asked.__contains__)
         except Exception as error:  # whatever it is, why the run failed is still to be said
             compat.note(error)
             said = f"no report of what is there: {printable(error)}\n"

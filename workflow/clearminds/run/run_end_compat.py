@@ -31,6 +31,16 @@ def failed_jobs(workflow: "Workflow") -> list[str]:
     return sorted(str(log) for job in members for log in job.log)
 
 
+def outputs(workflow: "Workflow") -> set[str]:
+    """The files that a run was asked for, and those that these are made of: without what --until leaves out.
+
+    Args:
+        workflow: of a run that has begun its jobs.
+    """
+    dag = workflow.dag
+    return {str(file) for job in (dag.jobs if dag else ()) for file in job.output}
+
+
 def logs_before(workflow: "Workflow", outputs: Iterable[str]) -> dict[str, list[str]]:
     """The logs of all jobs that lead to a file, its own last and each after those it reads the results of.
 

@@ -18,6 +18,7 @@ from clearminds.reuse.snakemake_compat import (
     default_resources,
     forced_targets,
     is_one_job,
+    jobs_to_run,
     rule_resources,
     share_resource,
     shared_resource,
@@ -25,7 +26,9 @@ from clearminds.reuse.snakemake_compat import (
 )
 from clearminds.run import one_run, signals
 from clearminds.run.interpreter import put_first_in_path
+from clearminds.run.refusals.data_files import refuse_other_columns
 from clearminds.run.refusals.four_bits import refuse_missing_bitsandbytes
+from clearminds.run.refusals.model_folders import refuse_missing_model
 from clearminds.run.refusals.placeholders import refuse_placeholders
 from clearminds.run.refusals.trackers import refuse_missing_trackers
 from clearminds.run.run_end import RunEnd, unusable
@@ -63,8 +66,21 @@ def prepare_execution(workflow: "Workflow", specs: Specs, gpus: Gpus) -> RunEnd:
         with nullcontext() if is_one_job(workflow) else end.awaited(dry):
             yield
 
-    around_execution(workflow, execution)
+    def planned() -> None:
+        if not is_one_job(workflow):
+            _refuse_unusable(jobs_to_run(workflow), specs)
+
+    around_execution(workflow, execution, planned)
     return end
+
+
+def _refuse_unusable(jobs: list[tuple[str, dict[str, str]]], specs: Specs) -> None:
+    """Refuse data and models of the user's that a job would refuse, as long as no other job has started."""
+    for rule, wildcards in jobs:
+        if rule == "prepare_task":
+            refuse_other_columns(specs.study, **wildcards)
+        elif rule == "fetch_model":
+            refuse_missing_model(specs.study.models[wildcards["model"]])
 
 
 def _begin(workflow: "Workflow", specs: Specs, dry: bool) -> None:

@@ -37,6 +37,17 @@ def load(spec: dict, split: str) -> list[dict]:
     return rows.examples(str(path), itertools.islice(records, _entry(spec, split).get("limit")), spec, split)
 
 
+def check(spec: dict, split: str) -> None:
+    """Refuse what `load` refuses, as far as the columns and the first row of a JSONL file tell. Args: as of `load`."""
+    path = path_of(spec, split)
+    if path.suffix != ".parquet":
+        load({**spec, "splits": {split: {"path": _entry(spec, split)["path"], "limit": 1}}}, split)
+        return
+    require_file(path)  # whose rows come by the ten thousand
+    with readable(path, remedy="save it as Parquet again, or as JSONL"):
+        rows.require_columns(str(path), pq.read_schema(path).names, rows.columns_of(spec))
+
+
 def path_of(spec: dict, split: str) -> Path:
     """The file of a split. Raises: as `user_path`."""
     return user_path(_entry(spec, split)["path"])

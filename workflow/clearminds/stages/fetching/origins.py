@@ -13,7 +13,7 @@ from clearminds.errors import UserError
 from clearminds.files.digests import file_sha256
 from clearminds.files.user_path import located
 from clearminds.stages.fetching.check_weights import require_fit
-from clearminds.stages.fetching.wording import some
+from clearminds.stages.fetching.wording import answer, some
 
 log = logging.getLogger("clearminds")
 
@@ -106,14 +106,11 @@ def from_hub(source: Any, folder: Path) -> str:
     except (LocalEntryNotFoundError, OfflineModeIsEnabled, *_connection_errors()) as error:  # type: ignore[misc]  # mypy reads no starred tuple here
         status = getattr(getattr(error.__cause__, "response", None), "status_code", None)
         raise UserError(
-            f"models: hub: {name} is not in the cache {os.environ.get('HF_HOME', '~/.cache/huggingface')} and the hub "
-            f"{f'answered {status}' if status else 'cannot be reached'}; fetch it where there is a network, "
-            "or use path: FOLDER"
+            f"models: hub: {name} is not in the cache {os.environ.get('HF_HOME', '~/.cache/huggingface')} and "
+            f"{answer(status) or 'the hub cannot be reached; fetch it where there is a network, or use path: FOLDER'}"
         ) from error
     except HfHubHTTPError as error:
-        raise UserError(
-            f"models: hub: {name}: the hub answered {error.response.status_code}; try again later"
-        ) from error
+        raise UserError(f"models: hub: {name}: {answer(error.response.status_code)}") from error
     _link(Path(snapshot), folder, f"models: hub: {name}")
     return source.hub
 
