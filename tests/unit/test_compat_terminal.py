@@ -19,7 +19,7 @@ class Listener:
     def begins(self):
         self.jobs = {{job.id: job for job in compat.jobs_to_run(workflow)}}
         known = sorted((job.rule, job.wildcards, job.log, job.here) for job in self.jobs.values())
-        return ["BEGINS " + repr(known), "FILE " + str(compat.log_file(workflow))]
+        return ["BEGINS " + repr(known), "FILE " + compat.to_open(workflow, compat.log_file())]
 
     def name(self, job):
         return self.jobs[job].rule if job in self.jobs else "target"
@@ -29,16 +29,17 @@ class Listener:
             raise ValueError("broken")
         return ["STARTS " + self.name(job)]
 
-    def submitted(self, job, where):
+    def submitted(self, job, name, log):
         return ["SUBMITTED"]
 
     def ends(self, job):
         failed = list(map(self.name, compat.failed_for_good(workflow)))
         return ["ENDS " + self.name(job), "FAILED " + repr(failed)]
 
-    def fails(self, job, cause):
+    def fails(self, job, cause, log):
         behind = sorted(map(self.name, compat.jobs_behind(workflow, job)))
-        return ["FAILS {{}} {{}} {{}}".format(self.name(job), behind, cause)]
+        again = "again" if compat.is_tried_again(workflow, job) else "for good"
+        return ["FAILS {{}} {{}} {{}} {{}}".format(self.name(job), behind, again, cause and (cause, log))]
 
 class Cause(logging.Filter):
     def filter(self, record):
@@ -82,7 +83,7 @@ rule c:
 rule d:
     output: "d.txt"
     log: "d.log"
-    shell: config.get("d", "true # makes nothing")
+    shell: config.get("fails", "true # makes nothing")
 """
 
 
@@ -119,7 +120,8 @@ def test_starts_ends_and_failures_are_told(run):
     assert sorted(run.told("STARTS")) == ["a", "a", "b", "d"]
     assert run.told("ENDS") == ["a", "b"]
     failures = run.told("FAILS")
-    assert failures[:2] == ["a ['b', 'target'] None", "a ['b', 'target'] CAUSE (log: a.log)"] and run.code == 1
+    assert failures[:2] == ["a ['b', 'target'] again None", "a ['b', 'target'] again ('CAUSE', 'a.log')"]
+    assert run.code == 1
     assert "Error in rule a:" not in run.text
     # of a job that makes no result no event tells; it may run before the second attempt of another
     first, last = run.told("FAILED")
@@ -146,7 +148,14 @@ def test_nothing_routine_reaches_the_terminal_and_all_of_it_the_log_file(run):
     assert "MissingOutputException" in run.text and f"Complete log(s): {run.file.absolute().parent}"[:15] in run.text
 
 
-@pytest.mark.parametrize("argument", ["--dry-run", "--printshellcmds"])
+def test_a_job_that_fails_for_good_is_known_and_paths_are_absolute_in_another_folder(tmp_path):
+    place = tmp_path / "place"
+    said = Said(tmp_path, "c.txt", "--directory", str(place), "--config", "fails=rmdir")
+    assert said.told("FILE") == [str(next(place.glob(".snakemake/log/*.log")))]
+    assert said.told("FAILS") == ["d ['c'] for good None"]
+
+
+@pytest.mark.parametrize("argument", ["--dry-run", "--printshellcmds", "--show-failed-logs"])
 def test_snakemake_speaks_itself_where_it_is_asked_to(tmp_path, argument):
     said = Said(tmp_path, argument, "a.txt")
     assert "ITSELF" in said.lines and "rule a:" in said.text

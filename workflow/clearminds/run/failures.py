@@ -47,9 +47,16 @@ class Failures:
         """Note what Snakemake, or the scheduler of a cluster, says of a job's end. Args: the job's log; a line."""
         self._heard[log] = " ".join(words.split())
 
+    def outcome(self, log: str) -> Outcome | None:
+        """The record of a job's end, if this run has written it. Args: the job's log."""
+        path = record_path(Path(log))
+        with suppress(OSError):
+            os.listdir(path.parent)  # a network file system shows new files of other nodes in a folder that is opened
+        return None if stamp(path) in (None, self._before.get(str(path))) else read_outcome(Path(log))
+
     def recorded(self, log: str) -> str | None:
         """The cause that a job of this run has recorded and said; None: it has not."""
-        outcome = self._outcome(log)
+        outcome = self.outcome(log)
         return outcome.line if outcome and outcome.state in (State.FAILED, State.STOPPED) else None
 
     def of(self, log: str) -> Failure:
@@ -61,7 +68,7 @@ class Failures:
         return Failure(f"{stage} {job_name(path, stage)}".strip(), cause, log)
 
     def _cause(self, log: str) -> str:
-        outcome, heard = self._outcome(log), self._heard.get(log)
+        outcome, heard = self.outcome(log), self._heard.get(log)
         if outcome is None:
             return heard or NO_RECORD
         if outcome.state is State.STARTED:
@@ -71,13 +78,6 @@ class Failures:
         # of a job that was told to stop, the scheduler knows why
         said = [outcome.line, heard] if outcome.state is State.STOPPED else [outcome.line]
         return "; ".join(filter(None, said)) or KILLED
-
-    def _outcome(self, log: str) -> Outcome | None:
-        """The record of a job's end, if this run has written it."""
-        path = record_path(Path(log))
-        with suppress(OSError):
-            os.listdir(path.parent)  # a network file system shows new files of other nodes in a folder that is opened
-        return None if stamp(path) in (None, self._before.get(str(path))) else read_outcome(Path(log))
 
 
 def failure_lines(failures: Iterable[Failure]) -> list[str]:

@@ -19,6 +19,7 @@ from clearminds.run.failures import Failure, Failures, failure_lines
 from clearminds.run.refusals.data_files import refuse_missing_data
 from clearminds.run.run_end_compat import Refusal
 from clearminds.run.specs import Specs
+from clearminds.run.terminal.printing import say
 from clearminds.run.terminal.shown import plain_lines
 
 if TYPE_CHECKING:
@@ -50,14 +51,14 @@ class RunEnd:
             if not dry:
                 signals.stop_cleanly()
             # told first, of the failures too that are not said a second time
-            with plain_lines(self._workflow, self._specs), filtered(lines):
+            with plain_lines(self._workflow, self._specs, failures.outcome), filtered(lines):
                 yield
         except SystemExit:
             raise
         except BaseException as error:
             sys.stdout.flush()  # what is still in there must not come after the last line
             if (number := signals.stopped_by()) is not None:
-                print(f"stopped; {signals.GO_ON}", file=sys.stderr)
+                say(f"stopped; {signals.GO_ON}")
                 sys.exit(128 + number)
             if isinstance(error, OSError):
                 compat.note(error)
