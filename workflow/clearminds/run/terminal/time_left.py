@@ -100,7 +100,8 @@ class TimeLeft:
             jobs: the ids of those that have not ended.
             now: seconds of the same clock.
         """
-        here, elsewhere = [], []
+        here: list[int] = []
+        elsewhere: list[int] = []
         for job in jobs:
             (here if self._is_here(job) else elsewhere).append(job)
         parts = [
