@@ -6,10 +6,11 @@ of its end is one line, which is printed when it happens and once more when all 
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clearminds.checkout import ROOT
 from clearminds.errors import UserError
 from clearminds.job.outcome import cannot_use, printable
 from clearminds.reuse.snakemake_compat import filtered, given_study
@@ -56,7 +57,8 @@ class RunEnd:
         except SystemExit:
             raise
         except BaseException as error:
-            sys.stdout.flush()  # what is still in there must not come after the last line
+            with suppress(OSError, ValueError):
+                sys.stdout.flush()  # what is still in there must not come after the last line
             if (number := signals.stopped_by()) is not None:
                 say(f"stopped; {signals.GO_ON}")
                 sys.exit(128 + number)
@@ -78,7 +80,8 @@ class RunEnd:
         """The cause of a job's failure; None where its own line about it has just been printed here."""
         assert self._failures is not None
         self._failures.heard(log, words)
-        if compat.runs_jobs_here(self._workflow) and self._failures.recorded(log) is not None:
+        said = compat.runs_jobs_here(self._workflow) and self._failures.recorded(log) is not None
+        if said and not compat.shows_failed_logs(self._workflow):
             return None
         cause = self._failures.of(log).cause
         return f"{cause}; {words}" if words and words not in cause else cause  # while it runs, the scheduler's too
@@ -89,13 +92,13 @@ class RunEnd:
         if which is Refusal.LOCKED:
             # a run of this folder that is alive has been refused before (one_run.begin)
             sys.exit(
-                f"error: {Path.cwd()} is locked by a run that was killed; go on with {self._resume()}, "
-                "or with the same command after it was called once with --unlock"
+                f"error: {Path.cwd()} is locked by a run that was killed; go on with {self._resume()}"
+                "the same command after it was called once with --unlock"
             )
         if which is Refusal.INCOMPLETE:
             sys.exit(
-                f"error: a run that was killed left half-written results in {Path.cwd()}; go on with {self._resume()}, "
-                "or with the same command and --rerun-incomplete"
+                f"error: a run that was killed left half-written results in {Path.cwd()}; go on with {self._resume()}"
+                "the same command and --rerun-incomplete"
             )
         if which is Refusal.MISSING_INPUT:
             try:
@@ -104,8 +107,11 @@ class RunEnd:
                 sys.exit(f"error: {missing}")
 
     def _resume(self) -> str:
+        """The first of two ways to go on, where it is one: `make resume` knows no profile and no other folder."""
+        if Path.cwd() != ROOT or not compat.runs_jobs_here(self._workflow):
+            return ""
         given = given_study(self._workflow)
-        return f"`make resume STUDY={given}`" if given else "`make resume`"
+        return f"`make resume STUDY={given}`, or with " if given else "`make resume`, or with "
 
     def show_what_is_there(self) -> None:
         """Write and print the report of what a failed run has made; nothing where it was stopped."""
@@ -116,7 +122,8 @@ class RunEnd:
         except Exception as error:  # whatever it is, why the run failed is still to be said
             compat.note(error)
             said = f"no report of what is there: {printable(error)}\n"
-        print(said, end="", flush=True)
+        with suppress(OSError, ValueError):  # a terminal that has gone
+            print(said, end="", flush=True)
 
     def _why_missing(self, paths: list[str]) -> dict[str, Failure]:
         """Which failed job each of these files waits for, where one does: the first on the way to it."""
