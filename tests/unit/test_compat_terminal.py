@@ -175,6 +175,17 @@ def test_a_listener_that_raises_ends_no_run(tmp_path):
     assert "rule a:" in said.text and "1 of 1 steps (100%) done" in said.text
 
 
+def test_a_disk_that_is_full_under_the_terminal_ends_no_run(tmp_path):
+    (tmp_path / "Snakefile").write_text(SNAKEFILE)
+    (tmp_path / "again").touch()
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "snakemake", "--cores", "1", "a.txt", "b.1.txt"]
+        subprocess.run(command, cwd=tmp_path, stdout=full, stderr=full)
+    assert (tmp_path / "b.1.txt").exists()
+    [log] = tmp_path.glob(".snakemake/log/*.log")
+    assert "2 of 2 steps (100%) done" in log.read_text()
+
+
 def test_the_line_of_a_submitted_job_is_known():
     import snakemake_executor_plugin_slurm as plugin
 
