@@ -19,7 +19,7 @@ class Listener:
     def begins(self):
         self.jobs = {{job.id: job for job in compat.jobs_to_run(workflow)}}
         known = sorted((job.rule, job.wildcards, job.log, job.here) for job in self.jobs.values())
-        return ["BEGINS " + repr(known), "FILE " + str(compat.log_file(workflow))]
+        return ["BEGINS " + repr(known), "FILE " + compat.to_open(workflow, compat.log_file())]
 
     def name(self, job):
         return self.jobs[job].rule if job in self.jobs else "target"
@@ -29,16 +29,17 @@ class Listener:
             raise ValueError("broken")
         return ["STARTS " + self.name(job)]
 
-    def submitted(self, job, where):
+    def submitted(self, job, name, log):
         return ["SUBMITTED"]
 
     def ends(self, job):
         failed = list(map(self.name, compat.failed_for_good(workflow)))
         return ["ENDS " + self.name(job), "FAILED " + repr(failed)]
 
-    def fails(self, job, cause):
+    def fails(self, job, cause, log):
         behind = sorted(map(self.name, compat.jobs_behind(workflow, job)))
-        return ["FAILS {{}} {{}} {{}}".format(self.name(job), behind, cause)]
+        again = "again" if compat.is_tried_again(workflow, job) else "for good"
+        return ["FAILS {{}} {{}} {{}} {{}}".format(self.name(job), behind, again, cause and (cause, log))]
 
 class Cause(logging.Filter):
     def filter(self, record):
@@ -83,7 +84,7 @@ rule c:
 rule d:
     output: "d.txt"
     log: "d.log"
-    shell: config.get("d", "true # makes nothing")
+    shell: config.get("fails", "true # makes nothing")
 """
 
 
@@ -120,7 +121,8 @@ def test_starts_ends_and_failures_are_told(run):
     assert sorted(run.told("STARTS")) == ["a", "a", "b", "d"]
     assert run.told("ENDS") == ["a", "b"]
     failures = run.told("FAILS")
-    assert failures[:2] == ["a ['b', 'target'] None", "a ['b', 'target'] CAUSE (log: a.log)"] and run.code == 1
+    assert failures[:2] == ["a ['b', 'target'] again None", "a ['b', 'target'] again ('CAUSE', 'a.log')"]
+    assert run.code == 1
     assert "Error in rule a:" not in run.text
     # of a job that makes no result no event tells; it may run before the second attempt of another
     first, last = run.told("FAILED")
@@ -147,7 +149,14 @@ def test_nothing_routine_reaches_the_terminal_and_all_of_it_the_log_file(run):
     assert "MissingOutputException" in run.text and f"Complete log(s): {run.file.absolute().parent}"[:15] in run.text
 
 
-@pytest.mark.parametrize("argument", ["--dry-run", "--printshellcmds"])
+def test_a_job_that_fails_for_good_is_known_and_paths_are_absolute_in_another_folder(tmp_path):
+    place = tmp_path / "place"
+    said = Said(tmp_path, "c.txt", "--directory", str(place), "--config", "fails=rmdir")
+    assert said.told("FILE") == [str(next(place.glob(".snakemake/log/*.log")))]
+    assert said.told("FAILS") == ["d ['c'] for good None"]
+
+
+@pytest.mark.parametrize("argument", ["--dry-run", "--printshellcmds", "--show-failed-logs"])
 def test_snakemake_speaks_itself_where_it_is_asked_to(tmp_path, argument):
     said = Said(tmp_path, argument, "a.txt")
     assert "ITSELF" in said.lines and "rule a:" in said.text
@@ -171,6 +180,17 @@ def test_a_listener_that_raises_ends_no_run(tmp_path):
     assert said.code == 0 and (tmp_path / "a.txt").exists()
     assert "the run's own lines end here, Snakemake's follow (ValueError: broken)" in said.lines
     assert "rule a:" in said.text and "1 of 1 steps (100%) done" in said.text
+
+
+def test_a_disk_that_is_full_under_the_terminal_ends_no_run(tmp_path):
+    (tmp_path / "Snakefile").write_text(SNAKEFILE)
+    (tmp_path / "again").touch()
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "snakemake", "--cores", "1", "a.txt", "b.1.txt"]
+        subprocess.run(command, cwd=tmp_path, stdout=full, stderr=full)
+    assert (tmp_path / "b.1.txt").exists()
+    [log] = tmp_path.glob(".snakemake/log/*.log")
+    assert "2 of 2 steps (100%) done" in log.read_text()
 
 
 def test_the_line_of_a_submitted_job_is_known():

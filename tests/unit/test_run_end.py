@@ -4,11 +4,12 @@ import signal
 from types import SimpleNamespace
 
 import pytest
+from snakemake.exceptions import IncompleteFilesException, LockException
 from snakemake.settings.types import OutputSettings
 
 from clearminds.files.layout import Layout
 from clearminds.job.outcome import Kind, Outcome, State, write_outcome
-from clearminds.run import partial_report, signals
+from clearminds.run import partial_report, run_end, signals
 from clearminds.run.run_end import RunEnd
 from clearminds.run.run_end_compat import JOBS_FAILED
 
@@ -41,7 +42,7 @@ def end(tmp_path, monkeypatch):
         output_settings=OutputSettings(verbose=True),  # what the terminal shows is not the subject
     )
     end = RunEnd(workflow, SimpleNamespace(layout=Layout.of("s")))
-    end.failed = failed
+    end.failed, end.workflow = failed, workflow
     return end
 
 
@@ -107,3 +108,52 @@ def test_a_report_that_fails_hides_nothing(end, capsys, monkeypatch):
     monkeypatch.setattr(partial_report, "write", broken)
     end.show_what_is_there()
     assert capsys.readouterr().out == "no report of what is there: a record is odd\n"
+
+
+KILLED = [
+    (LockException, "is locked by a run that was killed", "the same command after it was called once with --unlock"),
+    (lambda: IncompleteFilesException(["a"]), "left half-written results", "the same command and --rerun-incomplete"),
+]
+
+
+@pytest.mark.parametrize(("error", "what", "how"), KILLED)
+@pytest.mark.parametrize(
+    ("in_checkout", "here", "first"),
+    [
+        (True, True, "`make resume STUDY=a.yaml`, or with "),
+        (True, False, ""),  # it would run on the login node
+        (False, True, ""),  # it would run in the checkout
+    ],
+)
+def test_after_a_kill_the_way_to_go_on_is_one_of_this_run(
+    end, tmp_path, monkeypatch, error, what, how, in_checkout, here, first
+):
+    if in_checkout:
+        monkeypatch.setattr(run_end, "ROOT", tmp_path)
+    end.workflow.local_exec = here
+    with pytest.raises(SystemExit) as ended, end.awaited(dry=False):
+        raise error()
+    said = str(ended.value.code)
+    assert what in said and said.endswith(f"; go on with {first}{how}")
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_failure_that_its_job_has_said_is_said_again_where_its_log_is_to_be_shown(end, tmp_path, asked):
+    end.workflow.output_settings = OutputSettings(verbose=True, show_failed_logs=asked)
+    with end.awaited(dry=False):
+        fails(end, tmp_path, "report")
+        assert end._tell("logs/s/report/report.log", "") == ("no space" if asked else None)
+
+
+def test_a_terminal_that_has_gone_changes_no_exit_code(end, monkeypatch):
+    class Gone:
+        def write(self, text):
+            raise OSError(5, "gone")
+
+        flush = write
+
+    monkeypatch.setattr("sys.stderr", Gone())
+    with pytest.raises(SystemExit) as ended, end.awaited(dry=False):
+        signals._stopped_by.append(signal.SIGINT)
+        raise KeyboardInterrupt
+    assert ended.value.code == 128 + signal.SIGINT

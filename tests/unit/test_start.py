@@ -182,6 +182,18 @@ def test_a_run_says_once_what_it_found_and_a_dry_run_does_not(two_gpus, capsys, 
     assert os.environ[DECIDED] == ("0" if asked == 0 else "1")
 
 
+def test_a_terminal_that_has_gone_ends_no_run(two_gpus, monkeypatch):
+    class Gone:
+        def write(self, text):
+            raise OSError(5, "gone")
+
+        flush = write
+
+    monkeypatch.setattr(sys, "stderr", Gone())
+    execute(asked=1)
+    assert adopted()
+
+
 def test_auto_is_refused_where_jobs_are_submitted(two_gpus):
     with pytest.raises(SystemExit, match=r"^error: runtime: gpus: auto, the default, .* write a number into the study"):
         execute(submits=True, asked="auto", default={"account": "SET_ME"})

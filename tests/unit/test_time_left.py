@@ -85,7 +85,48 @@ def test_nothing_is_said_of_jobs_without_an_estimate():
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 1e9), st.booleans()), max_size=12),
+    st.floats(10, 1e5),
+    st.floats(1e-2, 1e4),
+    st.lists(st.floats(0.8, 1.25), min_size=20, max_size=20),
+    st.booleans(),
+)
+def test_of_a_queue_elsewhere_the_rest_is_right_within_a_factor_of_two(length, estimate, lengths, all_at_once):
+    expected = {n: Expected("score", estimate, here=False) for n in range(20)}
+    left, free, ends = TimeLeft(expected), [0.0, 0.0], []
+    for job, one in enumerate(lengths):  # as the cluster runs them: two at a time
+        free.sort()
+        left.starts(job, 0.0 if all_at_once else max(0.0, free[0] - length))
+        free[0] += one * length
+        ends.append((free[0], job))
+    rest, end = set(expected), max(ends)[0]
+    for done, (now, job) in enumerate(sorted(ends), 1):
+        left.ends(job, now)
+        rest.remove(job)
+        said = left.seconds(rest, now) if rest else 0
+        if 4 <= done <= 16:
+            assert (end - now) / 2 <= said <= (end - now) * 2
+
+
+def test_jobs_elsewhere_and_here_are_no_measure_of_each_other():
+    expected = {0: Expected("score", 10), 1: Expected("score", 10), 2: Expected("train", 10, here=False)}
+    left = left_after(expected, (0, 0, 40))
+    left.starts(2, 0)
+    assert left.seconds({1}, 40) == pytest.approx(40)
+    assert left.seconds({1, 2}, 40) is None
+    assert left.ends(2, 5000) == 5000
+    assert left.seconds({1}, 5000) == pytest.approx(40)
+
+
+def test_nothing_is_said_of_jobs_elsewhere_before_one_with_work_is_done_there():
+    expected = {n: Expected(*job, here=False) for n, job in enumerate([("rehearse", 9, False), ("masks",), ("a", 9)])}
+    assert left_after(expected, (0, 0, 900), (1, 0, 20)).seconds({2}, 900) is None
+    assert left_after(expected, (2, 0, 20)).seconds({0, 1}, 20) is None
+    little = {0: Expected("score", 0.01, here=False), 1: Expected("train", 0.31, here=False)}
+    assert left_after(little, (0, 0, 20)).seconds({1}, 20) is None
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 1e9), st.booleans(), st.booleans()), max_size=12),
     st.lists(
         st.tuples(st.integers(0, 14), st.sampled_from(["starts", "ends", "lost"]), st.floats(0, 1e6)), max_size=40
     ),

@@ -47,9 +47,16 @@ class Failures:
         """Note what Snakemake, or the scheduler of a cluster, says of a job's end. Args: the job's log; a line."""
         self._heard[log] = words
 
+    def outcome(self, log: str) -> Outcome | None:
+        """The record of a job's end, if this run has written it. Args: the job's log."""
+        path = record_path(Path(log))
+        with suppress(OSError):
+            os.listdir(path.parent)  # a network file system shows new files of other nodes in a folder that is opened
+        return None if stamp(path) in (None, self._before.get(str(path))) else read_outcome(Path(log))
+
     def recorded(self, log: str) -> str | None:
         """The cause that a job of this run has recorded and said; None: it has not."""
-        outcome = self._outcome(log)
+        outcome = self.outcome(log)
         return outcome.line if outcome and outcome.state in (State.FAILED, State.STOPPED) else None
 
     def of(self, log: str) -> Failure:
@@ -57,15 +64,8 @@ class Failures:
         path = Path(log)
         stage = path.relative_to(self.logs).parts[0] if path.is_relative_to(self.logs) else ""
         # an unexpected error's line names the log, which stands beside it here
-        cause = cause_of(self._outcome(log), self._heard.get(log, "")).removesuffix(f" (traceback in {log})")
+        cause = cause_of(self.outcome(log), self._heard.get(log, "")).removesuffix(f" (traceback in {log})")
         return Failure(f"{stage} {job_name(path, stage)}".strip(), cause, log)
-
-    def _outcome(self, log: str) -> Outcome | None:
-        """The record of a job's end, if this run has written it."""
-        path = record_path(Path(log))
-        with suppress(OSError):
-            os.listdir(path.parent)  # a network file system shows new files of other nodes in a folder that is opened
-        return None if stamp(path) in (None, self._before.get(str(path))) else read_outcome(Path(log))
 
 
 def cause_of(outcome: Outcome | None, words: str) -> str:

@@ -6,10 +6,11 @@ of its end is one line, which is printed when it happens and once more when all 
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clearminds.checkout import ROOT
 from clearminds.errors import UserError
 from clearminds.job.outcome import cannot_use, printable
 from clearminds.reuse.snakemake_compat import filtered, given_study
@@ -19,6 +20,7 @@ from clearminds.run.failures import Failure, Failures, failure_lines
 from clearminds.run.refusals.data_files import refuse_missing_data
 from clearminds.run.run_end_compat import Refusal
 from clearminds.run.specs import Specs
+from clearminds.run.terminal.printing import say
 from clearminds.run.terminal.shown import plain_lines
 
 if TYPE_CHECKING:
@@ -50,14 +52,15 @@ class RunEnd:
             if not dry:
                 signals.stop_cleanly()
             # told first, of the failures too that are not said a second time
-            with plain_lines(self._workflow, self._specs), filtered(lines):
+            with plain_lines(self._workflow, self._specs, failures.outcome), filtered(lines):
                 yield
         except SystemExit:
             raise
         except BaseException as error:
-            sys.stdout.flush()  # what is still in there must not come after the last line
+            with suppress(OSError, ValueError):
+                sys.stdout.flush()  # what is still in there must not come after the last line
             if (number := signals.stopped_by()) is not None:
-                print(f"stopped; {signals.GO_ON}", file=sys.stderr)
+                say(f"stopped; {signals.GO_ON}")
                 sys.exit(128 + number)
             if isinstance(error, UserError):
                 sys.exit(f"error: {error}")
@@ -80,7 +83,8 @@ class RunEnd:
         assert self._failures is not None
         words = " ".join(words.split())
         self._failures.heard(log, words)
-        if compat.runs_jobs_here(self._workflow) and self._failures.recorded(log) is not None:
+        said = compat.runs_jobs_here(self._workflow) and self._failures.recorded(log) is not None
+        if said and not compat.shows_failed_logs(self._workflow):
             return None
         cause = self._failures.of(log).cause
         return f"{cause}; {words}" if words and words not in cause else cause  # while it runs, the scheduler's too
@@ -91,13 +95,13 @@ class RunEnd:
         if which is Refusal.LOCKED:
             # a run of this folder that is alive has been refused before (one_run.begin)
             sys.exit(
-                f"error: {Path.cwd()} is locked by a run that was killed; go on with {self._resume()}, "
-                "or with the same command after it was called once with --unlock"
+                f"error: {Path.cwd()} is locked by a run that was killed; go on with {self._resume()}"
+                "the same command after it was called once with --unlock"
             )
         if which is Refusal.INCOMPLETE:
             sys.exit(
-                f"error: a run that was killed left half-written results in {Path.cwd()}; go on with {self._resume()}, "
-                "or with the same command and --rerun-incomplete"
+                f"error: a run that was killed left half-written results in {Path.cwd()}; go on with {self._resume()}"
+                "the same command and --rerun-incomplete"
             )
         if which is Refusal.MISSING_INPUT:
             try:
@@ -106,8 +110,11 @@ class RunEnd:
                 sys.exit(f"error: {missing}")
 
     def _resume(self) -> str:
+        """The first of two ways to go on, where it is one: `make resume` knows no profile and no other folder."""
+        if Path.cwd() != ROOT or not compat.runs_jobs_here(self._workflow):
+            return ""
         given = given_study(self._workflow)
-        return f"`make resume STUDY={given}`" if given else "`make resume`"
+        return f"`make resume STUDY={given}`, or with " if given else "`make resume`, or with "
 
     def show_what_is_there(self) -> None:
         """Write and print the report of what a failed run has made; nothing where it was stopped."""
@@ -119,7 +126,8 @@ class RunEnd:
         except Exception as error:  # whatever it is, why the run failed is still to be said
             compat.note(error)
             said = f"no report of what is there: {printable(error)}\n"
-        print(said, end="", flush=True)
+        with suppress(OSError, ValueError):  # a terminal that has gone
+            print(said, end="", flush=True)
 
     def _why_missing(self, paths: list[str]) -> dict[str, Failure]:
         """Which failed job each of these files waits for, where one does: the first on the way to it."""

@@ -1,7 +1,7 @@
 """What this project uses of Snakemake's end of a run that it does not document: read from its code, 9.27.1.
 
 - `Workflow.scheduler` with its `failed` jobs, `Workflow.dag` with its `jobs` and `dependencies`, `Workflow.local_exec`,
-  `.linemaps`: no hook is told which jobs failed, or what they were for.
+  `.output_settings`, `.linemaps`: no hook is told which jobs failed, or what they were for.
 - The fields of the JOB_ERROR and ERROR events of its logger, and the text of a few of its own lines.
 - `LockException`, `MissingInputException`, `IncompleteFilesException`: what its execution raises.
 - `print_exception`, `log_verbose_traceback`: how it says so.
@@ -143,3 +143,8 @@ def say(workflow: "Workflow", error: BaseException) -> None:
 def runs_jobs_here(workflow: "Workflow") -> bool:
     """Whether jobs run on this machine, and print to this terminal."""
     return workflow.local_exec
+
+
+def shows_failed_logs(workflow: "Workflow") -> bool:
+    """Whether the user asked for the whole logs of failed jobs, which Snakemake prints with its words about them."""
+    return workflow.output_settings.show_failed_logs

@@ -34,6 +34,7 @@ from clearminds.run.refusals.trackers import refuse_missing_trackers
 from clearminds.run.run_end import RunEnd, unusable
 from clearminds.run.sizing.gpus import DECIDED, Gpus, refuse_auto
 from clearminds.run.specs import Specs
+from clearminds.run.terminal.printing import say
 
 if TYPE_CHECKING:
     from snakemake.workflow import Workflow
@@ -104,7 +105,7 @@ def _begin(workflow: "Workflow", specs: Specs, dry: bool) -> None:
     # before outputs are compared; a dry-run writes records too, as Snakemake compares with what is on disk only
     wrong = adopt(layout)
     for line in _told(wrong):
-        print(line, file=sys.stderr)
+        say(line)
     # with other data, or another model, all that follows from these runs again: not before it was rehearsed with them
     specs.inputs.all_wait = any(one.is_input or _is_of_a_model(one, layout) for one in wrong)
 
@@ -117,7 +118,7 @@ def _share_gpus(workflow: "Workflow", gpus: Gpus) -> None:
         share_resource(workflow, "gpu", limit)
     line = gpus.line(shared_resource(workflow, "gpu"), cores(workflow))
     if line is not None:
-        print(line, file=sys.stderr)
+        say(line)
 
 
 def _is_of_a_model(one: Deviation, layout: Layout) -> bool:

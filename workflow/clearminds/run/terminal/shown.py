@@ -1,17 +1,18 @@
 """What the terminal shows while a run works: its jobs' own lines, and the run's; Snakemake's go to its log file.
 
-Where the user asks for Snakemake's own blocks (--verbose, --printshellcmds) they are shown as they are.
+Where the user asks for Snakemake's own blocks (--verbose, --printshellcmds, --show-failed-logs) they are shown as they
+are.
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from clearminds.files.layout import job_title
-from clearminds.job.outcome import State, read_outcome
+from clearminds.job.outcome import Outcome, State
 from clearminds.run.sizing.costs import Rates, cost
 from clearminds.run.sizing.hardware import DEVICES
 from clearminds.run.specs import Specs
@@ -27,51 +28,63 @@ UTILISATION = 0.3  # as `make plan` assumes; estimates are only compared with on
 MOST = 20  # jobs of a stage that are estimated one by one, which takes up to 2 ms each; the others as these in the mean
 LEARNS_NOTHING = ("rehearse",)  # stages that load much and compute little
 
+OutcomeOf = Callable[[str], Outcome | None]
+
 
 @contextmanager
-def plain_lines(workflow: "Workflow", specs: Specs) -> Iterator[None]:
-    """A context in which a run is told in plain lines. Args: the Snakefile's; of its study."""
+def plain_lines(workflow: "Workflow", specs: Specs, outcome_of: OutcomeOf) -> Iterator[None]:
+    """A context in which a run is told in plain lines.
+
+    Args:
+        workflow: the Snakefile's.
+        specs: of its study.
+        outcome_of: a job's log to what this run has recorded of its end.
+    """
     with compat.all_in_the_log_file():  # `make watch` reads it
         if compat.speaks_itself(workflow):
             yield
             return
-        with compat.in_place_of_blocks(_Run(workflow, specs)):
+        with compat.in_place_of_blocks(_Run(workflow, specs, outcome_of)):
             yield
 
 
 class _Run:
     """Tells the jobs of a run, and answers with its lines."""
 
-    def __init__(self, workflow: "Workflow", specs: Specs):
-        self._workflow, self._specs = workflow, specs
-        self._logs: dict[int, Path] = {}
+    def __init__(self, workflow: "Workflow", specs: Specs, outcome_of: OutcomeOf):
+        self._workflow, self._specs, self._outcome_of = workflow, specs, outcome_of
+        self._logs: dict[int, str] = {}
         self._failed: set[int] = set()
         self._lines = RunLines({}, TimeLeft(), time.monotonic)
 
     def begins(self) -> list[str]:
         jobs = {job.id: job for job in compat.jobs_to_run(self._workflow)}
-        self._logs = {number: Path(job.log) for number, job in jobs.items()}
-        told = {
-            number: RunJob(job_title(self._logs[number], self._stage(job)), job.here) for number, job in jobs.items()
-        }
+        self._logs = {number: job.log for number, job in jobs.items()}
+        told = {number: RunJob(job_title(Path(job.log), self._stage(job)), job.here) for number, job in jobs.items()}
         self._lines = RunLines(told, TimeLeft(self._expected(jobs)), time.monotonic)
-        return self._lines.begins(compat.log_file(self._workflow))
+        return self._lines.begins(self._to_open(compat.log_file()))
 
     def starts(self, job: int) -> list[str]:
         return self._lines.starts(job)
 
-    def submitted(self, job: int, where: str) -> list[str]:
-        return self._lines.submitted(job, where)
+    def submitted(self, job: int, name: str, log: str) -> list[str]:
+        return self._lines.submitted(job, f"{name} (log: {self._to_open(log)})")
 
     def ends(self, job: int) -> list[str]:
         for failed in set(compat.failed_for_good(self._workflow)) - self._failed:
             self._failed.add(failed)
-            self.fails(failed, None)
-        outcome = read_outcome(self._logs[job]) if job in self._logs else None
+            self._lines.fails(failed, None, compat.jobs_behind(self._workflow, failed))
+        outcome = self._outcome_of(self._logs[job]) if job in self._logs else None
         return self._lines.ends(job, outcome is not None and outcome.state is State.TAKEN_BACK)
 
-    def fails(self, job: int, cause: str | None) -> list[str]:
-        return self._lines.fails(job, cause, compat.jobs_behind(self._workflow, job))
+    def fails(self, job: int, cause: str | None, log: str | None) -> list[str]:
+        again = compat.is_tried_again(self._workflow, job)
+        blocked = [] if again else compat.jobs_behind(self._workflow, job)
+        said = f"{cause} (log: {self._to_open(log)})" if log else cause
+        return self._lines.fails(job, said, blocked, again)
+
+    def _to_open(self, path: str | None) -> str | None:
+        return path and compat.to_open(self._workflow, path)
 
     def _stage(self, job: KnownJob) -> str:
         return Path(job.log).relative_to(self._specs.layout.logs).parts[0]  # shards have rules of their own
@@ -88,8 +101,10 @@ class _Run:
                 seconds = {job.id: self._estimate(stage, job) for job in sample}
                 mean = sum(seconds.values()) / len(seconds)
                 for job in same:
-                    found[job.id] = Expected(stage, seconds.get(job.id, mean), stage not in LEARNS_NOTHING)
-        except Exception:  # a guess at the time is worth no run
+                    found[job.id] = Expected(stage, seconds.get(job.id, mean), stage not in LEARNS_NOTHING, job.here)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:  # polars' PanicException is no Exception; a guess at the time is worth no run
             return {}
         return found
 

@@ -1,10 +1,11 @@
 """What this project uses of how Snakemake speaks that it does not document: read from its code, 9.27.1.
 
-- Its logger's handlers, known by their names, with `DefaultFilter` among their filters, and their `stream`.
+- Its logger's handlers, known by their names, with `DefaultFilter` among their filters, and their `stream` or file.
 - The fields of the JOB_INFO, JOB_FINISHED and JOB_ERROR events; that RUN_INFO comes once, after the jobs of a run are
   known; the text of a few lines that are no events.
-- `Workflow.output_settings`, `.logger_manager`, `.is_local`, `.scheduler` with its `failed` jobs, and `.dag` with
-  `needrun_jobs`, `jobid`, `bfs` and `depending`; `Job.is_norun`, `.wildcards_dict`.
+- `Workflow.output_settings`, `.rundir`, `.is_local`, `.scheduler` with its `failed` jobs, and `.dag` with
+  `needrun_jobs`, `jobid`, `get_job_group`, `bfs` and `depending`; `Job.is_norun`, `.wildcards_dict`, `.restart_times`,
+  `.attempt`.
 
 tests/unit/test_compat_terminal.py fails when one of them behaves otherwise.
 """
@@ -13,8 +14,9 @@ import logging
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -29,7 +31,6 @@ ROUTINE = (
     "Group jobs: inactive",
     "Select jobs to execute",
     "Removing output files of failed job",
-    "Will exit after finishing currently running jobs",
     "Trying to restart job ",
 )
 # of snakemake-executor-plugin-slurm: the job's id, SLURM's, and the log's path
@@ -45,14 +46,20 @@ class Listener(Protocol):
     def starts(self, job: int) -> list[str]:
         """A job starts, or is handed over; perhaps not for the first time."""
 
-    def submitted(self, job: int, where: str) -> list[str]:
-        """A job has been handed to a cluster. Args: its id; what it is called there, and its log."""
+    def submitted(self, job: int, name: str, log: str) -> list[str]:
+        """A cluster has taken a job. Args: its id; what it is called there; its log."""
 
     def ends(self, job: int) -> list[str]:
         """A job has made its results."""
 
-    def fails(self, job: int, cause: str | None) -> list[str]:
-        """A job has failed, for now or for good. Args: its id; why, once it is known."""
+    def fails(self, job: int, cause: str | None, log: str | None) -> list[str]:
+        """A job has failed, for now or for good.
+
+        Args:
+            job: its id.
+            cause: why, once it is known.
+            log: its log, where there is a cause.
+        """
 
 
 @dataclass(frozen=True)
@@ -83,6 +90,14 @@ def failed_for_good(workflow: "Workflow") -> list[int]:
     return [workflow.dag.jobid(job) for group in groups for job in group]
 
 
+def is_tried_again(workflow: "Workflow", job: int) -> bool:
+    """Whether a job has attempts left after the one that has just failed. Args: its id."""
+    dag = workflow.dag
+    found = next(one for one in dag.needrun_jobs() if dag.jobid(one) == job)
+    whole = dag.get_job_group(found) or found
+    return whole.restart_times > whole.attempt - 1
+
+
 def jobs_behind(workflow: "Workflow", job: int) -> list[int]:
     """The jobs of a run that read what a job makes, and what these make. Args: its id."""
     dag = workflow.dag
@@ -93,12 +108,18 @@ def jobs_behind(workflow: "Workflow", job: int) -> list[int]:
 def speaks_itself(workflow: "Workflow") -> bool:
     """Whether Snakemake's own blocks are shown: the user asked for them, or there is nothing else, as in a dry-run."""
     settings = workflow.output_settings
-    return settings.printshellcmds or settings.verbose or settings.debug_dag or settings.dryrun
+    asked = settings.printshellcmds or settings.verbose or settings.debug_dag or settings.show_failed_logs
+    return asked or settings.dryrun
 
 
-def log_file(workflow: "Workflow") -> str | None:
-    """Where Snakemake writes what it says, from the working directory; None: nowhere."""
-    return next((os.path.relpath(file) for file in workflow.logger_manager.get_logfile()), None)
+def log_file() -> str | None:
+    """The file in which Snakemake writes what it says; None: in none, or only as a plugin does."""
+    return next((handler.baseFilename for handler in _handlers(LOG_FILE)), None)
+
+
+def to_open(workflow: "Workflow", path: str) -> str:
+    """A path by which the user finds a file: absolute where Snakemake was called from elsewhere."""
+    return os.path.relpath(path) if Path(workflow.rundir) == Path.cwd() else os.path.abspath(path)
 
 
 @contextmanager
@@ -123,6 +144,7 @@ def in_place_of_blocks(listener: Listener) -> Iterator[None]:
 
     Nothing else that Snakemake says is kept back, and its log file has all. Nothing is changed where another logger
     plugin writes to the terminal. A listener that raises is not asked again: from then on Snakemake speaks for itself.
+    Where the terminal cannot be written to, nothing is any more, and the run goes on.
     """
     from snakemake.logging import logger
 
@@ -131,15 +153,15 @@ def in_place_of_blocks(listener: Listener) -> Iterator[None]:
         yield
         return
     [terminal] = terminals
-    heard = _Heard(listener, terminal)
-    shown = _Shown(heard)
-    logger.addFilter(heard)
-    terminal.addFilter(shown)
+    events = _Events(listener, terminal)
+    blocks = _HideBlocks(events)
+    logger.addFilter(events)
+    terminal.addFilter(blocks)
     try:
         yield
     finally:
-        logger.removeFilter(heard)
-        terminal.removeFilter(shown)
+        logger.removeFilter(events)
+        terminal.removeFilter(blocks)
 
 
 def _handlers(name: str) -> list[Any]:
@@ -148,31 +170,58 @@ def _handlers(name: str) -> list[Any]:
     return [handler for handler in logger.handlers if handler.name == name]
 
 
-class _Heard(logging.Filter):
-    """Hears all that happens and writes what the listener says of it, unless --quiet forbids it; keeps nothing back."""
+class _Events(logging.Filter):
+    """Tells a listener of events, and writes what it says of them unless --quiet forbids it; keeps nothing back.
+
+    Attributes:
+        given_up: whether the listener has failed, so that Snakemake's own words are shown.
+        unwritable: whether the terminal has gone, or the disk under it is full.
+    """
 
     def __init__(self, listener: Listener, terminal: Any):
         super().__init__()
         self._listener, self._terminal = listener, terminal
         self._allowed = list(terminal.filters)
-        self.deaf = False
+        self.given_up = self.unwritable = False
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if not self.deaf:
-            self.tell(record)
+        self.tell(record)
         return True
 
-    def tell(self, record: logging.LogRecord, cause: str | None = None) -> None:
-        """Pass an event on. Args: the event; of a failed job, why."""
+    def tell(self, record: logging.LogRecord, cause: str | None = None) -> bool:
+        """Pass an event on; raises nothing, as that would end the run.
+
+        Args:
+            record: the event.
+            cause: of a failed job, why.
+
+        Returns:
+            whether the listener has answered.
+        """
+        if self.given_up:
+            return False
         try:
             lines = self._lines(record, cause)
-        except Exception as error:  # what is only shown must end no run
-            self.deaf = True
-            lines = [f"the run's own lines end here, Snakemake's follow ({type(error).__name__}: {error})"]
-        if lines and all(one.filter(record) for one in self._allowed):
-            with self._terminal.lock:
+            if lines and all(one.filter(record) for one in self._allowed):
+                self._write(lines)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # polars' PanicException is no Exception
+            self.given_up = True
+            with suppress(Exception):
+                self._write([f"the run's own lines end here, Snakemake's follow ({type(error).__name__}: {error})"])
+            return False
+        return True
+
+    def _write(self, lines: list[str]) -> None:
+        if self.unwritable:
+            return
+        with self._terminal.lock:
+            try:
                 self._terminal.stream.write("".join(f"{line}\n" for line in lines))
                 self._terminal.flush()
+            except OSError:
+                self.unwritable = True
 
     def _lines(self, record: logging.LogRecord, cause: str | None) -> list[str]:
         from snakemake_interface_logger_plugins.common import LogEvent
@@ -186,34 +235,41 @@ class _Heard(logging.Filter):
             case LogEvent.JOB_FINISHED:
                 return self._listener.ends(event.job_id)
             case LogEvent.JOB_ERROR:
-                return self._listener.fails(event.jobid, cause)
-            case None if found := SUBMITTED.match(record.getMessage()):
+                return self._listener.fails(event.jobid, cause, event.log[0] if cause else None)
+            case None if found := SUBMITTED.match(_text(record)):
                 number, job, log = found.groups()
-                return self._listener.submitted(int(number), f"SLURM job {job} (log: {os.path.relpath(log)})")
+                return self._listener.submitted(int(number), f"SLURM job {job}", log)
         return []
 
 
-class _Shown(logging.Filter):
+class _HideBlocks(logging.Filter):
     """Keeps back from the terminal what the listener's lines stand for."""
 
-    def __init__(self, heard: _Heard):
+    def __init__(self, events: _Events):
         super().__init__()
-        self._heard = heard
+        self._events = events
 
     def filter(self, record: logging.LogRecord) -> bool:
+        if self._events.unwritable:
+            return False  # its handler raises where a pipe is closed
+        if self._events.given_up:
+            return True
+        try:
+            return self._is_shown(record)
+        except Exception:  # what nobody has foreseen is shown as it is
+            return True
+
+    def _is_shown(self, record: logging.LogRecord) -> bool:
         from snakemake_interface_logger_plugins.common import LogEvent
 
-        if self._heard.deaf:
-            return True
         event: Any = record
         kind = getattr(record, "event", None)
         if kind == LogEvent.JOB_ERROR and event.log and event.rule_msg:  # others have no better words than Snakemake's
-            self._heard.tell(record, f"{event.rule_msg} (log: {event.log[0]})")
-            return False
+            return not self._events.tell(record, event.rule_msg)
         if record.levelno > logging.INFO:
             return kind != LogEvent.GROUP_ERROR  # its jobs' errors follow
         if kind is None:
-            said = record.getMessage()
+            said = _text(record)
             return not (said.startswith(ROUTINE) or SUBMITTED.match(said))
         return kind not in (
             LogEvent.WORKFLOW_STARTED,
@@ -226,3 +282,7 @@ class _Shown(logging.Filter):
             LogEvent.JOB_FINISHED,
             LogEvent.PROGRESS,
         )
+
+
+def _text(record: logging.LogRecord) -> str:
+    return str(record.msg)  # as Snakemake's handlers print it; to fill in arguments that do not fit would raise

@@ -3,6 +3,9 @@
 A plan's estimate is an upper bound, for a device that may be another one; what matters is how jobs compare. Every job
 takes some seconds to begin (imports, a model that is loaded) and then as many as its work asks for; what a second of
 the estimate is worth here is learned from the jobs that are done, first of all from those of the same stage.
+
+Of jobs that run elsewhere it is known when they were handed over, not how long they waited. What is left of them
+follows from how much of their work got done since then, waiting included.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,11 +23,13 @@ class Expected:
         stage: of the job.
         seconds: that the plan estimates for its model's work; 0: for none.
         typical: whether its seconds tell how long the work of other stages takes.
+        here: whether it runs on this machine, where it starts when it is said to.
     """
 
     stage: str
     seconds: float = 0
     typical: bool = True
+    here: bool = True
 
 
 @dataclass
@@ -53,11 +58,16 @@ class TimeLeft:
     _first: float | None = None
     _stages: dict[str, _Sum] = field(default_factory=dict)
     _shortest: float | None = None  # of the jobs with a model
+    _handed_over: float | None = None  # when the first job with work was, that runs elsewhere
+    _done_elsewhere: float = 0  # estimated seconds of those that are done
 
     def starts(self, job: int, now: float) -> None:
-        """Note that a job begins, perhaps once more. Args: its id; seconds of a clock."""
-        self._first = now if self._first is None else self._first
+        """Note that a job begins or is handed over, perhaps once more. Args: its id; seconds of a clock."""
         self._began[job] = now
+        if self._is_here(job):
+            self._first = now if self._first is None else self._first
+        elif self._handed_over is None and self._work(job):
+            self._handed_over = now
 
     def ends(self, job: int, now: float, worked: bool = True) -> float | None:
         """Note that a job is over.
@@ -68,11 +78,14 @@ class TimeLeft:
             worked: whether it did all of its work: not where it failed or took its former result back.
 
         Returns:
-            its seconds; None where its start was not noted.
+            seconds since its start, or since it was handed over; None where neither was noted.
         """
         if (began := self._began.pop(job, None)) is None:
             return None
         took = max(0.0, now - began)
+        if not self._is_here(job):
+            self._done_elsewhere += self._work(job) if worked else 0.0
+            return took
         self._busy += took
         if worked and (expected := self.expected.get(job)) is not None:
             self._stages.setdefault(expected.stage, _Sum()).add(took, expected.seconds)
@@ -87,6 +100,32 @@ class TimeLeft:
             jobs: the ids of those that have not ended.
             now: seconds of the same clock.
         """
+        here: list[int] = []
+        elsewhere: list[int] = []
+        for job in jobs:
+            (here if self._is_here(job) else elsewhere).append(job)
+        parts = [
+            *([self._seconds_here(here, now)] if here else []),
+            *([self._seconds_elsewhere(elsewhere, now)] if elsewhere else []),
+        ]
+        known = [part for part in parts if part is not None]
+        return sum(known) if len(known) == len(parts) else None
+
+    def _is_here(self, job: int) -> bool:
+        return (one := self.expected.get(job)) is None or one.here
+
+    def _work(self, job: int) -> float:
+        """Estimated seconds of a job, by which it counts among those that run elsewhere."""
+        one = self.expected[job]
+        return one.seconds if one.typical else 0.0
+
+    def _seconds_elsewhere(self, jobs: list[int], now: float) -> float | None:
+        works = [self._work(job) for job in jobs]
+        if self._handed_over is None or max(works) > FURTHEST * self._done_elsewhere or not any(works):
+            return None
+        return sum(works) * (now - self._handed_over) / self._done_elsewhere
+
+    def _seconds_here(self, jobs: list[int], now: float) -> float | None:
         left, longest, learned = 0.0, 0.0, self._learned()
         for job in jobs:
             one = self._one(self.expected.get(job), *learned)
@@ -101,7 +140,7 @@ class TimeLeft:
         """How many jobs have run side by side in the mean; at least one."""
         if self._first is None or now <= self._first:
             return 1.0
-        busy = self._busy + sum(now - began for began in self._began.values())
+        busy = self._busy + sum(now - began for job, began in self._began.items() if self._is_here(job))
         return max(1.0, busy / (now - self._first))
 
     def _learned(self) -> tuple[float, float]:
