@@ -1,6 +1,6 @@
 """`runtime: gpus: auto`: what it becomes on which machine, the line that a run says of it, and that no spec sees it."""
 
-import ast
+import subprocess
 
 import pytest
 from demo_study import demo, jobs
@@ -181,12 +181,13 @@ def support(monkeypatch, tmp_path):
 
     def install(torch: tuple[str, str | None] | None, driver: str) -> str | None:
         monkeypatch.setattr(gpu_support, "torch_build", lambda: torch)
-        monkeypatch.setattr(gpu_support, "DRIVER", driver)
+        monkeypatch.setattr(gpu_support, "ASK_DRIVER", driver)
         return gpu_support.unusable()
 
     return install
 
 
+T4, V100 = "7 5 Tesla T4", "7 0 V100-SXM2-16GB"
 CUDA_13 = ("2.13.0+cu130", "13.0")
 
 
@@ -194,6 +195,8 @@ CUDA_13 = ("2.13.0+cu130", "13.0")
     ("torch", "driver", "reason"),
     [
         (CUDA_13, "print(0, 13000)", None),
+        (CUDA_13, f"print(0, 13000); print({T4!r})", None),
+        (("2.11.0+cu128", "12.8"), f"print(0, 13000); print({V100!r})", None),
         (CUDA_13, "print(0, 13020)", None),
         (("2.13.0", "12.8"), "print(0, 12040)", None),
         (("2.13.0", "12.8"), "print(0, 13000)", None),
@@ -206,8 +209,20 @@ CUDA_13 = ("2.13.0+cu130", "13.0")
         (
             CUDA_13,
             "print(0, 12040)",
-            "their driver is for CUDA 12.4 and torch 2.13.0+cu130 for 13.0: install a newer driver, or the build of "
-            "torch 2.13.0 for CUDA 12.4 (https://pytorch.org)",
+            "their driver is for CUDA 12.4 and torch 2.13.0+cu130 for 13.0: install a newer driver, or a build of "
+            "torch for CUDA 12 (https://pytorch.org)",
+        ),
+        (
+            CUDA_13,
+            f"print(0, 13000); print({V100!r}); print({V100!r})",
+            "V100-SXM2-16GB (compute capability 7.0): torch 2.13.0 for CUDA 13 needs 7.5; install a build of torch for "
+            "CUDA 12",
+        ),
+        (
+            CUDA_13,
+            f"print(0, 13000); print({V100!r}); print({T4!r}); print('6 1 GTX 1050')",
+            "V100-SXM2-16GB (compute capability 7.0), GTX 1050 (compute capability 6.1): torch 2.13.0 for CUDA 13 "
+            "needs 7.5; install a build of torch for CUDA 12, or set CUDA_VISIBLE_DEVICES to the other GPUs",
         ),
         (
             CUDA_13,
@@ -230,10 +245,53 @@ def test_pretended_devices_ask_nothing_of_torch(support, monkeypatch):
     assert support(("2.13.0+cpu", None), "") is None
 
 
-def test_the_driver_is_asked_by_a_program_that_python_can_read():
-    assert {"cuInit", "cuDriverGetVersion"} <= {
-        node.attr for node in ast.walk(ast.parse(gpu_support.DRIVER)) if isinstance(node, ast.Attribute)
-    }
+class Driver:
+    """Two devices, in place of libcuda.so.1, whose functions write where they are told to."""
+
+    def __init__(self, library: str):
+        assert library == "libcuda.so.1"
+
+    @staticmethod
+    def cuInit(flags):
+        assert flags == 0
+        return 0
+
+    @staticmethod
+    def cuDriverGetVersion(where):
+        where._obj.value = 13000
+
+    @staticmethod
+    def cuDeviceGetCount(where):
+        where._obj.value = 2
+
+    @staticmethod
+    def cuDeviceGet(where, place):
+        where._obj.value = place
+
+    @staticmethod
+    def cuDeviceGetAttribute(where, which, device):
+        where._obj.value = {75: (7, 8), 76: (0, 9)}[which][device]
+
+    @staticmethod
+    def cuDeviceGetName(where, size, device):
+        assert size == len(where)
+        where.value = b"a V100" if device == 0 else b"an L4"
+
+
+def test_the_driver_tells_its_version_and_each_device(monkeypatch, capsys):
+    monkeypatch.setattr("ctypes.CDLL", Driver)
+    exec(gpu_support.ASK_DRIVER, {})
+    assert capsys.readouterr().out == "0 13000\n7 0 a V100\n8 9 an L4\n"
+
+
+def test_a_driver_that_hangs_is_said(support, monkeypatch):
+    def late(command):
+        raise subprocess.TimeoutExpired(command, 60)
+
+    monkeypatch.setattr(gpu_support, "answer", late)
+    assert support(CUDA_13, "") == (
+        "their driver has not answered within 60 seconds: see nvidia-smi; restart the machine"
+    )
 
 
 def test_the_build_of_torch_is_read_as_torch_tells_it():
