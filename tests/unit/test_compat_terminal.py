@@ -47,10 +47,11 @@ class Cause(logging.Filter):
         return True
 
 @contextlib.contextmanager
-def told(dry, submits):
+def told(dry, submits, computes):
     if compat.speaks_itself(workflow):
         print("ITSELF", flush=True)
-        yield
+        with compat.beside_blocks(Listener()):
+            yield
         return
     with compat.commands_in_the_log_file(), compat.in_place_of_blocks(Listener()), filtered(Cause()):
         yield
@@ -149,7 +150,7 @@ def test_nothing_routine_reaches_the_terminal_and_all_of_it_the_log_file(run):
 @pytest.mark.parametrize("argument", ["--dry-run", "--printshellcmds"])
 def test_snakemake_speaks_itself_where_it_is_asked_to(tmp_path, argument):
     said = Said(tmp_path, argument, "a.txt")
-    assert "ITSELF" in said.lines and "rule a:" in said.text
+    assert "ITSELF" in said.lines and "rule a:" in said.text and "BEGINS" in said.text
 
 
 @pytest.mark.parametrize(("quiet", "kept"), [("rules", ["ENDS a"]), ("all", [])])

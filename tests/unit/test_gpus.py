@@ -23,6 +23,7 @@ def bare(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(gpu_support, "others", lambda: None)
     monkeypatch.setattr(gpu_support, "unusable", lambda: None)
+    monkeypatch.setattr(gpu_support, "not_built", lambda: None)
     has(monkeypatch)
 
 
@@ -36,6 +37,7 @@ def has(monkeypatch, *models: str) -> None:
 def said(asked: int | str = "auto", *, limit: int | None = None, cores: int | None = 16) -> tuple[int, str | None]:
     """GPUs of a training and the line. Args: as in the study; `--resources gpu`; `--cores`."""
     found = gpus_of(demo({"runtime/gpus": asked}))
+    found.settle()
     return found.per_training, found.line(found.limit() if limit is None else limit, cores)
 
 
@@ -52,8 +54,35 @@ def test_jobs_ask_for_what_auto_has_become(monkeypatch):
     for models, asks in (((), {}), ((A100, A100), {"gpu": 1})):
         has(monkeypatch, *models)
         launched = Specs(gpus_of(demo()).study).launch("train_adapter")
-        assert {key: value for key, value in launched.items() if key == "gpu"} == asks
+        assert {key: value(None) for key, value in launched.items() if key == "gpu"} == asks
         assert f'"gpus":{len(asks)}' in launched["how"](None, 1)
+
+
+def test_jobs_ask_for_no_gpu_that_the_driver_cannot_use_when_the_run_begins(monkeypatch):
+    has(monkeypatch, A100)
+    found = gpus_of(demo())
+    specs = Specs(found.study)
+    launched = specs.launch("train_adapter")
+    monkeypatch.setattr(gpu_support, "unusable", lambda: "WHY")
+    found.settle()
+    specs.use(found.study)
+    assert launched["gpu"](None) == 0 and '"gpus":0' in launched["how"](None, 1)
+    assert specs.workloads.gpus("train_adapter") == specs.study.runtime.gpus == 0
+
+
+def test_devices_are_looked_for_once(monkeypatch):
+    has(monkeypatch, A100)
+    looked: list[None] = []
+    monkeypatch.setattr(gpus, "offered", lambda: looked.append(None) or finding_devices.offered())
+    assert said() == (1, f"GPUs: 1 x {A100}; one a job, 1 job at a time")
+    assert len(looked) == 1
+
+
+def test_a_build_of_torch_without_cuda_is_known_without_the_driver(monkeypatch):
+    has(monkeypatch, A100)
+    monkeypatch.setattr(gpu_support, "not_built", lambda: "WHY")
+    assert gpus_of(demo()).per_training == 0
+    assert gpus_of(demo(), own_torch=False).per_training == 1
 
 
 def test_auto_is_in_no_spec(monkeypatch):
@@ -127,7 +156,9 @@ def test_gpus_that_torch_cannot_use_are_left_idle_with_the_reason(monkeypatch):
     assert said() == (0, f"GPUs: 1 x {A100}; idle, jobs run on the CPU: WHY")
     assert said(1) == (1, f"GPUs: 1 x {A100}; idle, jobs of a model will fail: WHY")
     # jobs in conda environments have a torch of their own
-    assert gpus_of(demo(), own_torch=False).per_training == 1
+    found = gpus_of(demo(), own_torch=False)
+    found.settle()
+    assert found.per_training == 1
 
 
 def test_gpus_that_no_driver_shows_are_named(monkeypatch):

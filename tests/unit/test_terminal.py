@@ -38,3 +38,16 @@ def test_an_estimate_that_fails_is_left_out(run, monkeypatch):
     monkeypatch.setattr(shown.compat, "jobs_to_run", lambda workflow: [job(1), job(2)])
     assert run.begins() == ["2 jobs to do"]
     assert run.starts(1) == [] and run.ends(1) == ["[1 of 2 jobs done]"]
+
+
+def test_the_line_of_the_gpus_is_first_and_depends_on_the_jobs_to_run(monkeypatch):
+    monkeypatch.setattr(shown.compat, "log_file", lambda workflow: None)
+    monkeypatch.setattr(
+        shown.compat, "jobs_to_run", lambda workflow: [job(1), job(2, "score_shard", "score_token_perplexity")]
+    )
+    specs = SimpleNamespace(layout=Layout.of("s"))
+    run = shown._Run(SimpleNamespace(), specs, lambda stages: [f"GPUs of {sorted(stages)}"])
+    said = "GPUs of ['score_token_perplexity', 'train_adapter']"
+    assert run.begins() == [said, "2 jobs to do"]
+    beside = shown._OnlyGpus(SimpleNamespace(), specs, lambda stages: [f"GPUs of {sorted(stages)}"])
+    assert beside.begins() == [said] and beside.starts(1) == beside.ends(1) == []

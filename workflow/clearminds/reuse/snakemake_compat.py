@@ -97,27 +97,30 @@ def _as_written(resources: Mapping[str, Any]) -> dict[str, str]:
     return {name: str(getattr(value, "raw", value)) for name, value in resources.items()}
 
 
-def around_execution(workflow: "Workflow", surround: Callable[[bool, bool], contextlib.AbstractContextManager]) -> None:
+def around_execution(
+    workflow: "Workflow", surround: Callable[[bool, bool, bool], contextlib.AbstractContextManager]
+) -> None:
     """Have Snakemake execute inside a context, entered before it compares outputs and locks the folder.
 
     Not entered by what only looks: --lint, --list, --summary, --dag, --report, --unlock and the like.
 
     Args:
         workflow: the Snakefile's.
-        surround: gets whether this is a dry-run, and whether jobs are submitted to other machines, which a dry-run does
-            not know. A SystemExit that the context raises ends Snakemake with its message.
+        surround: gets whether this is a dry-run, whether jobs are submitted to other machines, which a dry-run does
+            not know, and whether jobs compute, which those of --touch do not. A SystemExit that the context raises
+            ends Snakemake with its message.
     """
     execute, delete_output = workflow.execute, workflow.delete_output
 
     @functools.wraps(execute)
     def surrounded_execute(*arguments: Any, executor_plugin: Any, **options: Any) -> Any:
         how = executor_plugin.common_settings
-        with surround(how.dryrun_exec, not how.local_exec):
+        with surround(how.dryrun_exec, not how.local_exec, not (how.dryrun_exec or how.touch_exec)):
             return execute(*arguments, executor_plugin=executor_plugin, **options)
 
     @functools.wraps(delete_output)
     def surrounded_delete_output(only_temp: bool = False, dryrun: bool = False) -> Any:
-        with surround(dryrun, False):
+        with surround(dryrun, False, False):
             return delete_output(only_temp=only_temp, dryrun=dryrun)
 
     workflow.execute, workflow.delete_output = surrounded_execute, surrounded_delete_output

@@ -4,7 +4,7 @@ Where the user asks for Snakemake's own blocks (--verbose, --printshellcmds) the
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,24 +25,26 @@ if TYPE_CHECKING:
 
 UTILISATION = 0.3  # as `make plan` assumes; estimates are only compared with one another
 MOST = 20  # jobs of a stage that are estimated one by one, which takes up to 2 ms each; the others as these in the mean
+GpuLine = Callable[[Iterable[str]], list[str]]  # stages of the jobs to run, to what is said of their GPUs
 LEARNS_NOTHING = ("rehearse",)  # stages that load much and compute little
 
 
 @contextmanager
-def plain_lines(workflow: "Workflow", specs: Specs) -> Iterator[None]:
-    """A context in which a run is told in plain lines. Args: the Snakefile's; of its study."""
+def plain_lines(workflow: "Workflow", specs: Specs, gpu_line: GpuLine) -> Iterator[None]:
+    """A context in which a run is told in plain lines. Args: the Snakefile's; of its study; of its jobs' stages."""
     if compat.speaks_itself(workflow):
-        yield
+        with compat.beside_blocks(_OnlyGpus(workflow, specs, gpu_line)):
+            yield
         return
-    with compat.commands_in_the_log_file(), compat.in_place_of_blocks(_Run(workflow, specs)):
+    with compat.commands_in_the_log_file(), compat.in_place_of_blocks(_Run(workflow, specs, gpu_line)):
         yield
 
 
 class _Run:
     """Tells the jobs of a run, and answers with its lines."""
 
-    def __init__(self, workflow: "Workflow", specs: Specs):
-        self._workflow, self._specs = workflow, specs
+    def __init__(self, workflow: "Workflow", specs: Specs, gpu_line: GpuLine = lambda stages: []):
+        self._workflow, self._specs, self._gpu_line = workflow, specs, gpu_line
         self._logs: dict[int, Path] = {}
         self._failed: set[int] = set()
         self._lines = RunLines({}, TimeLeft(), time.monotonic)
@@ -54,7 +56,7 @@ class _Run:
             number: RunJob(job_title(self._logs[number], self._stage(job)), job.here) for number, job in jobs.items()
         }
         self._lines = RunLines(told, TimeLeft(self._expected(jobs)), time.monotonic)
-        return self._lines.begins(compat.log_file(self._workflow))
+        return [*self._gpu_line(map(self._stage, jobs.values())), *self._lines.begins(compat.log_file(self._workflow))]
 
     def starts(self, job: int) -> list[str]:
         return self._lines.starts(job)
@@ -96,3 +98,22 @@ class _Run:
         works = self._specs.workloads
         device = DEVICES["a100" if works.gpus(stage) else "cpu"]
         return cost(stage, SimpleNamespace(**job.wildcards), works, device, UTILISATION, Rates()).seconds
+
+
+class _OnlyGpus(_Run):
+    """Beside Snakemake's blocks, which tell all but that."""
+
+    def begins(self) -> list[str]:
+        return self._gpu_line(map(self._stage, compat.jobs_to_run(self._workflow)))
+
+    def starts(self, job: int) -> list[str]:
+        return []
+
+    def submitted(self, job: int, where: str) -> list[str]:
+        return []
+
+    def ends(self, job: int) -> list[str]:
+        return []
+
+    def fails(self, job: int, cause: str | None) -> list[str]:
+        return []

@@ -142,6 +142,21 @@ def in_place_of_blocks(listener: Listener) -> Iterator[None]:
         terminal.removeFilter(shown)
 
 
+@contextmanager
+def beside_blocks(listener: Listener) -> Iterator[None]:
+    """A context in which the terminal shows a listener's lines and all of Snakemake's."""
+    from snakemake.logging import logger
+
+    heard = [_Heard(listener, terminal) for terminal in _handlers(TERMINAL)]
+    for one in heard:
+        logger.addFilter(one)
+    try:
+        yield
+    finally:
+        for one in heard:
+            logger.removeFilter(one)
+
+
 def _handlers(name: str) -> list[Any]:
     from snakemake.logging import logger
 
