@@ -153,7 +153,7 @@ def test_a_machine_s_device_has_the_memory_that_its_driver_names(name, drivers, 
 
 
 def test_a_plan_for_another_device_than_the_machine_s_says_so():
-    said = "planned for A100: the numbers of this machine's A10G are not known; name one by --gpu"
+    said = "planned for A100: this machine's A10G is not known; name one by --gpu"
     assert of_machine("a100", ["NVIDIA A10G", "NVIDIA A10G"]) == (DEVICES["a100"], said)
 
 

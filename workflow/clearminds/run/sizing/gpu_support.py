@@ -56,9 +56,11 @@ def unusable() -> str | None:
     """
     if (reason := not_built()) is not None:
         return reason
-    if "CLEARMINDS_DEVICES" in os.environ or (torch := torch_build()) is None or torch[1] is None:
+    if "CLEARMINDS_DEVICES" in os.environ or (torch := torch_build()) is None:
         return None
     version, cuda = torch
+    if cuda is None:
+        return None
     release, major = version.partition("+")[0], int(cuda.partition(".")[0])
     try:
         failed, said = answer([sys.executable, "-I", "-c", ASK_DRIVER])

@@ -35,10 +35,9 @@ class Device:
 
         Nor is that of a laptop the card of the same number.
         """
-        return (
-            "laptop" not in name.lower()
-            and re.search(rf"(?<!\w){re.escape(self.name)}(?!\w)", name, re.IGNORECASE) is not None
-        )
+        if "laptop" in name.lower():
+            return False
+        return re.search(rf"(?<!\w){re.escape(self.name)}(?!\w)", name, re.IGNORECASE) is not None
 
     def called(self, name: str) -> "Device":
         """This device with the memory that a driver's name tells, of a part of a split GPU that part's."""
@@ -83,5 +82,5 @@ def of_machine(name: str, models: Sequence[str]) -> tuple[Device, str | None]:
     unknown = " and ".join(dict.fromkeys(model.removeprefix("NVIDIA ") or "GPU" for model in models))
     return (
         device,
-        f"planned for {device.name}: the numbers of this machine's {unknown} are not known; name one by --gpu",
+        f"planned for {device.name}: this machine's {unknown} is not known; name one by --gpu",
     )
