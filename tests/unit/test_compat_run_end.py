@@ -21,7 +21,7 @@ def tell(log, words):
     return None if log == "said.log" else "THE CAUSE"
 
 @contextlib.contextmanager
-def seen(dry, submits):
+def seen(dry, submits, computes):
     lines = compat.FailureLines(tell, silent=lambda: False)
     try:
         with filtered(lines):

@@ -21,11 +21,12 @@ if not compat.study_is_given(workflow):
     configfile: Path(workflow.basedir, "default.yaml")
 
 @contextlib.contextmanager
-def begin(dry, submits):
+def begin(dry, submits, computes):
     print("SHARED", compat.shared_resource(workflow, "gpu"), compat.cores(workflow), submits, flush=True)
     if compat.shared_resource(workflow, "gpu") is None:
         compat.share_resource(workflow, "gpu", 1)
     print("BEGIN dry" if dry else "BEGIN", compat.is_one_job(workflow), Path(".snakemake/locks").exists(), flush=True)
+    print("COMPUTES" if computes else "COMPUTES NOTHING", flush=True)
     print("FORCED", sorted(compat.forced_targets(workflow)), flush=True)
     if "stop" in config:
         sys.exit("error: stopped")
@@ -59,7 +60,7 @@ sys.path.insert(0, {str(WORKFLOW)!r})
 from clearminds.reuse import snakemake_compat as compat
 
 @contextlib.contextmanager
-def begin(dry, submits):
+def begin(dry, submits, computes):
     compat.share_resource(workflow, "gpu", 1)
     yield
 
@@ -122,9 +123,11 @@ def test_a_run_begins_once_before_anything_is_locked_or_compared(run, tmp_path):
     assert said.count("BEGIN False False") == said.count("BEGIN") == 1
     assert said.index("BEGIN") < said.index("Building DAG of jobs") < said.index("END")
     assert (tmp_path / "b.txt").exists()
-    assert "BEGIN False" in run("--touch")
-    deleting = run("--delete-all-output")
-    assert "BEGIN False" in deleting and "PLANNED" not in deleting
+    assert "COMPUTES NOTHING" not in said
+    for option in "--touch", "--delete-all-output":
+        said = run(option)
+        assert "BEGIN False" in said and "COMPUTES NOTHING" in said
+    assert "PLANNED" not in said
 
 
 @pytest.mark.parametrize(

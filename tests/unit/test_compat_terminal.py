@@ -19,7 +19,8 @@ class Listener:
     def begins(self):
         self.jobs = {{job.id: job for job in compat.jobs_to_run(workflow)}}
         known = sorted((job.rule, job.wildcards, job.log, job.here) for job in self.jobs.values())
-        return ["BEGINS " + repr(known), "FILE " + compat.to_open(workflow, compat.log_file())]
+        file = compat.log_file()  # None in a dry-run
+        return ["BEGINS " + repr(known), "FILE " + (compat.to_open(workflow, file) if file else "none")]
 
     def name(self, job):
         return self.jobs[job].rule if job in self.jobs else "target"
@@ -48,11 +49,12 @@ class Cause(logging.Filter):
         return True
 
 @contextlib.contextmanager
-def told(dry, submits):
+def told(dry, submits, computes):
     with compat.all_in_the_log_file():
         if compat.speaks_itself(workflow):
             print("ITSELF", flush=True)
-            yield
+            with compat.beside_blocks(Listener()):
+                yield
             return
         with compat.in_place_of_blocks(Listener()), filtered(Cause()):
             yield
@@ -159,7 +161,7 @@ def test_a_job_that_fails_for_good_is_known_and_paths_are_absolute_in_another_fo
 @pytest.mark.parametrize("argument", ["--dry-run", "--printshellcmds", "--show-failed-logs"])
 def test_snakemake_speaks_itself_where_it_is_asked_to(tmp_path, argument):
     said = Said(tmp_path, argument, "a.txt")
-    assert "ITSELF" in said.lines and "rule a:" in said.text
+    assert "ITSELF" in said.lines and "rule a:" in said.text and "BEGINS" in said.text
 
 
 @pytest.mark.parametrize(

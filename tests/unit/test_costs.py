@@ -17,7 +17,7 @@ from clearminds.commands import plan
 from clearminds.config.study import Study
 from clearminds.errors import UserError
 from clearminds.run.sizing.costs import Cost, Rates, adapter_parameters, cost, estimated_seconds
-from clearminds.run.sizing.hardware import DEVICES
+from clearminds.run.sizing.hardware import DEVICES, of_machine
 from clearminds.run.sizing.sizes import UNKNOWN_ITEMS, Sizes
 from clearminds.run.sizing.workload import Workload, Workloads
 
@@ -126,10 +126,35 @@ def test_rates_are_medians_of_the_runs_on_such_a_device(tmp_path):
         ("a40", "NVIDIA RTX A4000", False),
         ("l40s", "NVIDIA L40S", True),
         ("cpu", "cpu", True),
+        ("rtx4090", "NVIDIA GeForce RTX 4090", True),
+        ("rtx4090", "NVIDIA GeForce RTX 4090 Laptop GPU", False),
     ],
 )
 def test_a_device_is_known_by_its_whole_name(name, driver, same):
     assert DEVICES[name].is_called(driver) == same
+
+
+@pytest.mark.parametrize(
+    ("name", "drivers", "gigabytes"),
+    [
+        ("v100", ["Tesla V100-SXM2-16GB"], 16),
+        ("v100", ["Tesla V100-SXM2-32GB", "Tesla V100-PCIE-16GB"], 16),
+        ("a100", ["NVIDIA A100-PCIE-40GB"], 40),
+        ("a100", ["NVIDIA A100 80GB PCIe", "NVIDIA T4"], 80),
+        ("h100", ["NVIDIA H100 80GB HBM3 MIG 1g.10gb"], 10),
+        ("l4", ["NVIDIA L4"], 24),
+        ("a100", ["Tesla T4"], 80),
+        ("h100", [], 80),
+    ],
+)
+def test_a_machine_s_device_has_the_memory_that_its_driver_names(name, drivers, gigabytes):
+    device, unknown = of_machine(name, drivers)
+    assert device == replace(DEVICES[name], memory=gigabytes * 1e9) and unknown is None
+
+
+def test_a_plan_for_another_device_than_the_machine_s_says_so():
+    said = "planned for A100: this machine's A10G is not known; name one by --gpu"
+    assert of_machine("a100", ["NVIDIA A10G", "NVIDIA A10G"]) == (DEVICES["a100"], said)
 
 
 def test_a_measured_rate_takes_the_place_of_the_estimate():

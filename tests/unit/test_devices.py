@@ -201,6 +201,20 @@ def test_locks_are_where_every_user_can_share_them(alone, tmp_path):
     assert stat.S_IMODE(lock.stat().st_mode) == 0o666
 
 
+def test_locks_of_real_devices_are_in_one_folder_whatever_tmpdir_is(alone, tmp_path):
+    alone.delenv("CLEARMINDS_DEVICES", raising=False)
+    own, everybody_s = tmp_path / "own", tmp_path / "everybody's"
+    for place, mode in (own, 0o755), (everybody_s, 0o1777):
+        place.mkdir()
+        place.chmod(mode)
+    alone.setattr(devices, "SHARED", (tmp_path / "none", own, everybody_s))
+    for temporary in "a", "b":
+        alone.setattr(devices.tempfile, "tempdir", str(tmp_path / temporary))
+        assert devices._folder() == everybody_s / "clearminds-devices"
+    alone.setattr(devices, "SHARED", (tmp_path / "none", own))
+    assert devices._folder() == tmp_path / "b" / "clearminds-devices"
+
+
 def test_a_second_call_gives_the_same_devices(alone):
     alone.setenv("CLEARMINDS_DEVICES", "0,1,2")
     assert devices.take_devices(2) == ["0", "1"]
@@ -302,8 +316,8 @@ def test_locks_that_cannot_be_taken_are_one_line(alone, tmp_path):
     with pytest.raises(UserError) as caught:
         devices.take_devices(1)
     assert str(caught.value) == (
-        f"{tmp_path}/clearminds-devices/0.lock: cannot lock GPUs there (Not a directory); set TMPDIR to a folder on a "
-        "local disk that this user can write to, or runtime: gpus to 0 (runs on the CPU)"
+        f"{tmp_path}/clearminds-devices/0.lock: cannot lock GPUs there (Not a directory); see that this user can "
+        "write there and that it is a local disk, or set runtime: gpus to 0 (runs on the CPU)"
     )
 
 

@@ -9,7 +9,7 @@ from clearminds.job import finding_devices as devices
 def driver(monkeypatch, tmp_path):
     """Writes what the driver tells of its devices: bus, minor number, uuid; and makes nodes."""
     monkeypatch.delenv("CLEARMINDS_DEVICES", raising=False)
-    monkeypatch.setattr(devices, "DRIVER", tmp_path / "driver")
+    monkeypatch.setattr(devices, "NVIDIA_PROC", tmp_path / "driver")
     monkeypatch.setattr(devices, "NODES", tmp_path / "dev")
     monkeypatch.setenv("PATH", str(tmp_path))
     (tmp_path / "dev").mkdir()
@@ -44,6 +44,28 @@ def test_a_number_and_a_uuid_are_one_device(driver):
     driver(*TWO, nodes=[0, 1])
     assert [(d.id, d.name) for d in devices._visible("GPU-b,0,1")] == [("GPU-b", "0000:41:00.0"), ("0", "0000:01:00.0")]
     assert [(d.id, d.name) for d in devices._visible("MIG-x")] == [("MIG-x", "MIG-x")]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "ids"),
+    [("GPU-bogus", []), ("0,GPU-bogus,1", ["0"]), ("bogus,0", []), ("0,MIG-x,1", ["0", "MIG-x", "1"])],
+)
+def test_what_comes_after_an_id_that_the_driver_does_not_know_is_absent(driver, chosen, ids):
+    driver(*TWO, nodes=[0, 1])
+    assert [d.id for d in devices._visible(chosen)] == ids
+
+
+def test_a_program_that_does_not_end_is_not_waited_for(monkeypatch):
+    """One in an uninterruptible call of the driver outlives its kill."""
+    killed = []
+    monkeypatch.setattr(devices.subprocess.Popen, "kill", lambda process: killed.append(process))
+    with pytest.raises(devices.subprocess.TimeoutExpired):
+        devices.answer(["sleep", "30"], seconds=0.01)
+    [left] = killed
+    assert left.poll() is None
+    monkeypatch.undo()
+    left.kill()
+    left.communicate()
 
 
 def test_nodes_alone_are_numbered_by_place(driver):

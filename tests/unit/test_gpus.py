@@ -1,6 +1,6 @@
 """`runtime: gpus: auto`: what it becomes on which machine, the line that a run says of it, and that no spec sees it."""
 
-import ast
+import subprocess
 
 import pytest
 from demo_study import demo, jobs
@@ -23,6 +23,7 @@ def bare(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(gpu_support, "others", lambda: None)
     monkeypatch.setattr(gpu_support, "unusable", lambda: None)
+    monkeypatch.setattr(gpu_support, "not_built", lambda: None)
     has(monkeypatch)
 
 
@@ -36,6 +37,7 @@ def has(monkeypatch, *models: str) -> None:
 def said(asked: int | str = "auto", *, limit: int | None = None, cores: int | None = 16) -> tuple[int, str | None]:
     """GPUs of a training and the line. Args: as in the study; `--resources gpu`; `--cores`."""
     found = gpus_of(demo({"runtime/gpus": asked}))
+    found.settle()
     return found.per_training, found.line(found.limit() if limit is None else limit, cores)
 
 
@@ -52,8 +54,35 @@ def test_jobs_ask_for_what_auto_has_become(monkeypatch):
     for models, asks in (((), {}), ((A100, A100), {"gpu": 1})):
         has(monkeypatch, *models)
         launched = Specs(gpus_of(demo()).study).launch("train_adapter")
-        assert {key: value for key, value in launched.items() if key == "gpu"} == asks
+        assert {key: value(None) for key, value in launched.items() if key == "gpu"} == asks
         assert f'"gpus":{len(asks)}' in launched["how"](None, 1)
+
+
+def test_jobs_ask_for_no_gpu_that_the_driver_cannot_use_when_the_run_begins(monkeypatch):
+    has(monkeypatch, A100)
+    found = gpus_of(demo())
+    specs = Specs(found.study)
+    launched = specs.launch("train_adapter")
+    monkeypatch.setattr(gpu_support, "unusable", lambda: "WHY")
+    found.settle()
+    specs.use(found.study)
+    assert launched["gpu"](None) == 0 and '"gpus":0' in launched["how"](None, 1)
+    assert specs.workloads.gpus("train_adapter") == specs.study.runtime.gpus == 0
+
+
+def test_devices_are_looked_for_once(monkeypatch):
+    has(monkeypatch, A100)
+    looked: list[None] = []
+    monkeypatch.setattr(gpus, "offered", lambda: looked.append(None) or finding_devices.offered())
+    assert said() == (1, f"GPUs: 1 x {A100}; one a job, 1 job at a time")
+    assert len(looked) == 1
+
+
+def test_a_build_of_torch_without_cuda_is_known_without_the_driver(monkeypatch):
+    has(monkeypatch, A100)
+    monkeypatch.setattr(gpu_support, "not_built", lambda: "WHY")
+    assert gpus_of(demo()).per_training == 0
+    assert gpus_of(demo(), own_torch=False).per_training == 1
 
 
 def test_auto_is_in_no_spec(monkeypatch):
@@ -127,7 +156,9 @@ def test_gpus_that_torch_cannot_use_are_left_idle_with_the_reason(monkeypatch):
     assert said() == (0, f"GPUs: 1 x {A100}; idle, jobs run on the CPU: WHY")
     assert said(1) == (1, f"GPUs: 1 x {A100}; idle, jobs of a model will fail: WHY")
     # jobs in conda environments have a torch of their own
-    assert gpus_of(demo(), own_torch=False).per_training == 1
+    found = gpus_of(demo(), own_torch=False)
+    found.settle()
+    assert found.per_training == 1
 
 
 def test_gpus_that_no_driver_shows_are_named(monkeypatch):
@@ -184,12 +215,13 @@ def support(monkeypatch, tmp_path):
 
     def install(torch: tuple[str, str | None] | None, driver: str) -> str | None:
         monkeypatch.setattr(gpu_support, "torch_build", lambda: torch)
-        monkeypatch.setattr(gpu_support, "DRIVER", driver)
+        monkeypatch.setattr(gpu_support, "ASK_DRIVER", driver)
         return gpu_support.unusable()
 
     return install
 
 
+T4, V100 = "7 5 Tesla T4", "7 0 V100-SXM2-16GB"
 CUDA_13 = ("2.13.0+cu130", "13.0")
 
 
@@ -197,6 +229,8 @@ CUDA_13 = ("2.13.0+cu130", "13.0")
     ("torch", "driver", "reason"),
     [
         (CUDA_13, "print(0, 13000)", None),
+        (CUDA_13, f"print(0, 13000); print({T4!r})", None),
+        (("2.11.0+cu128", "12.8"), f"print(0, 13000); print({V100!r})", None),
         (CUDA_13, "print(0, 13020)", None),
         (("2.13.0", "12.8"), "print(0, 12040)", None),
         (("2.13.0", "12.8"), "print(0, 13000)", None),
@@ -209,8 +243,20 @@ CUDA_13 = ("2.13.0+cu130", "13.0")
         (
             CUDA_13,
             "print(0, 12040)",
-            "their driver is for CUDA 12.4 and torch 2.13.0+cu130 for 13.0: install a newer driver, or the build of "
-            "torch 2.13.0 for CUDA 12.4 (https://pytorch.org)",
+            "their driver is for CUDA 12.4 and torch 2.13.0+cu130 for 13.0: install a newer driver, or a build of "
+            "torch for CUDA 12 (https://pytorch.org)",
+        ),
+        (
+            CUDA_13,
+            f"print(0, 13000); print({V100!r}); print({V100!r})",
+            "V100-SXM2-16GB (compute capability 7.0): torch 2.13.0 for CUDA 13 needs 7.5; install a build of torch for "
+            "CUDA 12",
+        ),
+        (
+            CUDA_13,
+            f"print(0, 13000); print({V100!r}); print({T4!r}); print('6 1 GTX 1050')",
+            "V100-SXM2-16GB (compute capability 7.0), GTX 1050 (compute capability 6.1): torch 2.13.0 for CUDA 13 "
+            "needs 7.5; install a build of torch for CUDA 12, or set CUDA_VISIBLE_DEVICES to the other GPUs",
         ),
         (
             CUDA_13,
@@ -233,10 +279,53 @@ def test_pretended_devices_ask_nothing_of_torch(support, monkeypatch):
     assert support(("2.13.0+cpu", None), "") is None
 
 
-def test_the_driver_is_asked_by_a_program_that_python_can_read():
-    assert {"cuInit", "cuDriverGetVersion"} <= {
-        node.attr for node in ast.walk(ast.parse(gpu_support.DRIVER)) if isinstance(node, ast.Attribute)
-    }
+class Driver:
+    """Two devices, in place of libcuda.so.1, whose functions write where they are told to."""
+
+    def __init__(self, library: str):
+        assert library == "libcuda.so.1"
+
+    @staticmethod
+    def cuInit(flags):
+        assert flags == 0
+        return 0
+
+    @staticmethod
+    def cuDriverGetVersion(where):
+        where._obj.value = 13000
+
+    @staticmethod
+    def cuDeviceGetCount(where):
+        where._obj.value = 2
+
+    @staticmethod
+    def cuDeviceGet(where, place):
+        where._obj.value = place
+
+    @staticmethod
+    def cuDeviceGetAttribute(where, which, device):
+        where._obj.value = {75: (7, 8), 76: (0, 9)}[which][device]
+
+    @staticmethod
+    def cuDeviceGetName(where, size, device):
+        assert size == len(where)
+        where.value = b"a V100" if device == 0 else b"an L4"
+
+
+def test_the_driver_tells_its_version_and_each_device(monkeypatch, capsys):
+    monkeypatch.setattr("ctypes.CDLL", Driver)
+    exec(gpu_support.ASK_DRIVER, {})
+    assert capsys.readouterr().out == "0 13000\n7 0 a V100\n8 9 an L4\n"
+
+
+def test_a_driver_that_hangs_is_said(support, monkeypatch):
+    def late(command):
+        raise subprocess.TimeoutExpired(command, 60)
+
+    monkeypatch.setattr(gpu_support, "answer", late)
+    assert support(CUDA_13, "") == (
+        "their driver has not answered within 60 seconds: see nvidia-smi; restart the machine"
+    )
 
 
 def test_the_build_of_torch_is_read_as_torch_tells_it():

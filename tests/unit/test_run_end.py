@@ -41,7 +41,7 @@ def end(tmp_path, monkeypatch):
         local_exec=True,
         output_settings=OutputSettings(verbose=True),  # what the terminal shows is not the subject
     )
-    end = RunEnd(workflow, SimpleNamespace(layout=Layout.of("s")))
+    end = RunEnd(workflow, SimpleNamespace(layout=Layout.of("s")), SimpleNamespace(gpu_line=None))
     end.failed, end.workflow = failed, workflow
     return end
 

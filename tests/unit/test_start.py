@@ -20,7 +20,8 @@ from clearminds.reuse.job_memory import JobMemory, digests, made_by
 from clearminds.reuse.run_code import CODE
 from clearminds.reuse.snakemake_compat import Records
 from clearminds.run import one_run
-from clearminds.run.sizing.gpus import DECIDED, gpus_of
+from clearminds.run.sizing import gpu_support
+from clearminds.run.sizing.gpus import DECIDED, Gpus, gpus_of
 from clearminds.run.start import prepare_execution
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
@@ -58,7 +59,8 @@ def execute(
     study: dict = STUDY,
     conda: bool = False,
     submits: bool = False,
-    asked: int | str = 0,
+    touch: bool = False,
+    gpus: Gpus | None = None,
     shared: int | None = None,
     **forced: object,
 ) -> bool:
@@ -79,13 +81,16 @@ def execute(
         global_resources={} if shared is None else {"gpu": SimpleNamespace(value=shared)},
     )
     workflow.register_resource = lambda name, n: workflow.global_resources.update({name: SimpleNamespace(value=n)})
-    before, gpus = everything(), gpus_of(demo({"runtime/gpus": asked}))
+    before, gpus = everything(), gpus or gpus_of(demo({"runtime/gpus": 0}))
     given = SimpleNamespace(model_dump=lambda: study, models={})
     inputs = SimpleNamespace(all_wait=False)
-    prepare_execution(workflow, SimpleNamespace(study=given, layout=Layout.of("s"), inputs=inputs), gpus)
+    specs = SimpleNamespace(study=given, layout=Layout.of("s"), inputs=inputs, use=lambda study: None)
+    prepare_execution(workflow, specs, gpus)
     assert everything() == before
     workflow.execute(
-        executor_plugin=SimpleNamespace(common_settings=SimpleNamespace(dryrun_exec=dry, local_exec=not submits))
+        executor_plugin=SimpleNamespace(
+            common_settings=SimpleNamespace(dryrun_exec=dry, local_exec=not submits, touch_exec=touch)
+        )
     )
     return inputs.all_wait
 
@@ -174,11 +179,15 @@ def two_gpus(folder, monkeypatch):
         (0, None, "GPUs: 2; idle, as the study has runtime: gpus: 0: jobs run on the CPU (gpus: auto would use them)"),
     ],
 )
-def test_a_run_says_once_what_it_found_and_a_dry_run_does_not(two_gpus, capsys, asked, shared, line):
-    execute(dry=True, asked=asked, shared=shared)
-    assert capsys.readouterr().err == ""
-    execute(asked=asked, shared=shared)
-    assert capsys.readouterr().err == f"{line}\n"
+def test_a_run_of_models_says_what_it_found_and_one_that_computes_nothing_does_not(two_gpus, asked, shared, line):
+    gpus = asking(asked)
+    for nothing in {"dry": True}, {"touch": True}:
+        execute(gpus=gpus, shared=shared, **nothing)
+        assert gpus.gpu_line(["train_adapter"]) == [] and os.environ[DECIDED] == ""
+        one_run.LOCK.unlink(missing_ok=True)  # as if that run had ended
+    execute(gpus=gpus, shared=shared)
+    assert gpus.gpu_line(["prepare_task", "train_adapter"]) == [line]
+    assert gpus.gpu_line(["prepare_task", "fetch_model", "report"]) == []
     assert os.environ[DECIDED] == ("0" if asked == 0 else "1")
 
 
@@ -190,20 +199,48 @@ def test_a_terminal_that_has_gone_ends_no_run(two_gpus, monkeypatch):
         flush = write
 
     monkeypatch.setattr(sys, "stderr", Gone())
-    execute(asked=1)
+    execute(gpus=asking(1))
     assert adopted()
+
+
+def asking(gpus: int | str) -> Gpus:
+    return gpus_of(demo({"runtime/gpus": gpus}))
+
+
+@pytest.mark.parametrize("dry", [True, False])
+@pytest.mark.parametrize("asked", ["auto", 2])
+def test_jobs_that_take_gpus_may_not_share_none(two_gpus, asked, dry):
+    with pytest.raises(SystemExit, match=r"^error: resources: gpu=0 of .*; for a run on the CPU set runtime: gpus: 0"):
+        execute(gpus=asking(asked), shared=0, dry=dry)
+    assert not one_run.LOCK.exists() and not adopted()
+    execute(gpus=asking(0), shared=0, dry=dry)
+    assert adopted()
+
+
+@pytest.mark.parametrize("how", [{"dry": True}, {"touch": True}, {}])
+def test_only_a_run_that_computes_asks_the_driver(two_gpus, monkeypatch, how):
+    asked: list[None] = []
+    monkeypatch.setattr(gpu_support, "unusable", lambda: asked.append(None) or "WHY")
+    gpus = asking("auto")
+    assert gpus.per_training == 1
+    execute(gpus=gpus, **how)
+    assert (gpus.per_training, len(asked)) == ((1, 0) if how else (0, 1))
+    if not how:
+        assert os.environ[DECIDED] == "0" and gpus.gpu_line(["rehearse"]) == ["GPUs: 2; idle, jobs run on the CPU: WHY"]
+        assert len(asked) == 1
 
 
 def test_auto_is_refused_where_jobs_are_submitted(two_gpus):
     with pytest.raises(SystemExit, match=r"^error: runtime: gpus: auto, the default, .* write a number into the study"):
-        execute(submits=True, asked="auto", default={"account": "SET_ME"})
+        execute(submits=True, gpus=asking("auto"), default={"account": "SET_ME"})
     assert not one_run.LOCK.exists() and not adopted()
 
 
 @pytest.mark.parametrize("asked", [0, 1])
-def test_where_jobs_are_submitted_a_number_is_taken_and_no_gpu_looked_for(two_gpus, capsys, asked):
-    execute(submits=True, asked=asked)
-    assert adopted() and capsys.readouterr().err == ""
+def test_where_jobs_are_submitted_a_number_is_taken_and_no_gpu_looked_for(two_gpus, asked):
+    gpus = asking(asked)
+    execute(submits=True, gpus=gpus)
+    assert adopted() and gpus.gpu_line(["train_adapter"]) == []
 
 
 # --- what is forced ---------------------------------------------------------------------------------------------------

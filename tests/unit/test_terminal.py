@@ -78,3 +78,16 @@ def test_logs_are_named_as_they_can_be_opened_from_where_the_run_was_called(run,
     assert run.fails(1, "no memory", "logs/a.log") == [
         f"train_adapter m/1: error: no memory (log: {tmp_path}/logs/a.log)"
     ]
+
+
+def test_the_line_of_the_gpus_is_first_and_depends_on_the_jobs_to_run(monkeypatch):
+    monkeypatch.setattr(shown.compat, "log_file", lambda: None)
+    monkeypatch.setattr(
+        shown.compat, "jobs_to_run", lambda workflow: [job(1), job(2, "score_shard", "score_token_perplexity")]
+    )
+    specs = SimpleNamespace(layout=Layout.of("s"))
+    run = shown._Run(SimpleNamespace(rundir="/"), specs, lambda log: None, lambda stages: [f"GPUs of {sorted(stages)}"])
+    said = "GPUs of ['score_token_perplexity', 'train_adapter']"
+    assert run.begins() == [said, "2 jobs to do"]
+    beside = shown._OnlyGpus(SimpleNamespace(), specs, lambda log: None, lambda stages: [f"GPUs of {sorted(stages)}"])
+    assert beside.begins() == [said] and beside.starts(1) == beside.ends(1) == []

@@ -20,11 +20,12 @@ from clearminds.config.load import load_study
 from clearminds.config.study import Study
 from clearminds.errors import UserError
 from clearminds.files.layout import Layout
+from clearminds.job.finding_devices import offered
 from clearminds.run.dry_run import Planned, plan
 from clearminds.run.sizing.costs import Cost, Rates, cost
 from clearminds.run.sizing.gpu_memory import gpu_memory
 from clearminds.run.sizing.gpus import gpus_of, with_gpus
-from clearminds.run.sizing.hardware import DEVICES, Device
+from clearminds.run.sizing.hardware import DEVICES, Device, of_machine
 from clearminds.run.sizing.sizes import PROMPT, REFERENCE, UNKNOWN_ITEMS, Sizes
 from clearminds.run.sizing.texts import PER_TOKEN
 from clearminds.run.sizing.workload import Workloads
@@ -150,7 +151,8 @@ def main(arguments: list[str] | None = None) -> None:
         raise UserError(f"--utilisation: {given.utilisation} is not a share; give one above 0 and up to 1, such as 0.3")
     if not given.directory.is_dir():
         raise UserError(f"--directory: {given.directory} is not a folder; give the one where the workflow runs")
-    device, directory = DEVICES[name], given.directory.resolve()
+    models = [one.model for one in offered()] if given.gpu is None and study.runtime.devices else []
+    (device, unknown), directory = of_machine(name, models), given.directory.resolve()
     layout = Layout.of(study.study, directory)
     works = Workloads(study, layout.results, directory, read_texts=True)
     rates = Rates.measured(Path(layout.logs), study, device)
@@ -160,6 +162,8 @@ def main(arguments: list[str] | None = None) -> None:
     if not jobs:
         print("nothing to do")
         return
+    if unknown is not None:
+        print(unknown)
     found = costs(jobs, works, device, given.utilisation, rates)
     together = sum(found.values(), Cost())
     needed = memory(jobs, works) if device.memory else {}
@@ -183,6 +187,7 @@ def planned_for(study: Study, gpu: str | None) -> tuple[Study, str]:
     if gpu:
         return (with_gpus(study, int(gpu != "cpu")) if study.runtime.gpus == "auto" else study), gpu
     here = gpus_of(study)
+    here.settle()
     known = (name for one in here.offered for name, device in DEVICES.items() if device.is_called(one.model))
     return here.study, next(known, "a100") if here.per_training else "cpu"
 

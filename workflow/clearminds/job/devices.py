@@ -2,7 +2,7 @@
 
 Snakemake only counts GPUs and tells no job which one it has. Here a job takes an advisory lock on a free device, holds
 it for as long as it lives, and shows itself no other one. The kernel frees the lock however the job dies. Jobs of other
-runs and other users respect it too: locks are in `clearminds-devices/` in the machine's folder for temporary files.
+runs and other users respect it too: locks are in `clearminds-devices/` in a folder that is the same for all of them.
 """
 
 import fcntl
@@ -20,6 +20,9 @@ from urllib.parse import quote
 
 from clearminds.errors import UserError
 from clearminds.job.finding_devices import Device, allocation_id, offered
+
+# the first is emptied by a restart only; the second loses what is old
+SHARED = (Path("/run/lock"), Path("/tmp"))
 
 _held: dict[str, int] = {}  # device id to the open file that has its lock, for the life of the process
 
@@ -61,8 +64,8 @@ def take_devices(count: int) -> list[str]:
         _held.update(_wait_for(devices, count))
     except OSError as error:
         raise UserError(
-            f"{error.filename or 'the folder for temporary files'}: cannot lock GPUs there ({error.strerror}); set "
-            "TMPDIR to a folder on a local disk that this user can write to, or runtime: gpus to 0 (runs on the CPU)"
+            f"{error.filename or 'the folder for temporary files'}: cannot lock GPUs there ({error.strerror}); see "
+            "that this user can write there and that it is a local disk, or set runtime: gpus to 0 (runs on the CPU)"
         ) from error
     os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(_held)
     if chosen is None:
@@ -131,7 +134,19 @@ def _attempt(devices: list[Device], count: int) -> tuple[dict[str, int], list[De
 
 
 def _folder() -> Path:
-    return Path(tempfile.gettempdir(), "clearminds-devices")
+    """Where the locks are: TMPDIR may be each user's own, so it counts only where no folder is everybody's.
+
+    Pretended devices are no machine's and are locked in TMPDIR.
+    """
+    shared = () if "CLEARMINDS_DEVICES" in os.environ else (place for place in SHARED if _is_everybody_s(place))
+    return next(iter(shared), Path(tempfile.gettempdir())) / "clearminds-devices"
+
+
+def _is_everybody_s(place: Path) -> bool:
+    """By its mode, not by what this user may do: root must choose the same folder as the others."""
+    with suppress(OSError):
+        return place.stat().st_mode & 0o1777 == 0o1777 and os.access(place, os.W_OK)
+    return False
 
 
 def _lock_file(device: Device) -> Path:

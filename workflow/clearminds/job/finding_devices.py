@@ -6,12 +6,13 @@ Nothing here imports torch or starts the driver's library: a job must be able to
 import os
 import re
 import subprocess
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 SCHEDULERS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID")
-DRIVER = Path("/proc/driver/nvidia/gpus")
+NVIDIA_PROC = Path("/proc/driver/nvidia/gpus")
 NODES = Path("/dev")
 
 
@@ -61,7 +62,7 @@ def machine() -> list[Device]:
 
 def _told_by_driver() -> list[Device]:
     found: list[Device] = []
-    for folder in sorted(DRIVER.glob("*")):
+    for folder in sorted(NVIDIA_PROC.glob("*")):
         with suppress(OSError):
             text = (folder / "information").read_text(encoding="utf-8", errors="replace")
             facts = {k.strip(): v.strip() for k, _, v in (line.partition(":") for line in text.splitlines())}
@@ -72,7 +73,7 @@ def _told_by_driver() -> list[Device]:
 
 
 def _told_by_nodes() -> list[Device]:
-    if DRIVER.is_dir():
+    if NVIDIA_PROC.is_dir():
         return []
     minors = sorted(int(node.name[6:]) for node in NODES.glob("nvidia*") if re.fullmatch(r"nvidia\d+", node.name))
     return [Device(str(place), f"nvidia{minor}") for place, minor in enumerate(minors)]
@@ -81,11 +82,28 @@ def _told_by_nodes() -> list[Device]:
 def _told_by_nvidia_smi() -> list[Device]:
     """The last resort: it loads a driver that may not have been loaded since the start, and knows WSL's devices."""
     with suppress(OSError, subprocess.SubprocessError):
-        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=60).stdout
+        _, listed = answer(["nvidia-smi", "-L"])
         again = _told_by_driver()
         lines = re.findall(r"^GPU (\d+): (.*) \(UUID: (\S+)\)", listed, flags=re.MULTILINE)
         return again or [Device(index, index, uuid, model) for index, model, uuid in lines]
     return []
+
+
+def answer(command: Sequence[str], seconds: float = 60) -> tuple[int, str]:
+    """The exit code of a program that asks the driver, and what it prints.
+
+    Raises:
+        OSError: it cannot be started.
+        subprocess.TimeoutExpired: it has not ended in time. It is not waited for: a driver that hangs lets nobody kill
+            what has called it.
+    """
+    asked = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        said, _ = asked.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        asked.kill()
+        raise
+    return asked.returncode, said
 
 
 def _visible(chosen: str) -> list[Device]:
@@ -102,6 +120,9 @@ def _visible(chosen: str) -> list[Device]:
             break
         else:
             same = [device for device in there if device.uuid.startswith(part)]
+            # parts of a split GPU have ids of their own
+            if not same and not part.startswith("MIG-") and any(device.uuid for device in there):
+                break
         name, model = (same[0].name, same[0].model) if len(same) == 1 else (part, "")
         found.setdefault(name, Device(part, name, model=model))
     return list(found.values())

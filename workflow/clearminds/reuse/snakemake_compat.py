@@ -101,7 +101,7 @@ def _as_written(resources: Mapping[str, Any]) -> dict[str, str]:
 
 def around_execution(
     workflow: "Workflow",
-    surround: Callable[[bool, bool], contextlib.AbstractContextManager],
+    surround: Callable[[bool, bool, bool], contextlib.AbstractContextManager],
     planned: Callable[[], None] = lambda: None,
 ) -> None:
     """Have Snakemake execute inside a context, entered before it compares outputs and locks the folder.
@@ -110,8 +110,9 @@ def around_execution(
 
     Args:
         workflow: the Snakefile's.
-        surround: gets whether this is a dry-run, and whether jobs are submitted to other machines, which a dry-run does
-            not know. A SystemExit that the context raises ends Snakemake with its message.
+        surround: gets whether this is a dry-run, whether jobs are submitted to other machines, which a dry-run does
+            not know, and whether jobs compute, which those of --touch do not. A SystemExit that the context raises
+            ends Snakemake with its message.
         planned: called within the context of a run or a dry-run, once its jobs are known and before any starts.
     """
     execute, delete_output, build = workflow.execute, workflow.delete_output, workflow._build_dag
@@ -123,13 +124,13 @@ def around_execution(
     @functools.wraps(execute)
     def surrounded_execute(*arguments: Any, executor_plugin: Any, **options: Any) -> Any:
         how = executor_plugin.common_settings
-        with surround(how.dryrun_exec, not how.local_exec):
+        with surround(how.dryrun_exec, not how.local_exec, not (how.dryrun_exec or how.touch_exec)):
             workflow._build_dag = build_dag
             return execute(*arguments, executor_plugin=executor_plugin, **options)
 
     @functools.wraps(delete_output)
     def surrounded_delete_output(only_temp: bool = False, dryrun: bool = False) -> Any:
-        with surround(dryrun, False):
+        with surround(dryrun, False, False):
             return delete_output(only_temp=only_temp, dryrun=dryrun)
 
     workflow.execute, workflow.delete_output = surrounded_execute, surrounded_delete_output

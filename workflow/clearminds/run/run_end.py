@@ -19,6 +19,7 @@ from clearminds.run import run_end_compat as compat
 from clearminds.run.failures import Failure, Failures, failure_lines
 from clearminds.run.refusals.data_files import refuse_missing_data
 from clearminds.run.run_end_compat import Refusal
+from clearminds.run.sizing.gpus import Gpus
 from clearminds.run.specs import Specs
 from clearminds.run.terminal.printing import say
 from clearminds.run.terminal.shown import plain_lines
@@ -33,10 +34,11 @@ class RunEnd:
     Args:
         workflow: the Snakefile's.
         specs: of its study.
+        gpus: of its jobs.
     """
 
-    def __init__(self, workflow: "Workflow", specs: Specs):
-        self._workflow, self._specs = workflow, specs
+    def __init__(self, workflow: "Workflow", specs: Specs, gpus: Gpus):
+        self._workflow, self._specs, self._gpus = workflow, specs, gpus
         self._failures: Failures | None = None
 
     @contextmanager
@@ -52,7 +54,8 @@ class RunEnd:
             if not dry:
                 signals.stop_cleanly()
             # told first, of the failures too that are not said a second time
-            with plain_lines(self._workflow, self._specs, failures.outcome), filtered(lines):
+            lines_of_jobs = plain_lines(self._workflow, self._specs, failures.outcome, self._gpus.gpu_line)
+            with lines_of_jobs, filtered(lines):
                 yield
         except SystemExit:
             raise

@@ -58,20 +58,30 @@ class Specs:
         self.workloads = Workloads(study, self.layout.results)
         self.inputs = Inputs(self, one_job)
 
+    def use(self, study: Study) -> None:
+        """Take another number of GPUs before jobs are planned. Args: this study, with that in `runtime`."""
+        if study.runtime.gpus != self.study.runtime.gpus:
+            self.study, self.workloads = study, Workloads(study, self.layout.results)
+
     def launch(self, stage: str) -> dict[str, object]:
         """A rule's `launcher` and `how` to run: resources, because no change of either may rerun anything.
 
         Stages that run a model get the `gpu` they ask for too, which counts against the machine's and reaches SLURM.
+        Both are asked for when jobs are planned: what reading the study gave the jobs may not be usable (`use`).
         """
         runtime = dict(self.study.runtime)
         keys = chosen(RUNTIME[stage], runtime) if stage in RUNTIME else {}
-        keys |= {"gpus": self.workloads.gpus(stage), "reuse": runtime["reuse"]}
+        keys |= {"reuse": runtime["reuse"]}
+
+        def gpu(wildcards: Wildcards) -> int:
+            return self.workloads.gpus(stage)
 
         def how(wildcards: Wildcards, attempt: int) -> str:
-            return canonical({**keys, **({"attempt": attempt} if attempt > 1 else {})})
+            now = {"gpus": gpu(wildcards)} | ({"attempt": attempt} if attempt > 1 else {})
+            return canonical(keys | now)
 
-        gpus = {"gpu": keys["gpus"]} if keys["gpus"] else {}
-        return {"launcher": str(LAUNCHERS / f"{stage}.py"), "how": how, **gpus}
+        asks = {"gpu": gpu} if self.workloads.gpus(stage) else {}
+        return {"launcher": str(LAUNCHERS / f"{stage}.py"), "how": how, **asks}
 
     def environment(self, usual: str, vllm: str) -> Callable[[Wildcards], str]:
         """The `conda` of a rule that generates: wildcards to one of two files, by the source's backend or, where there

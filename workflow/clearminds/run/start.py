@@ -32,7 +32,7 @@ from clearminds.run.refusals.model_folders import refuse_missing_model
 from clearminds.run.refusals.placeholders import refuse_placeholders
 from clearminds.run.refusals.trackers import refuse_missing_trackers
 from clearminds.run.run_end import RunEnd, unusable
-from clearminds.run.sizing.gpus import DECIDED, Gpus, refuse_auto
+from clearminds.run.sizing.gpus import DECIDED, Gpus, refuse_auto, refuse_none
 from clearminds.run.specs import Specs
 from clearminds.run.terminal.printing import say
 
@@ -50,16 +50,19 @@ def prepare_execution(workflow: "Workflow", specs: Specs, gpus: Gpus) -> RunEnd:
         specs: of its study.
         gpus: of its jobs.
     """
-    end = RunEnd(workflow, specs)
+    end = RunEnd(workflow, specs, gpus)
 
     @contextmanager
-    def execution(dry: bool, submits: bool) -> Iterator[None]:
+    def execution(dry: bool, submits: bool, computes: bool) -> Iterator[None]:
         try:
             if submits and gpus.asked == "auto":
                 refuse_auto()
+            shares = not (submits or is_one_job(workflow))
+            if shares:
+                refuse_none(shared_resource(workflow, "gpu"), gpus)
             _begin(workflow, specs, dry)
-            if not (dry or submits or is_one_job(workflow)):
-                _share_gpus(workflow, gpus)
+            if shares and computes:
+                _share_gpus(workflow, specs, gpus)
         except UserError as error:
             sys.exit(f"error: {error}")
         except OSError as error:
@@ -110,15 +113,15 @@ def _begin(workflow: "Workflow", specs: Specs, dry: bool) -> None:
     specs.inputs.all_wait = any(one.is_input or _is_of_a_model(one, layout) for one in wrong)
 
 
-def _share_gpus(workflow: "Workflow", gpus: Gpus) -> None:
-    """Hold jobs to the GPUs that there are, for one that waits for a GPU keeps its cores, and say what was found."""
+def _share_gpus(workflow: "Workflow", specs: Specs, gpus: Gpus) -> None:
+    """Hold jobs to the GPUs that there are and can be used: one that waits for a GPU keeps its cores."""
+    gpus.settle()
+    specs.use(gpus.study)
     os.environ[DECIDED] = str(gpus.per_training)
     limit = gpus.limit()
     if limit is not None and shared_resource(workflow, "gpu") is None:
         share_resource(workflow, "gpu", limit)
-    line = gpus.line(shared_resource(workflow, "gpu"), cores(workflow))
-    if line is not None:
-        say(line)
+    gpus.share(shared_resource(workflow, "gpu"), cores(workflow))
 
 
 def _is_of_a_model(one: Deviation, layout: Layout) -> bool:

@@ -27,7 +27,7 @@ PASSING = 8, 3  # activations of a layer beside one another without a backward p
 SAMPLING = 32  # bytes per row and entry of the vocabulary: logits, probabilities, their sum in float64
 HEAD_ROWS, HEAD_BLOCKS = 256, 5  # rows of float32 logits that are scored at a time, and copies of them
 SPARE = 1.25  # on all but weights: what the allocator cannot use
-DRIVER = 1e9  # context, kernels and workspaces
+DRIVER_BYTES = 1e9  # context, kernels and workspaces
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def gpu_memory(stage: str, wildcards: Wildcards, works: Workloads) -> float:
         else:
             beside = shape.scoring(work.batch, work.weight_bytes) if work.read else 0
         needed = max(needed, weights + SPARE * beside)
-    return needed + DRIVER
+    return needed + DRIVER_BYTES
 
 
 def _trained(shape: Shape, works: Workloads, work: Workload, variant: str) -> float:

@@ -5,54 +5,94 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+
+from clearminds.job.finding_devices import answer
 
 PCI = Path("/sys/bus/pci/devices")
 NVIDIA, AMD = "0x10de", "0x1002"
 DISPLAY, ACCELERATOR = "0x03", "0x12"  # classes of PCI devices that GPUs have
 
+# what wheels of torch for a major version of CUDA have kernels for: since 13 none for Maxwell, Pascal and Volta
+NEEDS = (13, (7, 5))
+
 # in a process of its own, as the driver's library cannot be unloaded and takes memory of every device
-DRIVER = """
+ASK_DRIVER = """
 import ctypes
-driver, version = ctypes.CDLL("libcuda.so.1"), ctypes.c_int()
+driver, number, name = ctypes.CDLL("libcuda.so.1"), ctypes.c_int(), ctypes.create_string_buffer(256)
+def told(ask, *what):
+    ask(ctypes.byref(number), *what)
+    return number.value
 started = driver.cuInit(0)
-driver.cuDriverGetVersion(ctypes.byref(version))
-print(started, version.value)
+print(started, told(driver.cuDriverGetVersion))
+for place in range(0 if started else told(driver.cuDeviceGetCount)):
+    device = told(driver.cuDeviceGet, place)
+    driver.cuDeviceGetName(name, 256, device)
+    major, minor = (told(driver.cuDeviceGetAttribute, which, device) for which in (75, 76))
+    print(major, minor, name.value.decode(errors="replace"))
 """
+
+
+def not_built() -> str | None:
+    """Why the torch of this interpreter is built for no GPU at all, and the remedy; None: it is, or is not there.
+
+    Starts nothing. Pretended devices (CLEARMINDS_DEVICES) are not looked at.
+    """
+    if "CLEARMINDS_DEVICES" in os.environ or (torch := torch_build()) is None or torch[1] is not None:
+        return None
+    version = torch[0]
+    # pip takes a release of the right number for the one asked, whatever is behind its +
+    again = f"pip uninstall -y torch && pip install torch=={version.partition('+')[0]}"
+    return f"the installed torch {version} is not built for them: {again}"
 
 
 def unusable() -> str | None:
     """Why the torch of this interpreter cannot use the GPUs that there are, and the remedy; None: nothing is known.
 
-    Pretended devices (CLEARMINDS_DEVICES) are not looked at.
+    Asks the driver, in a process. Pretended devices (CLEARMINDS_DEVICES) are not looked at.
     """
+    if (reason := not_built()) is not None:
+        return reason
     if "CLEARMINDS_DEVICES" in os.environ or (torch := torch_build()) is None:
         return None
     version, cuda = torch
-    release = version.partition("+")[0]
     if cuda is None:
-        # pip takes a release of the right number for the one asked, whatever is behind its +
-        again = f"pip uninstall -y torch && pip install torch=={release}"
-        return f"the installed torch {version} is not built for them: {again}"
-    try:
-        asked = subprocess.run([sys.executable, "-I", "-c", DRIVER], capture_output=True, text=True, timeout=60)
-    except (OSError, subprocess.SubprocessError):
         return None
-    answer = asked.stdout.split()
-    if asked.returncode or len(answer) != 2:
+    release, major = version.partition("+")[0], int(cuda.partition(".")[0])
+    try:
+        failed, said = answer([sys.executable, "-I", "-c", ASK_DRIVER])
+    except subprocess.TimeoutExpired as late:
+        return f"their driver has not answered within {late.timeout:g} seconds: see nvidia-smi; restart the machine"
+    except OSError:
+        return None
+    if failed or not said:
         return "their driver's library libcuda.so.1 cannot be loaded: install the driver, or show it to the container"
-    started, supported = int(answer[0]), int(answer[1])
-    if supported and supported // 1000 < int(cuda.partition(".")[0]):
-        has = f"{supported // 1000}.{supported % 1000 // 10}"
+    (started, supported), *devices = (line.split(" ", 2) for line in said.splitlines())
+    if int(supported) and int(supported) // 1000 < major:
+        has = int(supported) // 1000
         return (
-            f"their driver is for CUDA {has} and torch {version} for {cuda}: install a newer driver, or the build of "
-            f"torch {release} for CUDA {has} (https://pytorch.org)"
+            f"their driver is for CUDA {has}.{int(supported) % 1000 // 10} and torch {version} for {cuda}: install a "
+            f"newer driver, or a build of torch for CUDA {has} (https://pytorch.org)"
         )
-    if started:
+    if int(started):
         return f"their driver does not start (cuInit gives {started}): see nvidia-smi; restart after a driver's update"
-    return None
+    return _too_old(devices, release, major)
+
+
+def _too_old(devices: Sequence[Sequence[str]], release: str, cuda: int) -> str | None:
+    """Which devices torch has no kernels for. Args: parts of the compute capability, and name, of each; torch's."""
+    since, needed = NEEDS
+    old = {name: capability for *capability, name in devices if tuple(map(int, capability)) < needed}
+    if cuda < since or not old:
+        return None
+    named = ", ".join(f"{name} (compute capability {'.'.join(capability)})" for name, capability in old.items())
+    remedy = f"install a build of torch for CUDA {since - 1}"
+    if len(old) < len({name for *_, name in devices}):
+        remedy += ", or set CUDA_VISIBLE_DEVICES to the other GPUs"
+    return f"{named}: torch {release} for CUDA {cuda} needs {'.'.join(map(str, needed))}; {remedy}"
 
 
 def torch_build() -> tuple[str, str | None] | None:

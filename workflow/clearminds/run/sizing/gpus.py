@@ -5,7 +5,7 @@ Everything after it sees a number. The one line that a run prints of it says wha
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -14,23 +14,29 @@ from clearminds.config.study import Study
 from clearminds.errors import UserError
 from clearminds.job.finding_devices import Device, allocation_id, machine, offered
 from clearminds.run.sizing import gpu_support
+from clearminds.run.sizing.workload import RUN_A_MODEL
 
 DECIDED = "CLEARMINDS_GPUS"  # what a run has put for `auto`, for the Snakemakes that it starts
 
 
-@dataclass(frozen=True)
+@dataclass
 class Gpus:
-    """The GPUs of a run.
+    """The GPUs of a run. What is found is looked for once.
+
+    `auto` is decided twice: while the Snakefile is read, which --lint and --summary do too, by what can be read; when a
+    run begins, before it asks what jobs take, the driver has a say (`settle`).
 
     Attributes:
         study: the study, with a number for `runtime: gpus`.
         asked: what it says itself.
         own_torch: whether jobs run in the environment of this process, whose torch can be looked at.
+        given: what Snakemake gives to all jobs together, once `share` was told: of its resource `gpu`, and cores.
     """
 
     study: Study
     asked: int | Literal["auto"]
     own_torch: bool = True
+    given: tuple[int | None, int | None] | None = None
 
     @cached_property
     def offered(self) -> list[Device]:
@@ -39,13 +45,38 @@ class Gpus:
 
     @cached_property
     def unusable(self) -> str | None:
-        """Why jobs cannot use what they may take; None: no reason is known."""
+        """Why jobs cannot use what they may take; None: no reason is known. Asks the driver, in a process."""
         return gpu_support.unusable() if self.own_torch and self.offered else None
 
     @property
     def per_training(self) -> int:
         """GPUs of a training."""
         return self.study.runtime.devices
+
+    def decide(self) -> None:
+        """Replace `auto` by what can be known without the driver."""
+        not_built = gpu_support.not_built() if self.own_torch and self.offered else None
+        self.study = with_gpus(self.study, int(bool(self.offered) and not_built is None))
+
+    def settle(self) -> None:
+        """Where `auto` has become a GPU, take that back if the driver or torch cannot use it."""
+        if self.asked == "auto" and self.per_training and self.unusable is not None:
+            self.study = with_gpus(self.study, 0)
+
+    def share(self, limit: int | None, cores: int | None) -> None:
+        """Be told what Snakemake gives to all jobs of a run that computes. Args: as of `line`."""
+        self.given = limit, cores
+
+    def gpu_line(self, stages: Iterable[str]) -> list[str]:
+        """What a run says when it begins: `line`, or nothing where it computes nothing, or runs no model.
+
+        Args:
+            stages: of the jobs that it will run.
+        """
+        if self.given is None or not set(stages).intersection(RUN_A_MODEL):
+            return []
+        said = self.line(*self.given)
+        return [] if said is None else [said]
 
     def limit(self) -> int | None:
         """How many GPUs all jobs of a run together can take; None where they take none or a scheduler knows."""
@@ -113,12 +144,30 @@ def gpus_of(study: Study, *, own_torch: bool = True, one_job: bool = False) -> G
     if one_job and decided.isdecimal():
         return Gpus(with_gpus(study, int(decided)), asked, own_torch)
     found = Gpus(study, asked, own_torch)
-    return Gpus(with_gpus(study, int(bool(found.offered) and found.unusable is None)), asked, own_torch)
+    found.decide()
+    return found
 
 
 def with_gpus(study: Study, count: int) -> Study:
     """A study whose `runtime: gpus` is this number."""
     return study.model_copy(update={"runtime": study.runtime.model_copy(update={"gpus": count})})
+
+
+def refuse_none(shared: int | None, gpus: Gpus) -> None:
+    """Refuse `--resources gpu=0`, which only counts: jobs would take GPUs all the same.
+
+    Args:
+        shared: how much of `gpu` Snakemake gives to all jobs together; None: any number.
+        gpus: of the run.
+
+    Raises:
+        UserError: it gives none, and jobs ask for some.
+    """
+    if shared == 0 and gpus.per_training:
+        raise UserError(
+            f"resources: gpu=0 of the command line or a profile, but runtime: gpus: {gpus.asked} has jobs take GPUs; "
+            "for a run on the CPU set runtime: gpus: 0 (--config runtime='{gpus: 0}'), else give 1 or more"
+        )
 
 
 def refuse_auto() -> None:

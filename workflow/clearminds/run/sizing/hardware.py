@@ -1,7 +1,11 @@
 """What devices can do, as their makers say: for plans only, no job reads it."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+# memory in the names that drivers give: of a part of a split GPU, as MIG 1g.10gb, and of a whole one
+SLICE, SIZE = re.compile(r"\b\dg\.(\d+)gb\b", re.IGNORECASE), re.compile(r"\b(\d+)\s?GB\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -27,8 +31,18 @@ class Device:
         return self.float32 if weight_bytes >= 4 else self.bfloat16
 
     def is_called(self, name: str) -> bool:
-        """Whether a driver's name, such as NVIDIA A100-SXM4-80GB, means this device; an A10 is not an A100."""
+        """Whether a driver's name, such as NVIDIA A100-SXM4-80GB, means this device; an A10 is not an A100.
+
+        Nor is that of a laptop the card of the same number.
+        """
+        if "laptop" in name.lower():
+            return False
         return re.search(rf"(?<!\w){re.escape(self.name)}(?!\w)", name, re.IGNORECASE) is not None
+
+    def called(self, name: str) -> "Device":
+        """This device with the memory that a driver's name tells, of a part of a split GPU that part's."""
+        told = SLICE.search(name) or SIZE.search(name)
+        return self if told is None else replace(self, memory=float(told[1]) * 1e9)
 
 
 # data sheets of the makers (for GeForce cards and the RTX A series the appendices of NVIDIA's whitepapers on Ampere,
@@ -53,3 +67,21 @@ DEVICES = {
     # (docs/cost.md); the bandwidth is assumed
     "cpu": Device("cpu", 0.4e12, 0.15e12, 0.01e12, 0),
 }
+
+
+def of_machine(name: str, models: Sequence[str]) -> tuple[Device, str | None]:
+    """A device of the table as this machine has it, and what a plan says where this machine's are not in the table.
+
+    Args:
+        name: the device's, in `DEVICES`.
+        models: what the driver calls the GPUs that jobs may take; empty where it does not tell.
+    """
+    device = DEVICES[name]
+    same = [model for model in models if device.is_called(model)]
+    if not models or any(one.is_called(model) for one in DEVICES.values() for model in models):
+        return min((device.called(model) for model in same), key=lambda one: one.memory, default=device), None
+    unknown = " and ".join(dict.fromkeys(model.removeprefix("NVIDIA ") or "GPU" for model in models))
+    return (
+        device,
+        f"planned for {device.name}: this machine's {unknown} is not known; name one by --gpu",
+    )

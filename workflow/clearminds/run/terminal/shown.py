@@ -5,7 +5,7 @@ are.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,33 +26,38 @@ if TYPE_CHECKING:
 
 UTILISATION = 0.3  # as `make plan` assumes; estimates are only compared with one another
 MOST = 20  # jobs of a stage that are estimated one by one, which takes up to 2 ms each; the others as these in the mean
+GpuLine = Callable[[Iterable[str]], list[str]]  # stages of the jobs to run, to what is said of their GPUs
 LEARNS_NOTHING = ("rehearse",)  # stages that load much and compute little
 
 OutcomeOf = Callable[[str], Outcome | None]
 
 
 @contextmanager
-def plain_lines(workflow: "Workflow", specs: Specs, outcome_of: OutcomeOf) -> Iterator[None]:
+def plain_lines(workflow: "Workflow", specs: Specs, outcome_of: OutcomeOf, gpu_line: GpuLine) -> Iterator[None]:
     """A context in which a run is told in plain lines.
 
     Args:
         workflow: the Snakefile's.
         specs: of its study.
         outcome_of: a job's log to what this run has recorded of its end.
+        gpu_line: the stages of the jobs to run to what is said of their GPUs.
     """
     with compat.all_in_the_log_file():  # `make watch` reads it
         if compat.speaks_itself(workflow):
-            yield
+            with compat.beside_blocks(_OnlyGpus(workflow, specs, outcome_of, gpu_line)):
+                yield
             return
-        with compat.in_place_of_blocks(_Run(workflow, specs, outcome_of)):
+        with compat.in_place_of_blocks(_Run(workflow, specs, outcome_of, gpu_line)):
             yield
 
 
 class _Run:
     """Tells the jobs of a run, and answers with its lines."""
 
-    def __init__(self, workflow: "Workflow", specs: Specs, outcome_of: OutcomeOf):
-        self._workflow, self._specs, self._outcome_of = workflow, specs, outcome_of
+    def __init__(
+        self, workflow: "Workflow", specs: Specs, outcome_of: OutcomeOf, gpu_line: GpuLine = lambda stages: []
+    ):
+        self._workflow, self._specs, self._outcome_of, self._gpu_line = workflow, specs, outcome_of, gpu_line
         self._logs: dict[int, str] = {}
         self._failed: set[int] = set()
         self._lines = RunLines({}, TimeLeft(), time.monotonic)
@@ -62,7 +67,8 @@ class _Run:
         self._logs = {number: job.log for number, job in jobs.items()}
         told = {number: RunJob(job_title(Path(job.log), self._stage(job)), job.here) for number, job in jobs.items()}
         self._lines = RunLines(told, TimeLeft(self._expected(jobs)), time.monotonic)
-        return self._lines.begins(self._to_open(compat.log_file()))
+        begun = self._lines.begins(self._to_open(compat.log_file()))
+        return [*self._gpu_line(map(self._stage, jobs.values())), *begun]
 
     def starts(self, job: int) -> list[str]:
         return self._lines.starts(job)
@@ -112,3 +118,22 @@ class _Run:
         works = self._specs.workloads
         device = DEVICES["a100" if works.gpus(stage) else "cpu"]
         return cost(stage, SimpleNamespace(**job.wildcards), works, device, UTILISATION, Rates()).seconds
+
+
+class _OnlyGpus(_Run):
+    """Beside Snakemake's blocks, which tell all but that."""
+
+    def begins(self) -> list[str]:
+        return self._gpu_line(map(self._stage, compat.jobs_to_run(self._workflow)))
+
+    def starts(self, job: int) -> list[str]:
+        return []
+
+    def submitted(self, job: int, name: str, log: str) -> list[str]:
+        return []
+
+    def ends(self, job: int) -> list[str]:
+        return []
+
+    def fails(self, job: int, cause: str | None, log: str | None) -> list[str]:
+        return []

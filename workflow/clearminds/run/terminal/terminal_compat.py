@@ -164,6 +164,21 @@ def in_place_of_blocks(listener: Listener) -> Iterator[None]:
         terminal.removeFilter(blocks)
 
 
+@contextmanager
+def beside_blocks(listener: Listener) -> Iterator[None]:
+    """A context in which the terminal shows a listener's lines and all of Snakemake's."""
+    from snakemake.logging import logger
+
+    all_events = [_Events(listener, terminal) for terminal in _handlers(TERMINAL)]
+    for events in all_events:
+        logger.addFilter(events)
+    try:
+        yield
+    finally:
+        for events in all_events:
+            logger.removeFilter(events)
+
+
 def _handlers(name: str) -> list[Any]:
     from snakemake.logging import logger
 
