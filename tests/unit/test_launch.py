@@ -362,6 +362,7 @@ def test_a_job_that_is_refused_imports_no_torch(tmp_path, no_large_library, monk
     job = Evaluation(tmp_path)
     assert "changed after this job was submitted" in only_error(job(code="0" * 32))
     monkeypatch.setenv("CLEARMINDS_DEVICES", "")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     assert "runtime: gpus: asked 1, found 0 devices on this machine" in only_error(job(runtime=ON_A_GPU))
     assert "torch was imported" in only_error(job()), "its main does"
 
