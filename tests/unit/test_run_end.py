@@ -98,7 +98,7 @@ def test_a_stopped_run_says_only_that(end, tmp_path, capsys):
         end.show_what_is_there()
         raise KeyboardInterrupt
     assert ended.value.code == 128 + signal.SIGTERM
-    assert capsys.readouterr() == ("", "stopped; `make resume` or the same command goes on\n")
+    assert capsys.readouterr() == ("", "stopped; the same command goes on\n")
 
 
 def test_a_report_that_fails_hides_nothing(end, capsys, monkeypatch):

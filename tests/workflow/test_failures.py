@@ -88,7 +88,7 @@ def test_a_signal_to_snakemake_alone_stops_all_within_seconds_and_leaves_no_lock
     assert time.monotonic() - start < 60, "the jobs were not told to stop"
     assert not processes_in(masked.folder)
     assert "stopping: the jobs were told to end" in said and "Traceback" not in said
-    assert said.endswith("\nstopped; `make resume` or the same command goes on\n") and "Error in rule" not in said
+    assert said.endswith("\nstopped; the same command goes on\n") and "Error in rule" not in said
     assert "missing: " not in said
     assert not list((masked.folder / ".snakemake").glob("locks/*"))
     assert masked.run("--dry-run").returncode == 0

@@ -63,7 +63,7 @@ class RunEnd:
             with suppress(OSError, ValueError):
                 sys.stdout.flush()  # what is still in there must not come after the last line
             if (number := signals.stopped_by()) is not None:
-                say(f"stopped; {signals.GO_ON}")
+                say("stopped; the same command goes on")  # no lock is left
                 sys.exit(128 + number)
             if isinstance(error, UserError):
                 sys.exit(f"error: {error}")

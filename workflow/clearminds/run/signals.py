@@ -10,7 +10,6 @@ from clearminds.job import guard
 _stopped_by: list[int] = []
 
 RETRY_SECONDS = 0.05
-GO_ON = "`make resume` or the same command goes on"
 
 
 def end_at_once() -> None:
