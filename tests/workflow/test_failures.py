@@ -62,13 +62,13 @@ def test_what_the_rehearsal_refuses_costs_no_generation_scoring_training_or_eval
 @pytest.mark.slow
 def test_a_killed_job_is_named_with_its_log_in_what_is_missing(masked):
     masked.config["training"]["epochs"] = 4000
-    run = begin(masked, "train_adapter", "results/tiny/adapters/tiny/sums/stm-200/seed0/adapter.json")
+    missing = "results/tiny/evaluations/tiny/sums/stm-200/seed0/all.parquet"
+    run = begin(masked, "train_adapter", missing)
     log = "logs/tiny/train_adapter/tiny/sums/stm-200/seed0.log"
     [job] = [process for process in processes_in(masked.folder) if log in process.cmdline()]
     job.kill()
     said = run.communicate(timeout=300)[0]
     assert run.returncode != 0 and "Traceback" not in said, said[-3000:]
-    missing = "results/tiny/evaluations/tiny/sums/stm-200/seed0/all.parquet"
     assert f"missing: {missing}: train_adapter tiny/sums/stm-200/seed0 failed" in said.splitlines()
     assert last_lines(said)[0] == (
         f"error: train_adapter tiny/sums/stm-200/seed0: it was killed, perhaps out of memory (log: {log})"
