@@ -55,8 +55,6 @@ class Workflow:
 def _run(command: list[str]) -> subprocess.CompletedProcess:
     """Run a module; arguments follow it."""
     environment = {**os.environ, "COLUMNS": "200", "PYTHONPATH": str(ROOT / "workflow")}
-    if environment.get("CLEARMINDS_DEVICES"):  # pretended ones, of which none is left out
-        environment.pop("CUDA_VISIBLE_DEVICES", None)
     return run_module(*command, env=environment)
 
 

@@ -17,6 +17,7 @@ def study(tmp_path, tiny_model):
 @pytest.mark.slow
 def test_jobs_have_a_device_each_and_none_waits_for_one(study, monkeypatch):
     monkeypatch.setenv("CLEARMINDS_DEVICES", "0,1")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     monkeypatch.setenv("TMPDIR", str(study.folder))
     done = study.run("--cores", "4", "--until", "train_adapter")
     assert done.returncode == 0, done.stdout[-3000:]

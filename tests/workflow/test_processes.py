@@ -21,6 +21,7 @@ ONE_TRAINING = (f"{ADAPTER}/adapter.json", "--resources", "gpu=2", "--set-thread
 @pytest.fixture
 def study(tmp_path, finished, monkeypatch):
     monkeypatch.setenv("CLEARMINDS_DEVICES", "0,1")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     return finished.begin(tmp_path / "study", MASKED)
 
