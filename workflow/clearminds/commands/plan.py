@@ -25,12 +25,11 @@ from clearminds.run.dry_run import Planned, plan
 from clearminds.run.sizing.costs import Cost, Rates, cost
 from clearminds.run.sizing.gpu_memory import gpu_memory
 from clearminds.run.sizing.gpus import gpus_of, with_gpus
-from clearminds.run.sizing.hardware import DEVICES, Device, of_machine
+from clearminds.run.sizing.hardware import DEVICES, UTILISATION, Device, of_machine
 from clearminds.run.sizing.sizes import PROMPT, REFERENCE, UNKNOWN_ITEMS, Sizes
 from clearminds.run.sizing.texts import PER_TOKEN
 from clearminds.run.sizing.workload import Workloads
 
-UTILISATION = 0.3
 # beginnings of rules' names, and the key of `runtime` that makes their batches smaller
 SMALLER = (("train", "batch_tokens"), ("score", "batch_tokens"), ("gen", "generate_tokens"), ("eval", "batch_rows"))
 PREFIXES = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))

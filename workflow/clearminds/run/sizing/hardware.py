@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 # memory in the names that drivers give: of a part of a split GPU, as MIG 1g.10gb, and of a whole one
 SLICE, SIZE = re.compile(r"\b\dg\.(\d+)gb\b", re.IGNORECASE), re.compile(r"\b(\d+)\s?GB\b", re.IGNORECASE)
 
+UTILISATION = 0.3  # share of a device's peak that is assumed where nothing was measured
+
 
 @dataclass(frozen=True)
 class Device:

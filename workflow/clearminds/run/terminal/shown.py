@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from clearminds.files.layout import job_title
 from clearminds.job.outcome import Outcome, State
 from clearminds.run.sizing.costs import Rates, cost
-from clearminds.run.sizing.hardware import DEVICES
+from clearminds.run.sizing.hardware import DEVICES, UTILISATION
 from clearminds.run.specs import Specs
 from clearminds.run.terminal import terminal_compat as compat
 from clearminds.run.terminal.run_lines import RunJob, RunLines
@@ -24,7 +24,6 @@ from clearminds.run.terminal.time_left import Expected, TimeLeft
 if TYPE_CHECKING:
     from snakemake.workflow import Workflow
 
-UTILISATION = 0.3  # as `make plan` assumes; estimates are only compared with one another
 MOST = 20  # jobs of a stage that are estimated one by one, which takes up to 2 ms each; the others as these in the mean
 GpuLine = Callable[[Iterable[str]], list[str]]  # stages of the jobs to run, to what is said of their GPUs
 LEARNS_NOTHING = ("rehearse",)  # stages that load much and compute little
