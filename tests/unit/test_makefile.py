@@ -10,7 +10,9 @@ from clearminds.checkout import ROOT
 @pytest.mark.parametrize("target", ["plan", "resume", "demo"])
 @pytest.mark.parametrize("study", ["studies/quick.yaml", "mine.yml"])
 def test_a_study_that_is_given_as_a_target_is_refused(target, study):
-    done = subprocess.run(["make", "-n", target, study], cwd=ROOT, capture_output=True, text=True, check=False)
+    # make that runs inside another make, as these tests do, says which directory it is in
+    command = ["make", "-n", "--no-print-directory", target, study]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode and not done.stdout
     assert done.stderr.endswith(f" a study is given as STUDY={study}.  Stop.\n")
 
