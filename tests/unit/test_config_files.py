@@ -6,8 +6,8 @@ import pytest
 from demo_study import CONFIG, DEMO, ROOT, study_with
 
 from clearminds.commands import config_schema
-from clearminds.config.blocks import FileTask, HubTask
 from clearminds.config.load import load_study
+from clearminds.config.tasks import FileTask, HubTask
 from clearminds.errors import UserError
 
 

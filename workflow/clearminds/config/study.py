@@ -14,20 +14,17 @@ from pydantic import Field, ValidationError, model_validator
 
 from clearminds.config.blocks import (
     Evaluation,
-    FileTask,
-    HubTask,
-    Id,
     Match,
     Model,
     RandomRule,
     Runtime,
     Scoring,
     Source,
-    Strict,
-    Task,
     Training,
     Variant,
 )
+from clearminds.config.strict import Id, Strict
+from clearminds.config.tasks import FileTask, HubTask, Task
 from clearminds.config.values import Seed, Text
 from clearminds.config.wording import nearest, problem, short
 
