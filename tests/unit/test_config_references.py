@@ -192,3 +192,40 @@ def test_no_verifier_is_asked_about_what_is_neither_trained_on_nor_measured_by_a
 def test_what_nobody_verifies_has_no_accuracy(refusal, task):
     said = "tasks: mine: verifier: unverified gives no accuracy; set evaluate: likelihood, or a verifier"
     assert refusal(suited(task)) == said
+
+
+# a target whose score is another task's: sums, which has no test split then, is tested on gcd
+TESTED = {
+    "tasks/sums/tested_on": "gcd",
+    "tasks/sums/splits": {"train": 160},
+    "suites/small": ["products", "gcd", "lcm", "gsm-symbolic-text"],
+}
+
+
+def test_a_target_may_be_tested_on_another_task(load):
+    assert load(study_with(TESTED)).tasks["sums"].tested_on == "gcd"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"tasks/sums/tested_on": "chat-drift"},
+            "tasks: sums: tested_on: 'chat-drift' is not one of products, gcd, lcm, gsm-symbolic-text",
+        ),
+        (
+            {"tasks/sums/tested_on": "gsm-symbolic-text"},
+            "tasks: sums: tested_on: gsm-symbolic-text measures no accuracy; name a task that does",
+        ),
+        (
+            {"tasks/sums/splits": {"train": 160, "test": 8}, "suites/small": ["sums", "gcd"]},
+            "tasks: sums: tested_on: sums is tested on gcd; take sums itself out of suites",
+        ),
+        (
+            {"tasks/lcm/tested_on": "gcd"},
+            "tasks: lcm: tested_on: lcm is no target; take the key out, or name it in targets",
+        ),
+    ],
+)
+def test_what_a_target_is_tested_on_must_give_one_score(refusal, changes, message):
+    assert refusal(study_with({**TESTED, **changes})) == message

@@ -136,3 +136,13 @@ def test_copied_references_need_nothing_of_the_model():
     for source, same in (("reference", True), ("self_output", False)):
         before, after = (spec(s, "generate_responses", source=source) for s in (study, other))
         assert (before == after) is same
+
+
+def test_what_a_target_is_tested_on_concerns_the_tables_only():
+    suite = {"suites/small": ["products", "gcd", "lcm"]}
+    before, after = demo(suite), demo({**suite, "tasks/sums/tested_on": "gcd"})
+    for stage in ("prepare_task", "verify_responses", "evaluate_base", "rehearse"):
+        assert spec(after, stage) == spec(before, stage)
+    tests = [task.get("tests") for task in json.loads(spec(after, "summarise"))["tasks"]]
+    assert tests == [None, ["sums"], None]
+    assert "tests" not in spec(before, "summarise")

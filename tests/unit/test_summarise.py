@@ -248,3 +248,15 @@ def test_tables_are_aligned_plain_text(study):
     assert "| stm " in markdown_table(summary)
     (table,) = result_tables(summary)
     assert (table.accuracy, table.beside) == (["sums", "gcd", "mmlu"], ["text", "chat"])
+
+
+def test_a_target_may_be_tested_on_another_task_which_then_counts_as_no_other(study):
+    tasks = {**TASKS, "gcd": {**ACCURACY, "tests": ["adding"]}}
+    evaluations = study(("base", None, BASE), ("stm", 1, STM_1))
+    evaluations[1]["target"] = "adding"
+    summary = summarise(evaluations, tasks)
+    assert summary["role"].to_list()[:5] == ["target", "ood", "ood", "likelihood", "drift"]
+    assert score_of(summary, "stm", 1, "sums", "ti") == pytest.approx(-20)  # of gcd
+    assert score_of(summary, "stm", 1, "sums", "bwt") == pytest.approx((25 + 0) / 2)
+    evaluations[1]["target"] = "sums"  # for which gcd is a task like others
+    assert summarise(evaluations, tasks)["role"].to_list()[:3] == ["ood", "target", "ood"]

@@ -58,7 +58,8 @@ class Study(Strict):
         _unique("seeds", self.seeds)
         for name in self.targets:
             _has_split(name, self.tasks[name], "train", "on which a target is trained")
-            _has_split(name, self.tasks[name], self.evaluation.split, "on which a target is evaluated")
+            if self.tasks[name].tested_on is None:
+                _has_split(name, self.tasks[name], self.evaluation.split, "on which a target is evaluated")
         for name, source in self.sources.items():
             if name == "reference":
                 raise ValueError("sources: reference is built in; give another name")
@@ -78,6 +79,7 @@ class Study(Strict):
         self._can_be_served()
         _unique("suites (a task in two of them)", [m for members in self.suites.values() for m in members])
         self._can_be_judged()
+        self._are_tested()
         for name, task in self.tasks.items():
             if task.evaluate == "drift" and (task.answers is None or not self.sources):
                 raise ValueError(
@@ -170,6 +172,21 @@ class Study(Strict):
                     f"tasks: {name}: verifier: {task.verifier} compares with an answer; name its column (columns: "
                     "{..., answer: YOURS}), or set verifier: unverified and evaluate: likelihood"
                 )
+
+    def _are_tested(self) -> None:
+        """Refuse tasks in the place of targets' own tests that do not give a score, or not one alone."""
+        evaluated = [name for members in self.suites.values() for name in members if name in self.tasks]
+        for name, task in self.tasks.items():
+            if task.tested_on is None:
+                continue
+            where = f"tasks: {name}: tested_on"
+            if name not in self.targets:
+                raise ValueError(f"{where}: {name} is no target; take the key out, or name it in targets")
+            _among(where, [task.tested_on], [other for other in evaluated if other != name])
+            if self.tasks[task.tested_on].evaluate in ("likelihood", "drift"):
+                raise ValueError(f"{where}: {task.tested_on} measures no accuracy; name a task that does")
+            if name in evaluated:
+                raise ValueError(f"{where}: {name} is tested on {task.tested_on}; take {name} itself out of suites")
 
     def training_of(self, variant: str) -> Training:
         """The training settings of a variant, its own keys put over the study's."""

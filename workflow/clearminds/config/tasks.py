@@ -24,6 +24,9 @@ class _Task(Strict):
         "accuracy", description="what an evaluation of it measures"
     )
     answers: str | None = Field(None, description="for drift: the source whose samples are the base's own answers")
+    tested_on: Id | None = Field(
+        None, description="for targets: another task, whose score is this target's, in place of an own test split"
+    )
     special_tokens: SpecialTokens = Field(
         None,
         description="a special token's string in its texts: keep (the default): the token itself; as_text; refuse",

@@ -123,7 +123,7 @@ class Specs:
     def prepare_task(self, wc: Wildcards) -> dict:
         """The task's own keys; of its splits only this one's size, of the others that they exist."""
         task = self.study.tasks[wc.task].model_dump(
-            exclude={"evaluate", "answers", "verifier", "special_tokens"}, exclude_none=True
+            exclude={"evaluate", "answers", "verifier", "tested_on", "special_tokens"}, exclude_none=True
         )
         task["splits"] = {name: value if name == wc.split else None for name, value in task["splits"].items()}
         return {
@@ -249,7 +249,9 @@ class Specs:
             for task in self._evaluated(suite):
                 ours = task["evaluate"] == "accuracy"
                 chosen = {"metric": "accuracy" if ours else None, "filter": "lenient" if ours else None}
-                found.append({"name": task["name"], "evaluate": task["evaluate"], **chosen})
+                targets = [name for name in self.study.targets if self.study.tasks[name].tested_on == task["name"]]
+                tests = {"tests": targets} if targets else {}
+                found.append({"name": task["name"], "evaluate": task["evaluate"], **chosen, **tests})
         return found
 
     def report(self, wc: Wildcards | None = None) -> dict:

@@ -29,7 +29,8 @@ class Settings:
 
     Attributes:
         names: what implies every evaluation, see `files.study_files.evaluation_rows`.
-        tasks: each evaluated task with its `name`, `evaluate`, `metric` and `filter`.
+        tasks: each evaluated task with its `name`, `evaluate`, `metric` and `filter`, and `tests`, the targets whose
+            score it gives in place of their own test split, if there are any.
     """
 
     names: dict[str, Any]
@@ -52,7 +53,7 @@ def summarise(evaluations: Sequence[Mapping], tasks: Mapping[str, Mapping]) -> p
         evaluations: one mapping per evaluation Parquet: `path`; `model`; `target` and `seed` (None for the base);
             `variant`. Several files of one run (its suites) are put together. Their order gives the order of variants.
         tasks: per evaluation task `evaluate` (accuracy, likelihood, drift or lm_eval), `metric` and `filter` (None: the
-            first known one that the file has). Their order gives the order of rows.
+            first known one that the file has), and `tests` where there are any. Their order gives the order of rows.
 
     Returns:
         The rows of each target start with the base's, whose changes are 0. TI and BWT use accuracy tasks only; they
@@ -86,7 +87,8 @@ def summarise(evaluations: Sequence[Mapping], tasks: Mapping[str, Mapping]) -> p
 
 
 def _rows(model, target, variant, seed, after, base, tasks) -> list[dict]:
-    roles = {task: _role(task, target, settings["evaluate"]) for task, settings in tasks.items()}
+    roles = {task: _role(task, target, settings) for task, settings in tasks.items()}
+    tested = next((task for task, role in roles.items() if role == "target"), None)
     ood = [task for task, role in roles.items() if role == "ood"]
     defined = ood and all(base[task].score for task in ood)
     bwt = backward_transfer({t: after[t].score for t in ood}, {t: base[t].score for t in ood}) if defined else None
@@ -100,7 +102,7 @@ def _rows(model, target, variant, seed, after, base, tasks) -> list[dict]:
             "metric": result.metric,
             "score": result.score,
             "relative_change": change[task],
-            "ti": change[target] if roles.get(target) == "target" else None,
+            "ti": None if tested is None else change[tested],
             "bwt": bwt,
             "model": model,
             "target": target,
@@ -111,10 +113,10 @@ def _rows(model, target, variant, seed, after, base, tasks) -> list[dict]:
     ]
 
 
-def _role(task: str, target: str, evaluate: str) -> str:
-    if evaluate in ("likelihood", "drift"):
-        return evaluate
-    return "target" if task == target else "ood"
+def _role(task: str, target: str, settings: Mapping) -> str:
+    if settings["evaluate"] in ("likelihood", "drift"):
+        return settings["evaluate"]
+    return "target" if task == target or target in settings.get("tests", ()) else "ood"
 
 
 def _change(after: float, base: float) -> float | None:
