@@ -10,7 +10,6 @@ SNAKEFILE = ROOT / "Snakefile"
 CONFIG = ROOT / "config.yaml"  # the default study
 ENVS = ROOT / "envs"
 LAUNCHERS = WORKFLOW / "scripts"
-TASKS = WORKFLOW / "tasks"
 SCHEMA = WORKFLOW / "schemas" / "config.schema.json"
 ACCEPTED_CODE = WORKFLOW / "accepted_code.json"
 

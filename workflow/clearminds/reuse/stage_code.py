@@ -36,14 +36,14 @@ STAGES = (
 ENTRIES = {
     "task_kinds": ("load",),
     "sources": ("prompt",),
-    "verifiers": ("FILTERS", "verify"),
+    "verifiers": ("FILTERS", "verify", "verify_many"),
     "weights": ("weights",),
     "wordings": ("word_reference",),
     "backends": ("Sampler",),
     "evaluations": ("evaluate",),
 }
-HARNESS_TASKS: tuple[str, ...] = ("tasks.clearminds_tasks:ConversationTask", "tasks.clearminds_tasks:load_examples")
-HARNESS_TASKS += ("tasks.clearminds_tasks:process_results", "tasks/clearminds_generate.yaml")
+SANDBOX = "clearminds.sandbox.programs:Sandbox"  # of the verifiers that have the first of these
+SANDBOXED, CHECK = "verify_many", "check"
 
 
 def tree() -> Tree:
@@ -80,14 +80,15 @@ def roots(stage: str, spec: dict) -> tuple[str, ...]:
 
 def all_roots() -> list[str]:
     """The roots of every stage and plugin there is, sorted."""
-    found = {f"scripts.{stage}:main" for stage in STAGES} | set(HARNESS_TASKS)
+    found = {f"scripts.{stage}:main" for stage in STAGES}
     found |= {"clearminds/plugins/wordings/everyday_prompts.txt", "clearminds/report/page.html.jinja"}
     for kind, package in PLUGINS.items():
         for module in tree().modules():
             # one that cannot be read concerns nobody until a study names it
             with suppress(ValueError, SyntaxError):
                 if module.startswith(f"{package}."):
-                    found |= {key for entry in ENTRIES[kind] if (key := _entry(module, entry)) and root_digest(key)}
+                    entries = (*ENTRIES[kind], CHECK) if kind == "verifiers" else ENTRIES[kind]
+                    found |= {key for entry in entries if (key := _entry(module, entry)) and root_digest(key)}
     return sorted(found)
 
 
@@ -105,6 +106,13 @@ def _is_file(root: str) -> bool:
 def _plugin(kind: str, name: str) -> tuple[str, ...]:
     module = f"{PLUGINS[kind]}.{name}"
     return tuple(_entry(module, entry) or f"{module}:{entry}" for entry in ENTRIES[kind])
+
+
+def _verifier(name: str) -> tuple[str, ...]:
+    """What judges responses: one of two functions, and the sandbox with one of them."""
+    module = f"{PLUGINS['verifiers']}.{name}"
+    found = tuple(key for entry in ENTRIES["verifiers"] if (key := _entry(module, entry)))
+    return (*found, SANDBOX) if _entry(module, SANDBOXED) else found or _plugin("verifiers", name)
 
 
 def _entry(module: str, entry: str) -> str | None:
@@ -137,16 +145,17 @@ def _of_weights(spec: dict) -> tuple[str, ...]:
 
 def _of_rehearsal(spec: dict) -> tuple[str, ...]:
     sources = {root for kind in spec["sources"] for root in _plugin("sources", kind)}
-    return (*_of_evaluation(spec), *sorted(sources))
+    verifiers = {task["verifier"] for task in spec["tasks"] if task["evaluate"] == "accuracy"}
+    checks = {key for name in verifiers if (key := _entry(f"{PLUGINS['verifiers']}.{name}", CHECK))}
+    return (*_of_evaluation(spec), *sorted(sources | checks))
 
 
 def _of_evaluation(spec: dict) -> tuple[str, ...]:
     found: set[str] = set()
     for task in spec["tasks"]:
-        harness = task["evaluate"] in ("accuracy", "lm_eval")
-        found.update(_plugin("evaluations", "lm_harness" if harness else task["evaluate"]))
+        found.update(_plugin("evaluations", "lm_harness" if task["evaluate"] == "lm_eval" else task["evaluate"]))
         if task["evaluate"] == "accuracy":
-            found.update(HARNESS_TASKS, _plugin("verifiers", task["verifier"]))
+            found.update(_verifier(task["verifier"]))
     if backend := spec["evaluation"].get("backend"):
         found.update(_plugin("backends", backend))
     return tuple(sorted(found))
@@ -156,7 +165,7 @@ _CHOSEN = {
     "prepare_task": _of_task,
     "rehearse": _of_rehearsal,
     "generate_responses": _of_source,
-    "verify_responses": lambda spec: _plugin("verifiers", spec["verifier"]),
+    "verify_responses": lambda spec: _verifier(spec["verifier"]),
     "build_masks": _of_weights,
     "evaluate_base": _of_evaluation,
     "evaluate_adapter": _of_evaluation,
