@@ -74,7 +74,7 @@ class Texts:
 
     def _examples(self, task: str, split: str) -> list[dict]:
         block = self.study.tasks[task]
-        spec = block.model_dump(exclude={"evaluate", "answers", "verifier", "special_tokens"}, exclude_none=True)
+        spec = block.model_dump(exclude={"evaluate", "answers", "verifier", "special_tokens", "preset"}, exclude_none=True)
         made = Path(self.layout.examples.path(task=task, split=split))
         if made.is_file():
             return list(_rows_of_table(made, ["messages", "reference"], None))

@@ -1,5 +1,6 @@
-"""Tasks that lm-evaluation-harness knows by name, on a loaded model: greedy, with the model's chat template, one row per
-item, metric and filter.
+"""Tasks that lm-evaluation-harness knows by name, on a loaded model: greedy, with the model's chat template.
+
+One row per item, metric and filter.
 """
 
 import difflib
