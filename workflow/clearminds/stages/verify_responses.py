@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Callable, Sequence
+from functools import partial
 from types import ModuleType
 
 import pyarrow as pa
@@ -78,17 +79,23 @@ def judge_all(verifier: ModuleType, asked: Sequence[Asked], isolation: str) -> l
     if not asked:
         return []
     if not hasattr(verifier, "verify_many"):
-        return [_judged(lambda one=one: verifier.verify(one[0], one[1], strict=one[2])) for one in asked]
+        return [
+            _judged(partial(verifier.verify, response, example, strict=strict)) for response, example, strict in asked
+        ]
     with importlib.import_module(SANDBOX).Sandbox(isolation) as sandbox:
         try:
             found = [_one_line(*said) for said in verifier.verify_many(list(asked), sandbox)]
         except UserError:
             raise
         except Exception:  # one of them, which is to spoil no other
-            found = [_judged(lambda one=one: verifier.verify_many([one], sandbox)[0]) for one in asked]
+            found = [_judged(partial(_alone, verifier, one, sandbox)) for one in asked]
     if len(found) != len(asked):
         raise ValueError(f"{verifier.__name__}: {len(found)} verdicts on {len(asked)} responses")
     return found
+
+
+def _alone(verifier: ModuleType, one: Asked, sandbox: object) -> tuple[str, str]:
+    return verifier.verify_many([one], sandbox)[0]
 
 
 def _judged(judge: Callable[[], tuple[str, str]]) -> tuple[str, str]:

@@ -105,7 +105,9 @@ class Template:
             except UserError:
                 raise
             except Exception as error:  # whatever an expression over data may raise
-                raise UserError(f"{where}: template: {key}: {one_line(error)}; correct the row or the template") from error
+                raise UserError(
+                    f"{where}: template: {key}: {one_line(error)}; correct the row or the template"
+                ) from error
         return _with_gold(where, parts) if "choices" in parts else parts
 
 

@@ -19,7 +19,7 @@ from clearminds.plugins.load import load
 from clearminds.stages.evaluation.answers import Answer, Question, answer_all
 from clearminds.stages.evaluation.doc_hashes import unique
 from clearminds.stages.metrics import pass_at_k
-from clearminds.stages.verify_responses import judge_all
+from clearminds.stages.verify_responses import Asked, judge_all
 
 if TYPE_CHECKING:  # `stages.evaluate` imports this one
     from clearminds.stages.evaluate import Task
@@ -100,7 +100,8 @@ def _judged(
     items: list[tuple[Task, dict]], answers: list[list[Answer]], isolation: str
 ) -> dict[tuple[int, int, str], tuple[str, str]]:
     """The verdict on each answer, by item, number of the sample and reading."""
-    found, asked = {}, {}
+    found: dict[tuple[int, int, str], tuple[str, str]] = {}
+    asked: dict[str, dict[tuple[int, int, str], Asked]] = {}
     for n, (task, example) in enumerate(items):
         for number, answer in enumerate(answers[n]):
             for reading in READINGS:

@@ -80,7 +80,7 @@ def answer_all(
     own = inner.generation_config.eos_token_id
     ends = chat.end_of_turn_ids | set(own if isinstance(own, list) else [own]) - {None}
     # a model may write the end of a turn as text, in tokens of its own
-    stop = chat.tokenizer.decode([chat.tokenizer.eos_token_id])
+    stop = getattr(chat.tokenizer, "eos_token", None)
     if sampler:
         unload(model)
     found: dict[tuple[int, int], Answer] = {}
@@ -127,10 +127,10 @@ def _decoding(sampling: Sampling | None, max_new_tokens: int) -> dict:
     return {"temperature": sampling.temperature, "top_p": sampling.top_p, "max_new_tokens": max_new_tokens}
 
 
-def _answer(chat: Chat, ids: list[int], ends: frozenset[int] | set[int], stop: str) -> Answer:
+def _answer(chat: Chat, ids: list[int], ends: frozenset[int], stop: str | None) -> Answer:
     end = next((n for n, token in enumerate(ids, start=1) if token in ends), None)
-    text = chat.tokenizer.decode(ids, skip_special_tokens=True).split(stop)[0] if stop else ""
-    return Answer(text, end or len(ids), end is not None)
+    text = chat.tokenizer.decode(ids, skip_special_tokens=True)
+    return Answer(text.split(stop)[0] if stop else text, end or len(ids), end is not None)
 
 
 def _refuse_long(questions: Sequence[Question], longest: int, new: int) -> None:
