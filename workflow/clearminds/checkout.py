@@ -11,6 +11,7 @@ CONFIG = ROOT / "config.yaml"  # the default study
 ENVS = ROOT / "envs"
 LAUNCHERS = WORKFLOW / "scripts"
 TASKS = WORKFLOW / "tasks"
+PRESETS = TASKS / "presets"
 SCHEMA = WORKFLOW / "schemas" / "config.schema.json"
 ACCEPTED_CODE = WORKFLOW / "accepted_code.json"
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from clearminds.checkout import LAUNCHERS
 from clearminds.config.blocks import RandomRule
 from clearminds.config.study import Study
+from clearminds.config.tasks import LmEvalTask
 from clearminds.files.digests import canonical
 from clearminds.files.layout import WILDCARDS, Layout, draw_of, one_of, seed_of
 from clearminds.files.settings import chosen
@@ -123,9 +124,11 @@ class Specs:
     def prepare_task(self, wc: Wildcards) -> dict:
         """The task's own keys; of its splits only this one's size, of the others that they exist."""
         task = self.study.tasks[wc.task].model_dump(
-            exclude={"evaluate", "answers", "verifier", "special_tokens"}, exclude_none=True
+            exclude={"evaluate", "answers", "verifier", "special_tokens", "preset"}, exclude_none=True
         )
         task["splits"] = {name: value if name == wc.split else None for name, value in task["splits"].items()}
+        if isinstance(task.get("databases"), dict):
+            task["databases"] = task["databases"].get(wc.split)
         return {
             "task": task,
             "split": wc.split,
@@ -199,6 +202,9 @@ class Specs:
                 found.append({"name": name, "evaluate": "lm_eval"})
                 continue
             task = self.study.tasks[name]
+            if isinstance(task, LmEvalTask):
+                found.append({"name": name, "evaluate": "lm_eval", "harness": task.name})
+                continue
             found.append(
                 {
                     "name": name,

@@ -20,17 +20,18 @@ def load(spec: dict, split: str) -> list[dict]:
 
     Args:
         spec: `hub` (owner/name), `config` (None for the only or default one), `revision` (a commit), `splits` (name to
-            a split expression of `datasets`, such as "train[:100]"), `columns` and `prompt_only` as in `rows`.
+            a split expression of `datasets`, such as "train[:100]"), and what `rows.examples` reads.
         split: a key of `splits`.
 
     Raises:
         UserError: the data set is not there, gated, or out of reach; or a row is bad (counted from 0 in its split).
     """
     source = f"{spec['hub']} {spec['splits'][split]}"
-    columns = rows.columns_of(spec)
+    if not spec.get("template"):
+        rows.columns_of(spec)  # what is wrong with them is told before anything is fetched
     data = _download(spec, spec["splits"][split])
-    rows.require_columns(source, data.column_names, columns)
-    tables = data.select_columns(list(columns.values())).with_format("arrow").iter(batch_size=1000)
+    columns = rows.columns_read(source, data.column_names, spec)
+    tables = data.select_columns(columns).with_format("arrow").iter(batch_size=1000)
     return rows.examples(source, rows.table_records(source, tables), spec, split)
 
 
