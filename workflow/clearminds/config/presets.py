@@ -36,6 +36,7 @@ class Preset(Strict):
         task: keys of a task's block.
         by_measure: what else the block has where `evaluate` is this, by its value.
         example: a row as the data set has it, with which the template is shown and tested.
+        schemas: tables of the example's databases, as SQL.
         shown: of a task without a template, what its items look like.
     """
 
@@ -46,6 +47,7 @@ class Preset(Strict):
     task: Settings
     by_measure: dict[str, Settings] = Field({})
     example: Settings = Field({})
+    schemas: dict[str, str] = Field({})
     shown: str | None = None
 
 

@@ -13,6 +13,7 @@ from clearminds.errors import UserError
 from clearminds.plugins.task_kinds.checked import encodable, text_of, turns_of
 from clearminds.plugins.task_kinds.templates import Template, database_file, template_of
 
+MAY_BE_EMPTY = ("setup", "origin", "id")  # parts of a template that some rows of a data set lack
 COLUMNS = ("messages", "prompt", "response", "answer", "id")
 
 Record = tuple[str, dict]  # where it is, in words for an error message, and its columns by name
@@ -122,7 +123,8 @@ def _example(where: str, record: dict, columns: dict[str, str], prompt_only: boo
 def _rendered(where: str, record: dict, template: Template, spec: dict) -> tuple[str | None, dict]:
     """Id (None where the template has none) and parts of an example that a template makes."""
     parts = template.render(where, record)
-    texts = {key: text_of(where, key, value) for key, value in parts.items() if isinstance(value, str)}
+    made = {key: value for key, value in parts.items() if isinstance(value, str)}
+    texts = {key: text_of(where, key, value) for key, value in made.items() if value.strip() or key not in MAY_BE_EMPTY}
     meta: dict[str, object] = {key: parts[key] for key in ("choices", "labels", "gold") if key in parts}
     meta |= {key: texts[key] for key in ("tests", "setup", "entry_point", "origin") if key in texts}
     if "database" in texts:

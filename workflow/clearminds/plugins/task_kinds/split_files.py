@@ -8,7 +8,7 @@ from clearminds.errors import UserError
 from clearminds.files.user_path import require_file, user_path
 
 SUFFIXES = (".jsonl", ".json", ".parquet")
-SHARD = r"(?:-\d+-of-(\d+))?"  # of a split in several files
+SHARD = r"(?:-\d+-of-(\d+)(?:-[0-9a-f]+)?)?"  # how the hub numbers the files of a split
 SHOWN = 8  # files of a folder that a message names
 
 
@@ -60,7 +60,7 @@ def is_array(path: Path) -> bool:
 
 def _one_of_a_kind(files: list[Path], split: str) -> list[Path]:
     """The shards of one split, all of them; refuses the same split in two formats or cuts."""
-    totals = {(file.suffix, (re.search(r"-of-(\d+)$", file.stem) or [None, ""])[1]) for file in files}
+    totals = {(file.suffix, (re.search(r"-of-(\d+)(?:-[0-9a-f]+)?$", file.stem) or [None, ""])[1]) for file in files}
     if len(totals) > 1:
         raise UserError(
             f"{files[0].parent}: split {split} is there more than once: {', '.join(file.name for file in files)}; "

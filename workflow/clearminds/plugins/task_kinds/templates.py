@@ -1,7 +1,8 @@
 """`template:` of a task: the texts of an example, rendered by Jinja from a row of a data set.
 
 The columns of a row are variables of a template, `row` is all of them; a column that may be missing is asked for by
-`is defined`. Beside Jinja's own filters there are those of `FILTERS`.
+`is defined`. Where a template has choices, its texts also know `options`, each with `label` and `text`, and `right`,
+the right one of them. Beside Jinja's own filters there are those of `FILTERS`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from jinja2 import meta, nodes
 from jinja2.sandbox import SandboxedEnvironment
 
 from clearminds.errors import UserError, one_line
+from clearminds.files.digests import digest
 from clearminds.files.user_path import user_path
 from clearminds.plugins.boxed import boxed
 from clearminds.plugins.sqlite_schema import schema
@@ -37,8 +39,11 @@ FILTERS: dict[str, Callable] = {
     # a text with what a regular expression finds replaced
     "sub": lambda text, pattern, replacement: re.sub(pattern, replacement, text),
     "boxed": _boxed,
+    # an order that depends on the texts and a key alone, for data whose right choice is always the first
+    "shuffled": lambda texts, key: sorted(texts, key=lambda text: digest([key, text])),
 }
 LETTERS = list(string.ascii_uppercase)
+OF_CHOICES = {"options", "right"}
 
 
 class Template:
@@ -56,7 +61,7 @@ class Template:
         environment = SandboxedEnvironment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
         environment.filters |= FILTERS
         environment.globals |= {"letters": LETTERS, **(functions or {})}
-        self._globals = set(environment.globals)
+        self._made = set(environment.globals) | (OF_CHOICES if "choices" in texts else set())
         self._texts, self._lists = {}, {}
         self.required: set[str] = set()
         self.optional: set[str] = set()
@@ -90,7 +95,7 @@ class Template:
         there = list(found)
         if "row" in self.required and "row" not in there:
             return there
-        missing = sorted(name for name in self.required if name not in there and name not in self._globals)
+        missing = sorted(name for name in self.required if name not in there and name not in self._made)
         if missing:
             raise UserError(
                 f"{where}: no column {', '.join(map(repr, missing))}, which the template reads; found: "
@@ -109,8 +114,18 @@ class Template:
             UserError: a part cannot be made of this row.
         """
         names = {"row": record, **record}
+        parts = self._rendered(where, list(self._lists), names)
+        if "choices" in parts:
+            parts = _with_gold(where, parts)
+            options = [
+                {"label": label, "text": text} for label, text in zip(parts["labels"], parts["choices"], strict=True)
+            ]
+            names |= {"options": options, "right": options[parts["gold"]]}
+        return parts | self._rendered(where, list(self._texts), names)
+
+    def _rendered(self, where: str, keys: list[str], names: dict[str, Any]) -> dict[str, Any]:
         parts: dict[str, Any] = {}
-        for key in (*self._texts, *self._lists):
+        for key in keys:
             try:
                 parts[key] = self._texts[key].render(names) if key in self._texts else self._lists[key](names)
                 if isinstance(parts[key], jinja2.Undefined):
@@ -121,7 +136,7 @@ class Template:
                 raise UserError(
                     f"{where}: template: {key}: {one_line(error)}; correct the row or the template"
                 ) from error
-        return _with_gold(where, parts) if "choices" in parts else parts
+        return parts
 
 
 def _with_gold(where: str, parts: dict[str, Any]) -> dict[str, Any]:
@@ -132,8 +147,8 @@ def _with_gold(where: str, parts: dict[str, Any]) -> dict[str, Any]:
     if len(labels) != len(choices) or len(set(labels)) != len(labels):
         raise UserError(f"{where}: labels: one for each of the {len(choices)} choices is needed; found {labels}")
     gold = parts["gold"]
-    if isinstance(gold, str) and gold in labels:
-        gold = labels.index(gold)
+    if isinstance(gold, str):
+        gold = labels.index(gold) if gold in labels else int(gold) if gold.isdecimal() else gold
     if isinstance(gold, bool) or not isinstance(gold, int) or not 0 <= gold < len(choices):
         raise UserError(
             f"{where}: gold: {gold!r} is neither one of the labels {', '.join(labels)} nor a place from 0 to "
