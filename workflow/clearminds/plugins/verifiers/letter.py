@@ -30,8 +30,8 @@ def check(example: dict) -> None:
     """See that the question can be judged.
 
     Raises:
-        ValueError: there is not one label a choice; a label is empty, repeated or has superfluous blanks or line ends; or the answer is
-            none of them.
+        ValueError: there is not one label a choice; a label is empty, repeated or has superfluous blanks or line ends;
+            or the answer is none of them.
     """
     meta = json.loads(example["meta"])
     if not meta.get("labels") or len(meta["labels"]) != len(meta.get("choices", ())):
