@@ -1,0 +1,69 @@
+"""Messages on a socket: a length, then JSON. Whoever reads takes them for an enemy's."""
+
+import json
+import socket
+import struct
+
+MOST_BYTES = 8 * 2**20
+_LENGTH = struct.Struct("!I")
+
+
+class BadMessage(Exception):
+    """What came is no message, or none that may be sent."""
+
+
+class Closed(Exception):
+    """The other side has gone."""
+
+
+class Channel:
+    """One end of a connection. Args: connection: a connected stream socket."""
+
+    def __init__(self, connection: socket.socket):
+        self._socket = connection
+
+    def send(self, message: object) -> None:
+        """Sends one message.
+
+        Raises:
+            BadMessage: it is too large, or too deeply nested.
+            Closed: nobody reads any more.
+        """
+        try:
+            body = json.dumps(message).encode("ascii")
+        except (RecursionError, ValueError) as error:
+            raise BadMessage(f"nested too deeply to be sent: {type(error).__name__}") from None
+        if len(body) > MOST_BYTES:
+            raise BadMessage(f"too large to be sent: {len(body)} bytes, at most {MOST_BYTES}")
+        try:
+            self._socket.sendall(_LENGTH.pack(len(body)) + body)
+        except OSError:
+            raise Closed from None
+
+    def receive(self) -> object:
+        """The next message.
+
+        Raises:
+            BadMessage: what came is none.
+            Closed: nothing more comes.
+        """
+        (length,) = _LENGTH.unpack(self._read(_LENGTH.size))
+        if length > MOST_BYTES:
+            raise BadMessage(f"a message of {length} bytes, more than {MOST_BYTES}")
+        try:
+            return json.loads(self._read(length))
+        except (ValueError, RecursionError) as error:
+            raise BadMessage(f"not JSON: {type(error).__name__}") from None
+
+    def _read(self, count: int) -> bytes:
+        parts = []
+        while count:
+            try:
+                part = self._socket.recv(min(count, 2**16))
+            except OSError:
+                raise Closed from None
+            if not part:
+                raise Closed
+            parts.append(part)
+            count -= len(part)
+        return b"".join(parts)
