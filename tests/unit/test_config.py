@@ -49,8 +49,8 @@ def test_errors_name_the_keys_of_the_file_even_where_ids_resemble_kinds(refusal,
     [
         (
             {"tasks/sums/kind": "reasoninggym"},
-            "tasks: sums: kind: 'reasoninggym' is not one of reasoning_gym, human_eval, everyday_prompts, file, hub, lm_eval; "
-            "did you mean reasoning_gym?",
+            "tasks: sums: kind: 'reasoninggym' is not one of reasoning_gym, human_eval, everyday_prompts, file, hub, "
+            "lm_eval; did you mean reasoning_gym?",
         ),
         (
             {"tasks/sums/kind": None},
