@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from clearminds.errors import UserError
@@ -27,13 +28,14 @@ class SandboxError(UserError):
     """The sandbox is not there, or it broke: an error of the run, never a verdict."""
 
 
-def bubblewrap(disk_bytes: int, *, own_users: bool) -> list[str]:
+def bubblewrap(disk_bytes: int, *, own_users: bool, shown: Mapping[Path, str]) -> list[str]:
     """bwrap and its options, up to the command.
 
     Args:
         disk_bytes: size of the private /tmp.
         own_users: a user namespace too, which all but root need. Limits on processes hold for no one who is root
             outside, so that root has none: its processes become another user instead.
+        shown: files that are seen inside too, read-only, and where.
 
     Raises:
         SandboxError: there is no bwrap.
@@ -47,6 +49,8 @@ def bubblewrap(disk_bytes: int, *, own_users: bool) -> list[str]:
         command += ["--unshare-user", "--uid", "1000", "--gid", "1000"]
     else:
         command += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+        # to open, before it becomes another user, what belongs to neither
+        command += ["--cap-add", "CAP_DAC_READ_SEARCH"] if shown else []
     for name, value in environment(_CODE).items():
         command += ["--setenv", name, value]
     made: set[Path] = set()
@@ -63,6 +67,8 @@ def bubblewrap(disk_bytes: int, *, own_users: bool) -> list[str]:
             command += ["--symlink", str(folder.readlink()), str(folder)]
         elif folder.is_dir():
             command += ["--ro-bind", str(folder), str(folder)]
+    for file, place in shown.items():
+        command += ["--ro-bind", str(file.resolve()), place]
     command += ["--proc", "/proc", "--dev", "/dev", "--size", str(2**20), "--perms", "1777", "--tmpfs", "/dev/shm"]
     command += ["--size", str(disk_bytes), "--perms", "1777", "--tmpfs", "/tmp"]
     return [*command, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp"]

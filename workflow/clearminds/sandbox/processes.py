@@ -9,6 +9,8 @@ import signal
 import socket
 import subprocess
 import threading
+from collections.abc import Mapping
+from pathlib import Path
 
 from clearminds.sandbox.inside.frames import Channel
 from clearminds.sandbox.isolation import SandboxError, bubblewrap, checkout, environment, python
@@ -27,9 +29,19 @@ class Started:
         limits: of the process.
         own_users: see `isolation.bubblewrap`.
         child_limits: also of its children; None: it is a program, which has them itself.
+        shown: files that it sees too, read-only, and where.
     """
 
-    def __init__(self, module: str, isolation: str, limits: Limits, *, own_users: bool, for_children: bool):
+    def __init__(
+        self,
+        module: str,
+        isolation: str,
+        limits: Limits,
+        *,
+        own_users: bool,
+        for_children: bool,
+        shown: Mapping[Path, str] | None = None,
+    ):
         ours, theirs = socket.socketpair()
         settings = {"limits": rlimits(limits), "uid": None}
         if for_children:
@@ -37,7 +49,7 @@ class Started:
             settings["limits"] = {k: v for k, v in rlimits(limits).items() if k != "RLIMIT_CPU"}
         command = []
         if isolation == "bubblewrap":
-            command = bubblewrap(limits.disk_mb * 2**20, own_users=own_users)
+            command = bubblewrap(limits.disk_mb * 2**20, own_users=own_users, shown=shown or {})
             if not own_users:
                 settings["uid"] = _user()
         else:

@@ -66,14 +66,14 @@ class Sandbox:
     def __init__(self, isolation: str = "bubblewrap", workers: int | None = None, limits: Limits = Limits()):  # noqa: B008 (frozen)
         if isolation not in ISOLATIONS:
             raise SandboxError(f"runtime: sandbox is one of {', '.join(ISOLATIONS)}, not {isolation!r}")
-        self._isolation = isolation
-        self._limits = limits
-        self._count = workers or len(os.sched_getaffinity(0))
+        self.isolation = isolation
+        self.limits = limits
+        self.workers = workers or len(os.sched_getaffinity(0))
         self._work: queue.SimpleQueue = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
 
     def __enter__(self) -> "Sandbox":
-        self._threads = [threading.Thread(target=self._serve, daemon=True) for _ in range(self._count)]
+        self._threads = [threading.Thread(target=self._serve, daemon=True) for _ in range(self.workers)]
         for thread in self._threads:
             thread.start()
         return self
@@ -114,7 +114,7 @@ class Sandbox:
 
     def _serve(self) -> None:
         # the processes die with the thread that started them
-        worker = _Worker(self._isolation, self._limits)
+        worker = _Worker(self.isolation, self.limits)
         try:
             while (item := self._work.get()) is not None:
                 place, trial, done = item
