@@ -91,9 +91,7 @@ class Program:
     def _other(self, value: Any) -> list:
         if type(value) is Handle:
             return ["handle", object.__getattribute__(value, "_number")]
-        if isinstance(value, type) and getattr(builtins, value.__name__, None) is value:
-            return ["builtin", value.__name__]
-        if isinstance(value, types.BuiltinFunctionType) and getattr(builtins, value.__name__, None) is value:
+        if isinstance(value, type | types.BuiltinFunctionType) and getattr(builtins, value.__name__, None) is value:
             return ["builtin", value.__name__]
         if isinstance(value, Iterator):
             return ["iterator", *(self.form(part) for part in value)]
