@@ -1,17 +1,17 @@
 """The command line of Apptainer, for sites that have it and no bubblewrap."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-from clearminds.sandbox.isolation import CODE, ENVIRONMENT, links, mounts, program_of
+from clearminds.sandbox.isolation import CODE, ENVIRONMENT, NOTHING, links, mounts, program_of
 
 
-def apptainer(image: Path, *, files: Sequence[Path] = ()) -> list[str]:
+def apptainer(image: Path, *, shown: Mapping[Path, str] = NOTHING) -> list[str]:
     """apptainer and its options, up to the command.
 
     Args:
         image: folder that `skeleton` has filled.
-        files: seen read-only, where they are.
+        shown: files that are seen too, read-only, and where.
 
     Raises:
         SandboxError: there is no apptainer.
@@ -19,23 +19,23 @@ def apptainer(image: Path, *, files: Sequence[Path] = ()) -> list[str]:
     command = [program_of("apptainer"), "--quiet", "exec", "--containall", "--cleanenv", "--no-privs"]
     command += ["--no-home", "--no-init", "--pid", "--ipc", "--uts", "--net", "--network", "none", "--pwd", "/tmp"]
     command += ["--no-mount", "home,cwd,hostfs,bind-paths"]
-    for source, target in mounts(files):
+    for source, target in mounts(shown):
         command += ["--bind", f"{source}:{target}:ro"]
     for name, value in {**ENVIRONMENT, "PYTHONPATH": CODE}.items():
         command += ["--env", f"{name}={value}"]
     return [*command, str(image)]
 
 
-def skeleton(image: Path, files: Sequence[Path] = ()) -> None:
+def skeleton(image: Path, shown: Mapping[Path, str] = NOTHING) -> None:
     """Makes a folder that serves Apptainer as an image: empty but for the places that something is bound to.
 
     Args:
         image: the folder, which is made.
-        files: as `apptainer` has them.
+        shown: as `apptainer` has them.
     """
     for name in ("dev", "etc", "proc", "sys", "tmp", "var/tmp", "root"):
         (image / name).mkdir(parents=True, exist_ok=True)
-    for source, target in mounts(files):
+    for source, target in mounts(shown):
         place = image / target.relative_to("/")
         place.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():

@@ -1,14 +1,16 @@
 """The command line of bubblewrap (Debian's package, the program is `bwrap`)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-from clearminds.sandbox.isolation import CODE, ENVIRONMENT, links, mounts, program_of
+from clearminds.sandbox.isolation import CODE, ENVIRONMENT, NOTHING, links, mounts, program_of
 
 _SHARED_MEMORY = 2**20  # bytes of /dev/shm: enough for locks
 
 
-def bubblewrap(disk_bytes: int, *, own_users: bool, filter_from: int | None, files: Sequence[Path] = ()) -> list[str]:
+def bubblewrap(
+    disk_bytes: int, *, own_users: bool, filter_from: int | None, shown: Mapping[Path, str] = NOTHING
+) -> list[str]:
     """bwrap and its options, up to the command.
 
     Args:
@@ -16,7 +18,8 @@ def bubblewrap(disk_bytes: int, *, own_users: bool, filter_from: int | None, fil
         own_users: a user namespace too, which all but root need. No limit on processes holds for one who is root
             outside, not even in there: root's processes become another user instead.
         filter_from: descriptor that the filter of system calls is read from; None: there is none.
-        files: seen read-only, where they are.
+        shown: files that are seen too, read-only, and where; root may read them whoever's they are, until it becomes
+            another user.
 
     Raises:
         SandboxError: there is no bwrap.
@@ -27,14 +30,15 @@ def bubblewrap(disk_bytes: int, *, own_users: bool, filter_from: int | None, fil
         command += ["--unshare-user", "--uid", "1000", "--gid", "1000", "--cap-drop", "ALL"]
     else:
         command += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+        command += ["--cap-add", "CAP_DAC_READ_SEARCH"] if shown else []
     if filter_from is not None:
         command += ["--seccomp", str(filter_from)]
     for name, value in {**ENVIRONMENT, "PYTHONPATH": CODE}.items():
         command += ["--setenv", name, value]
     made: set[Path] = {Path("/")}
-    for source, target in mounts(files):
+    for source, target in mounts(shown):
         for parent in reversed(target.parents):  # bwrap's own would be closed to all but root
-            if parent not in made and not any(parent.is_relative_to(other) for _, other in mounts(files)):
+            if parent not in made and not any(parent.is_relative_to(other) for _, other in mounts(shown)):
                 command += ["--perms", "0755", "--dir", str(parent)]
                 made.add(parent)
         command += ["--ro-bind", str(source), str(target)]

@@ -3,8 +3,9 @@
 import importlib.util
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from clearminds.errors import UserError
 
@@ -12,6 +13,7 @@ ISOLATIONS = ("bubblewrap", "apptainer", "rlimits")
 # what programs and tests may import beyond the standard library, where this environment has it
 LIBRARIES = ("numpy", "numpy.libs")
 CODE = "/sandbox"  # the folder inside that the package is imported from
+NOTHING: Mapping[Path, str] = MappingProxyType({})  # no files of a job's own
 ENVIRONMENT = {
     "HOME": "/tmp",
     "LANG": "C.UTF-8",
@@ -66,16 +68,18 @@ def require(isolation: str) -> None:
         program_of(isolation)
 
 
-def mounts(files: Sequence[Path] = ()) -> list[tuple[Path, Path]]:
+def mounts(shown: Mapping[Path, str] = NOTHING) -> list[tuple[Path, Path]]:
     """What is seen of this machine, read-only, and where: the system, this Python, the code that runs inside.
 
     Neither /etc, /home, /root, /run nor /var; of /etc the list of shared libraries only.
 
     Args:
-        files: also these, where they are.
+        shown: also these files, each at a place of its own.
     """
     seen = [(Path("/usr"), Path("/usr")), (Path(__file__).parent / "inside", Path(CODE, "clearminds/sandbox/inside"))]
-    seen += [(path, path) for path in (Path("/etc/ld.so.cache"), *files) if path.exists()]
+    if (cache := Path("/etc/ld.so.cache")).exists():
+        seen.append((cache, cache))
+    seen += [(path, Path(place)) for path, place in shown.items()]
     if not (base := Path(sys.base_prefix)).is_relative_to("/usr"):
         seen.append((base, base))
     found = importlib.util.find_spec(LIBRARIES[0])

@@ -10,14 +10,14 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from clearminds.sandbox.apptainer import apptainer, skeleton
 from clearminds.sandbox.bubblewrap import bubblewrap
 from clearminds.sandbox.inside.frames import Channel
-from clearminds.sandbox.isolation import ENVIRONMENT, checkout_paths, python
+from clearminds.sandbox.isolation import ENVIRONMENT, NOTHING, checkout_paths, python
 from clearminds.sandbox.limits import Limits
 from clearminds.sandbox.system_calls import system_call_filter
 
@@ -45,13 +45,15 @@ class Started:
         kind: how it is isolated.
         limits: of the process.
         lives_on: it forks a child for each piece of work, and the limit on CPU time is the children's, not its own.
-        files: what else it may read.
+        shown: files that it may read too, and where it finds them; without isolation, where they are.
 
     Raises:
         SandboxError: what isolates is not installed.
     """
 
-    def __init__(self, module: str, kind: Kind, limits: Limits, *, lives_on: bool = False, files: Sequence[Path] = ()):
+    def __init__(
+        self, module: str, kind: Kind, limits: Limits, *, lives_on: bool = False, shown: Mapping[Path, str] = NOTHING
+    ):
         own = rlimits(limits)
         if kind.isolation == "rlimits":  # it would count all processes of the user
             del own["RLIMIT_NPROC"]
@@ -65,14 +67,14 @@ class Started:
             if kind.isolation == "bubblewrap":
                 settings["uid"] = None if kind.own_users else _user()
                 command = bubblewrap(
-                    limits.disk_mb * 2**20, own_users=kind.own_users, filter_from=filter_from, files=files
+                    limits.disk_mb * 2**20, own_users=kind.own_users, filter_from=filter_from, shown=shown
                 )
                 environment = {}
             else:
                 self._folder = tempfile.mkdtemp(prefix="clearminds-")
                 if kind.isolation == "apptainer":
-                    skeleton(image := Path(self._folder, "image"), files)
-                    command = apptainer(image, files=files)
+                    skeleton(image := Path(self._folder, "image"), shown)
+                    command = apptainer(image, shown=shown)
                     environment = {"PATH": os.environ.get("PATH", os.defpath)}
             ours, theirs = socket.socketpair()
             with theirs:
@@ -144,7 +146,7 @@ def _user() -> int:
 
 
 @contextlib.contextmanager
-def _filter(kind: Kind):  # type: ignore[no-untyped-def]
+def _filter(kind: Kind) -> Iterator[int | None]:
     program = system_call_filter() if kind.isolation == "bubblewrap" else None
     if program is None:
         yield None

@@ -2,12 +2,12 @@
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
-from clearminds.sandbox.isolation import ISOLATIONS, SandboxError
+from clearminds.sandbox.isolation import ISOLATIONS, NOTHING, SandboxError
 from clearminds.sandbox.limits import Limits
 from clearminds.sandbox.processes import Kind, Started
 
@@ -29,15 +29,20 @@ class Workers:
             raise SandboxError(f"runtime: sandbox is one of {', '.join(ISOLATIONS)}, not {isolation!r}")
         self.kind = Kind(isolation, own_users=os.geteuid() != 0)
         self.limits = limits
-        self.count = workers or len(os.sched_getaffinity(0))
+        self.workers = workers or len(os.sched_getaffinity(0))
         self._running: set[Started] = set()
         self._lock = threading.Lock()
         self._closing = False
         self._pool: ThreadPoolExecutor | None = None
 
+    @property
+    def isolation(self) -> str:
+        """One of `isolation.ISOLATIONS`."""
+        return self.kind.isolation
+
     def open(self) -> None:
         """Takes up work."""
-        self._pool = ThreadPoolExecutor(self.count)
+        self._pool = ThreadPoolExecutor(self.workers)
 
     def close(self) -> None:
         """Ends all work, and every process."""
@@ -52,7 +57,7 @@ class Workers:
             self.end(process)
 
     def map(self, function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
-        """The function's results in the items' order, `count` at a time; it may `start` and `end` processes.
+        """The function's results in the items' order, `workers` at a time; it may `start` and `end` processes.
 
         Raises:
             SandboxError: the function does, or whatever else it raises; what has not begun then never begins.
@@ -69,13 +74,13 @@ class Workers:
             for future in futures:
                 future.cancel()
 
-    def start(self, module: str, *, lives_on: bool = False, files: Sequence[Path] = ()) -> Started:
+    def start(self, module: str, *, lives_on: bool = False, shown: Mapping[Path, str] = NOTHING) -> Started:
         """Starts a process, as `Started` does, from a function that is mapped.
 
         Raises:
             SandboxError: it cannot be started, or this is closing.
         """
-        process = Started(module, self.kind, self.limits, lives_on=lives_on, files=files)
+        process = Started(module, self.kind, self.limits, lives_on=lives_on, shown=shown)
         with self._lock:
             self._running.add(process)
             closing = self._closing

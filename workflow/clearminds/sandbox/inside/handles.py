@@ -17,6 +17,9 @@ for _kind in (dict, set, collections.OrderedDict, collections.Counter):
     _REPLACE[_kind] = lambda old, new: (old.clear(), old.update(new))
 
 
+_BUILTINS = {value for value in vars(builtins).values() if isinstance(value, type | types.BuiltinFunctionType)}
+
+
 class Lost(BaseException):
     """The program's process has ended, or talks nonsense: no test can go on. Args: message: what it did."""
 
@@ -91,7 +94,7 @@ class Program:
     def _other(self, value: Any) -> list:
         if type(value) is Handle:
             return ["handle", object.__getattribute__(value, "_number")]
-        if isinstance(value, type | types.BuiltinFunctionType) and getattr(builtins, value.__name__, None) is value:
+        if isinstance(value, type | types.BuiltinFunctionType) and value in _BUILTINS:
             return ["builtin", value.__name__]
         if isinstance(value, Iterator):
             return ["iterator", *(self.form(part) for part in value)]

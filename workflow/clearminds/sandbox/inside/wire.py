@@ -101,7 +101,7 @@ def _odd(value: Any, kind: type, inner: Callable) -> list | None:
     for name, singleton in _SINGLETONS.items():
         if value is singleton:
             return ["singleton", name]
-    if isinstance(value, type) and _TYPES.get(value.__name__) is value:
+    if isinstance(value, type) and value in _TYPES.values():
         return ["type", value.__name__]
     if kind in _VIEWS:
         return [kind.__name__, *map(inner, list(value))]
