@@ -49,6 +49,8 @@ def judge(trial: dict, program: Program) -> list[str]:
         return ["unjudgeable", str(error)]
     except BaseException as error:
         return ["incorrect", _told(error, trial["tests"])]
+    if not program.asked:
+        return ["unjudgeable", "its tests never ask the program for anything"]
     return ["correct", ""]
 
 
