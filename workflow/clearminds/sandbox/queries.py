@@ -13,12 +13,10 @@ Numbers agree by value (1 and 1.0), to 12 digits, because the order of additions
 with NULL; a text agrees with no number, and letter by letter.
 """
 
-import os
 import re
 import signal
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +24,6 @@ from typing import Any
 from clearminds.errors import UserError
 from clearminds.sandbox.inside.frames import BadMessage, Closed
 from clearminds.sandbox.isolation import SandboxError
-from clearminds.sandbox.processes import Started
 from clearminds.sandbox.programs import Result, Sandbox
 
 INSIDE = "/database"  # where the sandbox shows it
@@ -74,8 +71,7 @@ def run_queries(sandbox: Sandbox, queries: Sequence[Query]) -> list[Result]:
                 "correct the path"
             )
     asked = list(dict.fromkeys((q.database, sql) for q in queries for sql in (q.gold, q.predicted)))
-    with ThreadPoolExecutor(sandbox.workers) as pool:
-        outcomes = dict(zip(asked, pool.map(lambda one: _outcome(sandbox, *one), asked), strict=True))
+    outcomes = dict(zip(asked, sandbox.map(lambda one: _outcome(sandbox, *one), asked), strict=True))
     return [
         _result(query, outcomes[query.database, query.gold], outcomes[query.database, query.predicted], sandbox)
         for query in queries
@@ -117,9 +113,7 @@ def _result(query: Query, gold: list, predicted: list, sandbox: Sandbox) -> Resu
 def _outcome(sandbox: Sandbox, database: Path, sql: str) -> list:
     """What `inside.query.answer` says, `["unusable", why]` of a database, or why there was no answer."""
     limits = sandbox.limits
-    process = Started(
-        "query", sandbox.isolation, limits, own_users=os.geteuid() != 0, for_children=False, shown={database: INSIDE}
-    )
+    process = sandbox.start("query", shown={database: INSIDE})
     process.connection.settimeout(limits.wall_seconds)
     outcome: Any = None
     ready = False
@@ -135,7 +129,7 @@ def _outcome(sandbox: Sandbox, database: Path, sql: str) -> list:
         outcome = None
     took = time.monotonic() - began
     status = process.ended(0.5)
-    process.end()
+    sandbox.end(process)
     if _is_outcome(outcome, ready):
         return outcome
     if ready and took >= limits.wall_seconds:

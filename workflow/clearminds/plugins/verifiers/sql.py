@@ -8,16 +8,13 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from clearminds.plugins.fenced import fenced
 from clearminds.sandbox.programs import Sandbox
 from clearminds.sandbox.queries import Query, run_queries
 
 FILTERS = ("lenient", "strict")
 
 HEADER = b"SQLite format 3\0"
-# a block that nothing closes ends with the response
-FENCED = re.compile(
-    r"^[ \t]*```[ \t]*(?P<language>\w*)[^\n]*\n(?P<code>.*?)(?:^[ \t]*(?P<end>```)|\Z)", re.DOTALL | re.MULTILINE
-)
 STATEMENT = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*(?:SELECT|WITH|VALUES)\b", re.DOTALL | re.IGNORECASE)
 LANGUAGES = {"sql", "sqlite", "sqlite3"}
 
@@ -78,17 +75,15 @@ def _database(example: dict) -> Path:
 
 def _strict(response: str) -> str | None:
     """The first closed block of SQL."""
-    for block in FENCED.finditer(response):
-        if block["language"].lower() in LANGUAGES and block["end"] and block["code"].strip():
-            return block["code"].strip()
-    return None
+    blocks = (code for language, code, closed in fenced(response) if closed and language in LANGUAGES)
+    return next((code.strip() for code in blocks if code.strip()), None)
 
 
 def _lenient(response: str) -> str | None:
-    """The first block that is a query, else the response if it begins with one, up to the line that ends it."""
-    for block in FENCED.finditer(response):
-        if STATEMENT.match(block["code"]):
-            return block["code"].strip()
+    """The first block that is a query, else one of SQL, else the response if it begins with one, up to its end."""
+    for _, code, _ in fenced(response):
+        if STATEMENT.match(code):
+            return code.strip()
     if (sql := _strict(response)) or not STATEMENT.match(response):
         return sql
     return re.split(r"(?<=;)[ \t]*\n|\n\s*\n", response.strip(), maxsplit=1)[0]
