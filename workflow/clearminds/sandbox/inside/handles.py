@@ -17,6 +17,9 @@ for _kind in (dict, set, collections.OrderedDict, collections.Counter):
     _REPLACE[_kind] = lambda old, new: (old.clear(), old.update(new))
 
 
+_BUILTINS = {value for value in vars(builtins).values() if isinstance(value, type | types.BuiltinFunctionType)}
+
+
 class Lost(BaseException):
     """The program's process has ended, or talks nonsense: no test can go on. Args: message: what it did."""
 
@@ -30,6 +33,9 @@ class Program:
 
     Args:
         channel: to it.
+
+    Attributes:
+        asked: whether a test has made any use of it.
     """
 
     def __init__(self, channel: Channel):
@@ -37,7 +43,7 @@ class Program:
         self._asked = 0
         self._callbacks: list[Callable] = []
         self._classes: dict[int, type] = {}
-        self.exchanged = False
+        self.asked = False
 
     def started(self) -> bool:
         """Waits until the process is there; False: it never came."""
@@ -55,7 +61,9 @@ class Program:
         found = self._exchange("names", wanted)
         if found[0] == "raise":
             raise self._error(found)
-        return {str(name): self._value(form) for name, form in found[1]}
+        values = {str(name): self._value(form) for name, form in found[1]}
+        self.asked = any(type(value) is not Handle for value in values.values())
+        return values
 
     def ask(self, what: str, *details: Any) -> Any:
         """Asks for one thing, and gives its value or raises what the program raises."""
@@ -91,9 +99,7 @@ class Program:
     def _other(self, value: Any) -> list:
         if type(value) is Handle:
             return ["handle", object.__getattribute__(value, "_number")]
-        if isinstance(value, type) and getattr(builtins, value.__name__, None) is value:
-            return ["builtin", value.__name__]
-        if isinstance(value, types.BuiltinFunctionType) and getattr(builtins, value.__name__, None) is value:
+        if isinstance(value, type | types.BuiltinFunctionType) and value in _BUILTINS:
             return ["builtin", value.__name__]
         if isinstance(value, Iterator):
             return ["iterator", *(self.form(part) for part in value)]
@@ -104,11 +110,11 @@ class Program:
 
     def _exchange(self, what: str, *details: Any) -> list:
         self._asked += 1
+        self.asked = self._asked > 2  # past the program and its names
         try:
             self._channel.send([self._asked, what, *details])
             while True:
                 reply: Any = self._channel.receive()
-                self.exchanged = True
                 if isinstance(reply, list) and len(reply) == 3 and reply[0] == "callback":
                     self._call_back(reply[1], reply[2])
                     continue

@@ -101,7 +101,7 @@ def _odd(value: Any, kind: type, inner: Callable) -> list | None:
     for name, singleton in _SINGLETONS.items():
         if value is singleton:
             return ["singleton", name]
-    if kind is type and _TYPES.get(value.__name__) is value:
+    if isinstance(value, type) and value in _TYPES.values():
         return ["type", value.__name__]
     if kind in _VIEWS:
         return [kind.__name__, *map(inner, list(value))]
@@ -121,7 +121,7 @@ def _base(value: Any, inner: Callable) -> list | Any:
     return None
 
 
-_VIEWS = (type({}.keys()), type({}.values()), type({}.items()))
+_VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items()))
 
 
 def decode(form: Any, other: Callable[[list], Any] | None = None, depth: int = 0) -> Any:
@@ -173,7 +173,7 @@ def _namedtuple(parts: list, inner: Callable) -> tuple:
     fields, *values = parts
     if len(fields) != len(values) or len(fields) > 64 or not all(isinstance(field, str) for field in fields):
         raise BadMessage("no namedtuple")
-    return collections.namedtuple("Row", fields, rename=True)(*map(inner, values))  # type: ignore[misc]
+    return collections.namedtuple("Row", fields, rename=True)(*map(inner, values))
 
 
 def _fraction(parts: list, inner: Callable) -> fractions.Fraction:
