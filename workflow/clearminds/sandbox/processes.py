@@ -89,7 +89,7 @@ class Started:
                     pass_fds=() if filter_from is None else (filter_from,),
                 )
         self.connection = ours
-        self.channel = Channel(ours)
+        self.channel = Channel(ours.fileno())
         self._said = b""
 
     @property

@@ -147,9 +147,10 @@ class Program:
         arguments = [self._value(form) for form in forms][:8]
         if not isinstance(kind, type) or not issubclass(kind, Exception):
             return Lost(f"the program left by {getattr(kind, '__name__', kind)}")
-        error = kind.__new__(kind)
-        error.args = tuple(arguments)
-        return error
+        try:
+            return kind(*arguments)
+        except Exception:  # some take nothing but what suits them
+            return Exception(f"{kind.__name__}: {arguments}")
 
     def _value(self, form: Any) -> Any:
         try:

@@ -89,7 +89,7 @@ def _told(error: BaseException, tests: str) -> str:
 def _child(trial: dict, connected: int, verdict: int, settings: dict) -> None:
     confine({"limits": settings["child"], "uid": None})
     try:
-        outcome = judge(trial, Program(Channel(socket.socket(fileno=connected))))
+        outcome = judge(trial, Program(Channel(connected)))
     except BaseException as error:
         outcome = ["incorrect", f"{type(error).__name__} while the tests ran"]
     os.write(verdict, json.dumps([outcome[0], outcome[1][:400]]).encode())
@@ -123,9 +123,9 @@ def main() -> None:
     settings = json.loads(sys.argv[1])
     control = connection()
     confine(settings)
-    channel = Channel(control)
+    channel, descriptor_source = Channel(control), socket.socket(fileno=control)
     while True:
-        _, descriptors, _, _ = socket.recv_fds(control, 1, 1)
+        _, descriptors, _, _ = socket.recv_fds(descriptor_source, 1, 1)
         if not descriptors:
             return
         try:
