@@ -16,6 +16,7 @@ from pathlib import Path
 
 from clearminds.sandbox.apptainer import apptainer, skeleton
 from clearminds.sandbox.bubblewrap import bubblewrap
+from clearminds.sandbox.census import family, threads_of_user
 from clearminds.sandbox.inside.frames import Channel
 from clearminds.sandbox.isolation import ENVIRONMENT, NOTHING, checkout_paths, python
 from clearminds.sandbox.limits import Limits
@@ -55,8 +56,8 @@ class Started:
         self, module: str, kind: Kind, limits: Limits, *, lives_on: bool = False, shown: Mapping[Path, str] = NOTHING
     ):
         own = rlimits(limits)
-        if kind.isolation == "rlimits":  # it would count all processes of the user
-            del own["RLIMIT_NPROC"]
+        if kind.isolation == "rlimits":  # counts all that the user has
+            own["RLIMIT_NPROC"] += threads_of_user(os.geteuid())
         settings: dict = {"limits": own, "uid": None}
         if lives_on:
             settings = {"limits": {k: v for k, v in own.items() if k != "RLIMIT_CPU"}, "child": own, "uid": None}
@@ -89,7 +90,7 @@ class Started:
                     pass_fds=() if filter_from is None else (filter_from,),
                 )
         self.connection = ours
-        self.channel = Channel(ours)
+        self.channel = Channel(ours.fileno())
         self._said = b""
 
     @property
@@ -106,9 +107,13 @@ class Started:
 
     def kill(self) -> None:
         """Kills it with all that it has started, from whatever thread, and does not wait."""
-        if self._process.returncode is None:
+        if self._process.returncode is not None:
+            return
+        for pid in family(self.pid) if self._folder else []:  # without a namespace of theirs, some may have left
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+                os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
 
     def end(self) -> None:
         """Kills it and clears up. The thread that started it calls this once."""

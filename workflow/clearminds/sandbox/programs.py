@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import Any
 
+from clearminds.sandbox.census import family, memory
 from clearminds.sandbox.inside.frames import BadMessage, Closed
 from clearminds.sandbox.isolation import SandboxError, require
 from clearminds.sandbox.limits import Limits
@@ -20,6 +21,7 @@ __all__ = ["Result", "Sandbox", "SandboxError", "Trial", "Unjudgeable"]
 
 _DEFAULT = Limits()
 _GRACE = 5.0  # seconds for the tests to notice that the program has been killed
+_FIRST_LOOK, _LOOK = 0.5, 0.1  # seconds until what a program uses is looked at, and between two looks
 
 
 @dataclass(frozen=True)
@@ -140,31 +142,42 @@ class Sandbox(Workers):
         program = self._taken("program") or self.start("candidate")
         asked = time.monotonic()
         outcome: Any = None
+        stopped = None
         try:
             socket.send_fds(tests.connection, [b"t"], [program.connection.fileno()])
             tests.channel.send(asdict(trial))
             self._own.program = self.start("candidate")
-            if not _readable(tests, self.limits.wall_seconds):
-                program.kill()
-                overtime = True
-            else:
-                overtime = False
-            if not overtime or _readable(tests, _GRACE):
+            stopped = self._watch(tests, program)
+            if stopped is None or _readable(tests, _GRACE):
                 outcome = tests.channel.receive()
         except (Closed, BadMessage, OSError):
             outcome = ["missing", "the process of the tests ended"]
         took = time.monotonic() - asked
-        status = program.ended(1 if outcome and outcome[0] == "lost" and not overtime else 0)
+        status = program.ended(1 if outcome and outcome[0] == "lost" and not stopped else 0)
         self.end(program)
         if outcome is None or outcome[0] == "missing":
             self.end(tests)
         else:
             self._own.tests = tests
-        if outcome is None or overtime:
-            return "timeout", f"longer than {self.limits.wall_seconds:g} s"
+        if stopped:
+            return stopped
         if outcome[0] == "missing":
             return "missing", f"{outcome[1]}: {program.said() or tests.said()}"
         return self._meaning(outcome[0], outcome[1], status, took)
+
+    def _watch(self, tests: Started, program: Started) -> tuple[str, str] | None:
+        """Waits for the tests' word. What must not go on for so long is killed; returns the verdict that this means."""
+        until = time.monotonic() + self.limits.wall_seconds
+        pause = _FIRST_LOOK
+        while (left := until - time.monotonic()) > 0:
+            if _readable(tests, min(left, pause)):
+                return None
+            pause = _LOOK
+            if memory(family(program.pid)) > self.limits.memory_mb * 2**20:
+                program.kill()
+                return "incorrect", f"more than {self.limits.memory_mb} MB of memory"
+        program.kill()
+        return "timeout", f"longer than {self.limits.wall_seconds:g} s"
 
     def _meaning(self, outcome: str, detail: Any, status: int | None, took: float) -> tuple[str, str]:
         too_slow = "timeout", f"longer than {self.limits.cpu_seconds:g} s of CPU time"

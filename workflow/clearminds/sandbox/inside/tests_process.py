@@ -17,7 +17,7 @@ from typing import Any
 
 from clearminds.sandbox.inside.confine import confine, connection
 from clearminds.sandbox.inside.frames import Channel, Closed
-from clearminds.sandbox.inside.handles import Lost, Program, Unjudgeable
+from clearminds.sandbox.inside.handles import Program
 
 # what tests use without an import, as data sets' own judges have them at hand
 _USUAL = {"np": "numpy"}
@@ -43,15 +43,17 @@ def judge(trial: dict, program: Program) -> list[str]:
         program.run(trial["program"])
         module.__dict__.update(program.names(_wanted(trial, module.__dict__)))
         exec(code, module.__dict__)
-    except Lost as error:
-        return ["lost", str(error)]
-    except Unjudgeable as error:
-        return ["unjudgeable", str(error)]
+        said = ["correct", ""]
     except BaseException as error:
-        return ["incorrect", _told(error, trial["tests"])]
-    if not program.asked:
+        said = ["incorrect", _told(error, trial["tests"])]
+    # whatever the tests made of these
+    if program.unjudgeable:
+        return ["unjudgeable", program.unjudgeable]
+    if program.lost:
+        return ["lost", program.lost]
+    if said[0] == "correct" and not program.asked:
         return ["unjudgeable", "its tests never ask the program for anything"]
-    return ["correct", ""]
+    return said
 
 
 def _wanted(trial: dict, there: dict) -> list[str]:
@@ -89,7 +91,7 @@ def _told(error: BaseException, tests: str) -> str:
 def _child(trial: dict, connected: int, verdict: int, settings: dict) -> None:
     confine({"limits": settings["child"], "uid": None})
     try:
-        outcome = judge(trial, Program(Channel(socket.socket(fileno=connected))))
+        outcome = judge(trial, Program(Channel(connected)))
     except BaseException as error:
         outcome = ["incorrect", f"{type(error).__name__} while the tests ran"]
     os.write(verdict, json.dumps([outcome[0], outcome[1][:400]]).encode())
@@ -123,9 +125,9 @@ def main() -> None:
     settings = json.loads(sys.argv[1])
     control = connection()
     confine(settings)
-    channel = Channel(control)
+    channel, descriptor_source = Channel(control), socket.socket(fileno=control)
     while True:
-        _, descriptors, _, _ = socket.recv_fds(control, 1, 1)
+        _, descriptors, _, _ = socket.recv_fds(descriptor_source, 1, 1)
         if not descriptors:
             return
         try:
