@@ -272,6 +272,25 @@ def test_results_come_in_the_order_of_their_queries(judge):
     assert judge("SELECT 7", *[f"SELECT {number}" for number in range(12)]) == wanted
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_root_judges_by_another_users_database(tmp_path, sandbox):
+    file = tmp_path / "zoo.sqlite"
+    connection = sqlite3.connect(file)
+    connection.executescript(ZOO)
+    connection.close()
+    file.chmod(stat.S_IRUSR)
+    os.chown(file, 12345, 12345)
+    assert run_queries(sandbox, [Query(file, "SELECT 6", "SELECT count(*) FROM animal")])[0].verdict == "correct"
+
+
+@pytest.mark.parametrize("isolation", sorted({ISOLATION, "rlimits"}))
+def test_every_isolation_gives_the_same_verdicts(zoo, isolation):
+    queries = [Query(zoo, sql, "SELECT max(legs) FROM animal") for sql in ("SELECT 6", "SELECT 5", "ATTACH '' AS x")]
+    with Sandbox(isolation, limits=Limits(cpu_seconds=1, wall_seconds=20, memory_mb=512)) as opened:
+        verdicts = [result.verdict for result in run_queries(opened, queries)]
+    assert verdicts == ["correct", "incorrect", "incorrect"]
+
+
 @pytest.mark.parametrize(
     ("sql", "expected"),
     [

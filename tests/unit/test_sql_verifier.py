@@ -24,6 +24,12 @@ def zoo(tmp_path_factory):
     return file
 
 
+@pytest.fixture(scope="module")
+def sandbox():
+    with Sandbox(ISOLATION) as opened:
+        yield opened
+
+
 def example(answer, database, example_id="dev/7"):
     meta = {} if database is None else {"database": str(database)}
     return {"example_id": example_id, "answer": answer, "meta": json.dumps(meta)}
@@ -55,33 +61,35 @@ RIGHT = "SELECT name FROM animal WHERE legs > 5"
         ("", ("format_error", "format_error")),
     ],
 )
-def test_fenced_queries_are_read(zoo, response, expected):
+def test_fenced_queries_are_read(zoo, sandbox, response, expected):
     row = example(RIGHT, zoo)
-    with Sandbox(ISOLATION, workers=1) as sandbox:
-        found = sql.verify_many([(response, row, False), (response, row, True)], sandbox)
+    found = sql.verify_many([(response, row, False), (response, row, True)], sandbox)
     assert tuple(verdict for verdict, _ in found) == expected
 
 
-def test_many_responses_keep_their_places(zoo):
+def test_many_responses_keep_their_places(zoo, sandbox):
     asked = [
         ("none", example(RIGHT, zoo), False),
         ("SELECT 'Ada'", example(RIGHT, zoo), False),
         ("none", example(RIGHT, zoo), True),
         ("SELECT 'Ada'", example("SELECT legs FROM animal", zoo), False),
     ]
-    with Sandbox(ISOLATION) as sandbox:
-        assert sql.verify_many(asked, sandbox) == [
-            ("format_error", "no query in the response"),
-            ("correct", "1 rows"),
-            ("format_error", "no fenced block of SQL in the response"),
-            ("incorrect", "1 rows, expected 2"),
-        ]
-        assert sql.verify_many([], sandbox) == []
+    assert sql.verify_many(asked, sandbox) == [
+        ("format_error", "no query in the response"),
+        ("correct", "1 rows"),
+        ("format_error", "no fenced block of SQL in the response"),
+        ("incorrect", "1 rows, expected 2"),
+    ]
+    assert sql.verify_many([], sandbox) == []
 
 
-def test_a_gold_query_that_fails_names_the_example(zoo):
-    with Sandbox(ISOLATION) as sandbox, pytest.raises(UserError, match=r"^example dev/7: the gold query failed"):
+def test_a_gold_query_that_fails_names_the_example(zoo, sandbox):
+    with pytest.raises(UserError, match=r"^example dev/7: the gold query failed"):
         sql.verify_many([("SELECT 1", example("SELECT x FROM animal", zoo), False)], sandbox)
+    with pytest.raises(UserError, match=r"^example dev/7: its meta names no database"):
+        sql.verify_many([("SELECT 1", example(RIGHT, None), False)], sandbox)
+    with pytest.raises(UserError, match=r"^example dev/7: /nowhere: there is no such database"):
+        sql.verify_many([("SELECT 1", example(RIGHT, "/nowhere"), False)], sandbox)
 
 
 def test_what_cannot_be_judged_is_named(zoo, tmp_path):
@@ -92,7 +100,7 @@ def test_what_cannot_be_judged_is_named(zoo, tmp_path):
     for row, message in [
         (example("", zoo), "the answer '' is no SELECT"),
         (example("DROP TABLE animal", zoo), "is no SELECT"),
-        (example(RIGHT, None), "has no database in its meta"),
+        (example(RIGHT, None), "names no database"),
         (example(RIGHT, tmp_path / "none.sqlite"), "none.sqlite: there is no such database"),
         (example(RIGHT, text), "text.sqlite: not an SQLite database"),
     ]:

@@ -14,7 +14,7 @@ BOX = re.compile(r"\\(?:boxed|fbox)\s*\{([^{}]*)\}")
 WORDS = ("A", "I")
 NEGATION = re.compile(r"\b(?:not|wrong|incorrect|false)\b|n't", re.IGNORECASE)
 
-IS = r"(?:(?:is|are|was|would be|should be|must be|will be)\b|[:=])"
+IS = r"(?:(?:is|are|was|would be|should be|must be|will be)\b|[:=>–—-])"
 KIND = r"(?:option|choice|letter|label|number)"
 LEAD = (
     rf"(?i:\b(?:answers?(?: {KIND})?|(?:correct|best|right) (?:{KIND}|one)|I(?:'d|'ll| would)? (?:choose|pick|select))"
@@ -22,7 +22,7 @@ LEAD = (
 )
 # a line's end, punctuation that no number or abbreviation goes on behind, or the beginning of a reason
 AFTER = (
-    r"(?=\s?(?:\Z|\n|[)\]$(}]|[.,;:!?\"'’”](?!\w)|[–—]|-+ )| (?i:because|since|as|due|for|which|where|while|with)\b)"
+    r"(?=\s?(?:\Z|\n|[)\]$(}<]|[.,;:!?\"'’”](?!\w)|[–—]|-+ )| (?i:because|since|as|due|for|which|where|while|with)\b)"
 )
 
 
@@ -121,9 +121,9 @@ def _alone(line: str, labels: list[str], texts: list[str], patterns: dict[str, r
             return item["label"]
     for form in (str, str.casefold):
         read = {form(_bare(line)), form(_bare(rest))} - {""}
-        found = [label for label, text in zip(labels, texts, strict=True) if form(_bare(text)) in read]
-        if len(found) == 1:
-            return found[0]
+        same = [label for label, text in zip(labels, texts, strict=True) if form(_bare(text)) in read]
+        if len(same) == 1:
+            return same[0]
     return None
 
 

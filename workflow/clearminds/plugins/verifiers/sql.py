@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from clearminds.errors import UserError
 from clearminds.plugins.fenced import fenced
 from clearminds.sandbox.programs import Sandbox
 from clearminds.sandbox.queries import Query, run_queries
@@ -50,11 +51,8 @@ def verify_many(asked: Sequence[tuple[str, dict, bool]], sandbox: Sandbox) -> li
         SandboxError: the sandbox broke.
     """
     read = [_strict(response) if strict else _lenient(response) for response, _, strict in asked]
-    queries = [
-        Query(_database(example), sql, example["answer"], f"example {example['example_id']}")
-        for sql, (_, example, _) in zip(read, asked, strict=True)
-        if sql is not None
-    ]
+    pairs = zip(read, asked, strict=True)
+    queries = [_query(sql, example) for sql, (_, example, _) in pairs if sql is not None]
     results = iter(run_queries(sandbox, queries))
     verdicts = []
     for sql, (_, _, strict) in zip(read, asked, strict=True):
@@ -66,10 +64,18 @@ def verify_many(asked: Sequence[tuple[str, dict, bool]], sandbox: Sandbox) -> li
     return verdicts
 
 
+def _query(sql: str, example: dict) -> Query:
+    name = f"example {example['example_id']}"
+    try:
+        return Query(_database(example), sql, example["answer"], name)
+    except ValueError as error:
+        raise UserError(f"{name}: {error}") from None
+
+
 def _database(example: dict) -> Path:
     database = json.loads(example["meta"]).get("database")
     if not database:
-        raise ValueError(f"example {example['example_id']} has no database in its meta")
+        raise ValueError("its meta names no database; correct the task's template")
     return Path(database)
 
 
