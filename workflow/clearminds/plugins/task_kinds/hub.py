@@ -14,6 +14,8 @@ from clearminds.errors import UserError, one_line
 from clearminds.files.user_path import located
 from clearminds.plugins.task_kinds import rows
 
+LOCAL = "or name a folder that has the files by path: of a preset, else as hub:"
+
 
 def load(spec: dict, split: str) -> list[dict]:
     """The rows of one split, as rows of `contracts.EXAMPLES`.
@@ -46,7 +48,7 @@ def _download(spec: dict, split: str) -> datasets.Dataset:
         if isinstance(error, OSError) and error.errno:
             raise  # a full or read-only disk, which no advice of ours would fix
         if isinstance(error, ConnectionError):
-            advice = "go online, or set HF_HOME to a cache that holds it and HF_HUB_OFFLINE=1"
+            advice = f"go online, or set HF_HOME to a cache that holds it and HF_HUB_OFFLINE=1, {LOCAL}"
         else:
             advice = "check config, splits and revision"
         raise UserError(f"hub: cannot load {name}: {one_line(error, 400)}; {advice}") from error
@@ -62,5 +64,5 @@ def _require_revision(data: datasets.Dataset, name: str, revision: str | None) -
     if folders and not any(revision in folder for folder in folders):
         raise UserError(
             f"hub: out of reach, and the newest revision of {name} in the cache ({folders[0]}) is not {revision}; "
-            "go online, or set HF_HOME to a cache that holds it"
+            f"go online, or set HF_HOME to a cache that holds it, {LOCAL}"
         )
