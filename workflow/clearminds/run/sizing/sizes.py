@@ -115,7 +115,8 @@ class Sizes:
         return 1 if source == "reference" else self.study.sources[source].samples
 
     def _lengths(self, task: str, split: str) -> Lengths | None:
-        return self.texts.lengths(task, split) if self.texts and task in self.study.tasks else None
+        block = self.study.tasks.get(task)
+        return self.texts.lengths(task, split) if self.texts and block and split in block.splits else None
 
     def _model(self, model: str) -> Path:
         return Path(self.layout.model.path(model=model))
