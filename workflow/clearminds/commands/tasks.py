@@ -83,7 +83,8 @@ def shown(name: str, preset: Preset, given: dict[str, Any], split: str) -> str:
         "contamination": preset.contamination,
     }
     parts = [f"{name}: {preset.about}", *(f"  {key}: {value}" for key, value in facts.items() if value)]
-    for measure in (None, *preset.by_measure):
+    others = [measure for measure, keys in preset.by_measure.items() if "template" in keys]
+    for measure in (None, *others):
         title = "example" if measure is None else f"example with evaluate: {measure}"
         parts.append(f"\n--- {title}\n{shown_example(name, preset, measure, given, split)}")
     return "\n".join(parts)

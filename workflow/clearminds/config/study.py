@@ -25,7 +25,7 @@ from clearminds.config.blocks import (
 )
 from clearminds.config.presets import expanded
 from clearminds.config.strict import Id, Strict
-from clearminds.config.tasks import FileTask, HubTask, HumanEvalTask, LmEvalTask, Task
+from clearminds.config.tasks import FileTask, HubTask, HumanEvalTask, LmEvalTask, ReasoningGymTask, Task
 from clearminds.config.values import Seed, Text
 from clearminds.config.wording import nearest, problem, short
 
@@ -181,6 +181,8 @@ class Study(Strict):
                 raise ValueError(
                     f"tasks: {name}: verifier: unverified gives no accuracy; set evaluate: likelihood, or a verifier"
                 )
+            if name in evaluated and task.evaluate == "choice":
+                _has_choices(name, task)
             if not (accuracy or name in self.targets) or not isinstance(task, FileTask | HubTask | HumanEvalTask):
                 continue
             needed = READ.get(task.verifier or "", ())
@@ -218,6 +220,17 @@ def _has_split(name: str, task: Task, split: str, why: str) -> None:
         raise ValueError(
             f"tasks: {name}: splits: {split} is missing, {why}; found: {', '.join(task.splits)}"
             f"{nearest(split, task.splits)}"
+        )
+
+
+def _has_choices(name: str, task: Task) -> None:
+    if isinstance(task, ReasoningGymTask):
+        return
+    template = getattr(task, "template", None)
+    if missing := [key for key in ("choices", "gold") if getattr(template, key, None) is None]:
+        raise ValueError(
+            f"tasks: {name}: evaluate: choice reads {' and '.join(missing)} of an example; add template: "
+            f"{{..., {missing[0]}: ...}}, or set another evaluate"
         )
 
 

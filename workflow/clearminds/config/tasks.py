@@ -4,20 +4,42 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from clearminds.config.origins import DataCommit, DataRepository
 from clearminds.config.strict import Id, Positive, Strict
 from clearminds.config.template import Template
-from clearminds.config.values import DataFile, Seed, Settings, Text
+from clearminds.config.values import DataFile, Number, Seed, Settings, Text
 from clearminds.config.wording import short
 
 # the default is null, which is in no spec: the token itself is what the string of one is without the key
 SpecialTokens = Annotated[
     Literal["refuse", "keep", "as_text"] | None, AfterValidator(lambda name: None if name == "keep" else name)
 ]
+
+
+# what an evaluation reads of a task; its examples do not depend on it
+MEASURED = {"evaluate", "answers", "verifier", "special_tokens", "preset", "lead_in", "metric", "sampling"}
+CHOICES = 4  # of an item of a generator, where the study says no number
+
+
+class Sampling(Strict):
+    """Several answers to each item, each with a random stream of its own."""
+
+    samples: int = Field(gt=0, lt=2**15, description="answers per item")
+    temperature: Number = Field(0.8, gt=0)
+    top_p: Number = Field(0.95, gt=0, le=1)
+    k: list[Positive] = Field([1], min_length=1, description="of pass@k: the chance that one of k samples is right")
+
+    @model_validator(mode="after")
+    def _enough(self) -> Sampling:
+        if (most := max(self.k)) > self.samples:
+            raise ValueError(f"k: {most} is more than the {self.samples} samples; raise samples, or lower k")
+        if twice := next((k for n, k in enumerate(self.k) if k in self.k[:n]), None):
+            raise ValueError(f"k: {twice} appears twice; take one out")
+        return self
 
 
 class _Task(Strict):
@@ -33,6 +55,19 @@ class _Task(Strict):
         None,
         description="a special token's string in its texts: keep (the default): the token itself; as_text; refuse",
     )
+    lead_in: Text | None = Field(None, description="for choice: what the assistant's turn begins with")
+    metric: Literal["acc", "acc_norm"] | None = Field(
+        None, description="for choice: acc (the default), or acc_norm: log-likelihood per character"
+    )
+    sampling: Sampling | None = Field(None, description="for accuracy: several answers to each item, and pass@k")
+
+    @model_validator(mode="after")
+    def _of_its_measure(self) -> _Task:
+        owners = {"lead_in": "choice", "metric": "choice", "choices": "choice", "sampling": "accuracy"}
+        for key, owner in owners.items():
+            if getattr(self, key, None) is not None and self.evaluate != owner:
+                raise ValueError(f"{key} is a key of evaluate: {owner}, not of {self.evaluate}; take it out")
+        return self
 
 
 class ReasoningGymTask(_Task):
@@ -44,6 +79,9 @@ class ReasoningGymTask(_Task):
     splits: dict[Id, Positive] = Field(min_length=1)
     seed: Seed = 0
     reference: Text = Field("answer", description="wordings (the project's), answer, or a key of the item's metadata")
+    choices: int | None = Field(
+        None, ge=2, le=10, description="for choice: how many, the right one among them; default: 4"
+    )
     verifier: Id = "reasoning_gym"
 
 
@@ -146,9 +184,20 @@ class LmEvalTask(Strict):
     verifier: ClassVar[None] = None
     answers: ClassVar[None] = None
     special_tokens: ClassVar[None] = None
+    lead_in: ClassVar[None] = None
+    metric: ClassVar[None] = None
+    sampling: ClassVar[None] = None
 
 
 Task = Annotated[
     ReasoningGymTask | HumanEvalTask | EverydayPromptsTask | FileTask | HubTask | LmEvalTask,
     Field(discriminator="kind"),
 ]
+
+
+def example_keys(task: Task) -> dict[str, Any]:
+    """What the examples of a task depend on: its keys but for those that only an evaluation reads."""
+    keys = task.model_dump(exclude=MEASURED, exclude_none=True)
+    if isinstance(task, ReasoningGymTask) and task.evaluate == "choice":
+        keys["choices"] = task.choices or CHOICES
+    return keys

@@ -21,8 +21,8 @@ from clearminds.errors import UserError
 
 # modules that plugins of a kind have in common, not plugins themselves
 SHARED = {
-    "task_kinds": {"checked", "rows", "split_files", "templates"},
-    "evaluations": {"harness_compat", "harness_model"},
+    "task_kinds": {"checked", "distractors", "rows", "split_files", "templates"},
+    "evaluations": {"answers", "doc_hashes", "harness_compat", "harness_model"},
 }
 
 

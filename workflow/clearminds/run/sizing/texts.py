@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from clearminds.config.study import Study
+from clearminds.config.tasks import example_keys
 from clearminds.errors import UserError
 from clearminds.files.layout import Layout
 from clearminds.files.user_path import located
@@ -77,9 +78,7 @@ class Texts:
 
     def _examples(self, task: str, split: str) -> list[dict]:
         block = self.study.tasks[task]
-        spec = block.model_dump(
-            exclude={"evaluate", "answers", "verifier", "special_tokens", "preset"}, exclude_none=True
-        )
+        spec = example_keys(block)
         made = Path(self.layout.examples.path(task=task, split=split))
         if made.is_file():
             return list(_rows_of_table(made, ["messages", "reference"], None))
