@@ -214,6 +214,7 @@ def test_copies_are_counted_by_prompt_and_by_prompt_and_reference():
         "trained": 4,
         "prompts": 3,
         "with_reference": 1,
+        "same_item": 0,
         "examples": ["t2", "t3", "t4"],
     }
     assert in_words(found) == (

@@ -162,6 +162,8 @@ def _place(location: tuple) -> tuple[list, dict]:
         if part == "[key]":
             continue
         alternatives = [option for option in node.get("anyOf", []) if option.get("type") != "null"]
+        if len(alternatives) == 1:  # or null
+            node, alternatives = _resolve(alternatives[0], schema), []
         if len(alternatives) > 1:
             node = next((o for o in alternatives if o.get("$ref", "").endswith(f"/{part}")), alternatives[-1])
             continue

@@ -1,4 +1,4 @@
-"""Presets: public tasks by name, each a YAML file in `workflow/tasks/presets/`, from `{preset: NAME}` to a task's block.
+"""Presets: public tasks by name, each a YAML file in `workflow/tasks/presets/`, made the block of a task.
 
 A preset has a block of a task, whose keys a study overrides, and facts about the data, which are in no spec.
 """
@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from clearminds.checkout import PRESETS
-from clearminds.config.strict import Id, Strict
+from clearminds.config.strict import Strict
 from clearminds.config.values import Settings, Text
 from clearminds.config.wording import NEEDED, nearest, printable, problem, short
 from clearminds.config.yaml_strict import load_yaml
@@ -36,6 +36,7 @@ class Preset(Strict):
         task: keys of a task's block.
         by_measure: what else the block has where `evaluate` is this, by its value.
         example: a row as the data set has it, with which the template is shown and tested.
+        schemas: tables of the example's databases, as SQL.
         shown: of a task without a template, what its items look like.
     """
 
@@ -44,8 +45,9 @@ class Preset(Strict):
     source: Text
     contamination: Text | None = None
     task: Settings
-    by_measure: dict[str, Settings] = {}
+    by_measure: dict[str, Settings] = Field({})
     example: Settings = Field({})
+    schemas: dict[str, str] = Field({})
     shown: str | None = None
 
 

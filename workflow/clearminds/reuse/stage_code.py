@@ -42,8 +42,14 @@ ENTRIES = {
     "backends": ("Sampler",),
     "evaluations": ("evaluate",),
 }
-SANDBOX = "clearminds.sandbox.programs:Sandbox"  # of the verifiers that have the first of these
-SANDBOXED, CHECK = "verify_many", "check"
+CHECK = "check"  # of a verifier, called by the rehearsal
+
+# what a verifier that runs programs is given, and what runs inside of that
+SANDBOX = "clearminds.sandbox.programs:Sandbox"
+INSIDE = {
+    "programs": ("clearminds.sandbox.inside.candidate:main", "clearminds.sandbox.inside.tests_process:main"),
+    "sql": ("clearminds.sandbox.inside.query:main",),
+}
 
 
 def tree() -> Tree:
@@ -105,14 +111,28 @@ def _is_file(root: str) -> bool:
 
 def _plugin(kind: str, name: str) -> tuple[str, ...]:
     module = f"{PLUGINS[kind]}.{name}"
+    if kind == "verifiers":
+        return _verifier(module, name)
     return tuple(_entry(module, entry) or f"{module}:{entry}" for entry in ENTRIES[kind])
 
 
-def _verifier(name: str) -> tuple[str, ...]:
-    """What judges responses: one of two functions, and the sandbox with one of them."""
-    module = f"{PLUGINS['verifiers']}.{name}"
-    found = tuple(key for entry in ENTRIES["verifiers"] if (key := _entry(module, entry)))
-    return (*found, SANDBOX) if _entry(module, SANDBOXED) else found or _plugin("verifiers", name)
+def _verifier(module: str, name: str) -> tuple[str, ...]:
+    runs = runs_programs(name)
+    entries = ("FILTERS", "verify_many" if runs else "verify")
+    found = tuple(_entry(module, entry) or f"{module}:{entry}" for entry in entries)
+    # a verifier of the user's own may run anything inside
+    inside = INSIDE.get(name, tuple(dict.fromkeys(root for roots in INSIDE.values() for root in roots)))
+    return found + ((SANDBOX, *(root for root in inside if _is_defined(root))) if runs else ())
+
+
+def runs_programs(verifier: str) -> bool:
+    """Whether a verifier, by its name, runs programs in a sandbox."""
+    return _entry(f"{PLUGINS['verifiers']}.{verifier}", "verify_many") is not None
+
+
+def _is_defined(root: str) -> bool:
+    module, _, name = root.partition(":")
+    return module in tree().modules() and _entry(module, name) is not None
 
 
 def _entry(module: str, entry: str) -> str | None:
@@ -155,7 +175,7 @@ def _of_evaluation(spec: dict) -> tuple[str, ...]:
     for task in spec["tasks"]:
         found.update(_plugin("evaluations", "lm_harness" if task["evaluate"] == "lm_eval" else task["evaluate"]))
         if task["evaluate"] == "accuracy":
-            found.update(_verifier(task["verifier"]))
+            found.update(_plugin("verifiers", task["verifier"]))
     if backend := spec["evaluation"].get("backend"):
         found.update(_plugin("backends", backend))
     return tuple(sorted(found))
@@ -165,7 +185,7 @@ _CHOSEN = {
     "prepare_task": _of_task,
     "rehearse": _of_rehearsal,
     "generate_responses": _of_source,
-    "verify_responses": lambda spec: _verifier(spec["verifier"]),
+    "verify_responses": lambda spec: _plugin("verifiers", spec["verifier"]),
     "build_masks": _of_weights,
     "evaluate_base": _of_evaluation,
     "evaluate_adapter": _of_evaluation,

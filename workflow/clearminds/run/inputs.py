@@ -93,9 +93,8 @@ class Inputs:
         return waits_for
 
     def task_file(self, wc: Wildcards) -> list[str]:
-        """The user's own file of a split, if the task is read from one."""
-        found = self._task_files.get((wc.task, wc.split))
-        return [str(found)] if found else []
+        """The user's own files of a split, if the task is read from such."""
+        return [str(file) for file in self._task_files.get((wc.task, wc.split), [])]
 
     def train_examples(self, wc: Wildcards) -> list[str]:
         """The training examples of every target."""

@@ -1,7 +1,8 @@
 """`template:` of a task: the texts of an example, rendered by Jinja from a row of a data set.
 
 The columns of a row are variables of a template, `row` is all of them; a column that may be missing is asked for by
-`is defined`. Beside Jinja's own filters there are those of `FILTERS`.
+`is defined`. Where a template has choices, its texts also know `options`, each with `label` and `text`, and `right`,
+the right one of them. Beside Jinja's own filters there are those of `FILTERS`.
 """
 
 from __future__ import annotations
@@ -15,17 +16,34 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from jinja2 import nodes
+from jinja2 import meta, nodes
 from jinja2.sandbox import SandboxedEnvironment
 
 from clearminds.errors import UserError, one_line
+from clearminds.files.digests import digest
+from clearminds.files.user_path import user_path
+from clearminds.plugins.boxed import boxed
+from clearminds.plugins.sqlite_schema import schema
 
 LISTS = ("choices", "labels", "gold")  # expressions; all else are texts
+_schema = cache(schema)
+
+
+def _boxed(text: str) -> str:
+    if (content := boxed(text)) is None:
+        raise UserError("boxed: there is no closed \\boxed{...} in this text")
+    return content
+
+
 FILTERS: dict[str, Callable] = {
     # a text with what a regular expression finds replaced
     "sub": lambda text, pattern, replacement: re.sub(pattern, replacement, text),
+    "boxed": _boxed,
+    # an order that depends on the texts and a key alone, for data whose right choice is always the first
+    "shuffled": lambda texts, key: sorted(texts, key=lambda text: digest([key, text])),
 }
 LETTERS = list(string.ascii_uppercase)
+OF_CHOICES = {"options", "right"}
 
 
 class Template:
@@ -43,7 +61,7 @@ class Template:
         environment = SandboxedEnvironment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
         environment.filters |= FILTERS
         environment.globals |= {"letters": LETTERS, **(functions or {})}
-        self._globals = set(environment.globals)
+        self._made = set(environment.globals) | (OF_CHOICES if "choices" in texts else set())
         self._texts, self._lists = {}, {}
         self.required: set[str] = set()
         self.optional: set[str] = set()
@@ -60,9 +78,9 @@ class Template:
 
     def _read(self, environment: jinja2.Environment, text: str) -> None:
         tree = environment.parse(text)
-        self.required |= jinja2.meta.find_undeclared_variables(tree)
-        tests = tree.find_all(nodes.Test)
-        self.optional |= {test.node.name for test in tests if test.name == "defined" and _is_name(test.node)}
+        self.required |= meta.find_undeclared_variables(tree)
+        asked = (test.node for test in tree.find_all(nodes.Test) if test.name == "defined")
+        self.optional |= {node.name for node in asked if isinstance(node, nodes.Name)}
 
     def columns(self, where: str, found: Iterable[str]) -> list[str]:
         """The columns that it reads.
@@ -77,7 +95,7 @@ class Template:
         there = list(found)
         if "row" in self.required and "row" not in there:
             return there
-        missing = sorted(name for name in self.required if name not in there and name not in self._globals)
+        missing = sorted(name for name in self.required if name not in there and name not in self._made)
         if missing:
             raise UserError(
                 f"{where}: no column {', '.join(map(repr, missing))}, which the template reads; found: "
@@ -96,23 +114,29 @@ class Template:
             UserError: a part cannot be made of this row.
         """
         names = {"row": record, **record}
+        parts = self._rendered(where, list(self._lists), names)
+        if "choices" in parts:
+            parts = _with_gold(where, parts)
+            options = [
+                {"label": label, "text": text} for label, text in zip(parts["labels"], parts["choices"], strict=True)
+            ]
+            names |= {"options": options, "right": options[parts["gold"]]}
+        return parts | self._rendered(where, list(self._texts), names)
+
+    def _rendered(self, where: str, keys: list[str], names: dict[str, Any]) -> dict[str, Any]:
         parts: dict[str, Any] = {}
-        for key, template in (*self._texts.items(), *self._lists.items()):
+        for key in keys:
             try:
-                parts[key] = template.render(names) if key in self._texts else template(names)
+                parts[key] = self._texts[key].render(names) if key in self._texts else self._lists[key](names)
                 if isinstance(parts[key], jinja2.Undefined):
                     str(parts[key])  # raises what is missing
-            except UserError:
-                raise
+            except UserError as error:
+                raise UserError(f"{where}: template: {key}: {error}") from error
             except Exception as error:  # whatever an expression over data may raise
                 raise UserError(
                     f"{where}: template: {key}: {one_line(error)}; correct the row or the template"
                 ) from error
-        return _with_gold(where, parts) if "choices" in parts else parts
-
-
-def _is_name(node: object) -> bool:
-    return isinstance(node, nodes.Name)
+        return parts
 
 
 def _with_gold(where: str, parts: dict[str, Any]) -> dict[str, Any]:
@@ -123,8 +147,8 @@ def _with_gold(where: str, parts: dict[str, Any]) -> dict[str, Any]:
     if len(labels) != len(choices) or len(set(labels)) != len(labels):
         raise UserError(f"{where}: labels: one for each of the {len(choices)} choices is needed; found {labels}")
     gold = parts["gold"]
-    if isinstance(gold, str) and gold in labels:
-        gold = labels.index(gold)
+    if isinstance(gold, str):
+        gold = labels.index(gold) if gold in labels else int(gold) if gold.isdecimal() else gold
     if isinstance(gold, bool) or not isinstance(gold, int) or not 0 <= gold < len(choices):
         raise UserError(
             f"{where}: gold: {gold!r} is neither one of the labels {', '.join(labels)} nor a place from 0 to "
@@ -160,8 +184,6 @@ def database_file(databases: str | None, name: str) -> Path:
     Raises:
         UserError: there are no databases, or none of this name.
     """
-    from clearminds.files.user_path import user_path
-
     if databases is None:
         raise UserError("databases: missing; name the folder that holds a folder of SQLite files for each database")
     if not re.fullmatch(r"\w[\w. -]*", name):
@@ -170,10 +192,3 @@ def database_file(databases: str | None, name: str) -> Path:
     if not file.is_file():
         raise UserError(f"databases: there is no file {file}; name the folder in which database {name} is a folder")
     return file
-
-
-@cache
-def _schema(file: Path) -> str:
-    from clearminds.plugins.sqlite_schema import schema
-
-    return schema(file)
