@@ -134,6 +134,8 @@ class Specs:
     def prepare_task(self, wc: Wildcards) -> dict:
         """The task's own keys; of its splits only this one's size, of the others that they exist."""
         task = example_keys(self.study.tasks[wc.task])
+        if wc.split != self.study.evaluation.split:
+            task.pop("choices", None)  # nothing is trained on them
         task["splits"] = {name: value if name == wc.split else None for name, value in task["splits"].items()}
         if isinstance(task.get("databases"), dict):
             task["databases"] = task["databases"].get(wc.split)
