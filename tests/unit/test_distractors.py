@@ -1,4 +1,4 @@
-"""Wrong answers of generated items: alike, distinct, never right, in places that give nothing away, and the same always."""
+"""Wrong answers of generated items: alike, distinct, never right, the right one in any place, and the same always."""
 
 import json
 from collections import Counter
