@@ -1,4 +1,4 @@
-"""Multiple choice by log-likelihood: equal to the harness' and to one row a choice, whatever the batch and the cache."""
+"""Multiple choice by log-likelihood: equal to the harness, and to one row per choice, whatever the batch and cache."""
 
 import json
 import math

@@ -23,7 +23,13 @@ from clearminds.stages.rehearsal.texts import check_references
 from clearminds.stages.rehearse import Runtime, Settings, rehearse
 
 BLOCK = {key: value for key, value in TRAINING.items() if key not in ("epochs", "batch_examples")}
-RUNTIME = {"batch_tokens": 64, "fsdp": False, "gradient_checkpointing": False, "report_to": "none"}
+RUNTIME = {
+    "batch_tokens": 64,
+    "fsdp": False,
+    "gradient_checkpointing": False,
+    "report_to": "none",
+    "sandbox": "rlimits",
+}
 SETTINGS = {
     "targets": ["sums"],
     "references": True,

@@ -9,7 +9,7 @@ import random
 import re
 from collections.abc import Callable, Iterator
 from decimal import Decimal, InvalidOperation
-from itertools import combinations, count
+from itertools import combinations
 
 from clearminds.errors import UserError
 from clearminds.files.digests import digest
@@ -18,6 +18,7 @@ from clearminds.plugins.answers import as_decimal
 PAIRS = (("Yes", "No"), ("yes", "no"), ("True", "False"), ("true", "false"))
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 OPERANDS = 4  # of a longer item only the first ones are combined
+STEPS = 100  # beyond the right answer, where slips are too few
 LARGEST = 10**15  # of an operand: products stay numbers that one may write
 
 
@@ -68,7 +69,7 @@ def _options(item: dict, number: int, rng: random.Random, is_right: Callable[[st
     return None
 
 
-def _numbers(item: dict, number: int, rng: random.Random, is_right: Callable[[str], bool]) -> list[str]:
+def _numbers(item: dict, number: int, rng: random.Random, is_right: Callable[[str], bool]) -> list[str] | None:
     answer = item["answer"]
     decimals = len(answer.partition(".")[2])
     right = Decimal(answer)
@@ -87,11 +88,10 @@ def _numbers(item: dict, number: int, rng: random.Random, is_right: Callable[[st
         for kind in kinds:  # in turn, so that no kind of slip fills the choices alone
             if kind and len(found) < number:
                 take(kind.pop())
-    for step in count(1):
-        if len(found) >= number:
-            break
-        take(right + (1 if right >= 0 else -1) * step * Decimal(1).scaleb(-decimals))
-    return found
+    for step in range(1, STEPS):
+        if len(found) < number:
+            take(right + (1 if right >= 0 else -1) * step * Decimal(1).scaleb(-decimals))
+    return found if len(found) == number else None
 
 
 def _near(right: Decimal, decimals: int) -> Iterator[Decimal]:
