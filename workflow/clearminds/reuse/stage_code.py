@@ -88,6 +88,7 @@ def all_roots() -> list[str]:
     """The roots of every stage and plugin there is, sorted."""
     found = {f"scripts.{stage}:main" for stage in STAGES}
     found |= {"clearminds/plugins/wordings/everyday_prompts.txt", "clearminds/report/page.html.jinja"}
+    found |= {root for root in (SANDBOX, *(root for inside in INSIDE.values() for root in inside)) if _is_defined(root)}
     for kind, package in PLUGINS.items():
         for module in tree().modules():
             # one that cannot be read concerns nobody until a study names it

@@ -74,7 +74,9 @@ class Texts:
 
     def _named(self, task: str, split: str) -> str:
         block = self.study.tasks[task]
-        return str(getattr(block.splits[split], "path", block.splits[split])) if block.kind == "file" else task
+        entry = block.splits[split]
+        of_folder = getattr(entry, "part", None) is not None  # which holds other data sets, too
+        return str(getattr(entry, "path", entry)) if block.kind == "file" and not of_folder else task
 
     def _examples(self, task: str, split: str) -> list[dict]:
         block = self.study.tasks[task]
