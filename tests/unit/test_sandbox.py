@@ -39,11 +39,14 @@ def verdict(*given, **named) -> str:
         ("def f(x): return x + 1", "assert f(1) == 2"),
         ("def f(x): x.sort()", "a = [2, 1]; f(a); assert a == [1, 2]"),
         ("def f(x): x['a'] = 1", "a = {}; f(a); assert a == {'a': 1}"),
-        ("def f(x): raise ValueError('no')", "try:\n    f(1)\n    assert 0\nexcept ValueError as e: assert str(e) == 'no'"),
-        ("class No(KeyError): pass\ndef f(): raise No(1)", "try:\n    f()\n    assert 0\nexcept No as e: assert e.args == (1,)"),
+        ("def f(x): raise ValueError('no')", "try:\n    f(1)\n    assert 0\n"
+         "except ValueError as e: assert str(e) == 'no'"),
+        ("class No(KeyError): pass\ndef f(): raise No(1)", "try:\n    f()\n    assert 0\n"
+         "except No as e: assert e.args == (1,)"),
         ("class No(KeyError): pass\ndef f(): raise No(1)", "try:\n    f()\n    assert 0\nexcept LookupError: pass"),
         ("def f(n):\n    for i in range(n): yield i", "assert list(f(3)) == [0, 1, 2]; assert next(f(1)) == 0"),
-        ("class P:\n    def __init__(s, x): s.x = x\n    def y(s): return s.x + 1", "p = P(1); assert p.x == 1 and p.y() == 2"),
+        ("class P:\n    def __init__(s, x): s.x = x\n    def y(s): return s.x + 1",
+         "p = P(1); assert p.x == 1 and p.y() == 2"),
         ("class P: pass\ndef f(p): return p.x", "p = P(); p.x = [1]; assert f(p) == [1]; assert isinstance(p, P)"),
         ("def f(g, x): return g(g(x))", "assert f(lambda x: 2 * x, 3) == 12"),
         ("def f(g, x): return [g(i) for i in x]", "assert f(int, map(str, [1, 2])) == [1, 2]"),
@@ -81,12 +84,15 @@ def test_honest_programs_pass(sandbox, program, tests):
         ("def f(x):\n    import os\n    os._exit(0)", "try: f(1)\nexcept: pass", "process ended"),
         ("def f(x): raise StopIteration", "assert all(map(f, [1, 2]))", "StopIteration"),
         ("class A:\n    def __eq__(s, o): return True\ndef f(x): return A()", "assert f(1) == 2", "AssertionError"),
-        ("class A(int):\n    def __eq__(s, o): return True\ndef f(x): return A(7)", "assert f(1) == 2", "AssertionError"),
+        ("class A(int):\n    def __eq__(s, o): return True\ndef f(x): return A(7)", "assert f(1) == 2",
+         "AssertionError"),
         ("class A:\n    def __sub__(s, o): return 0\n    __rsub__ = __sub__\n    def __abs__(s): return 0\n"
          "def f(x): return A()", "assert abs(f(1) - 2) < 1e-6", "TypeError"),
         ("class A:\n    def __contains__(s, o): return True\ndef f(x): return A()", "assert 2 in f(1)", "TypeError"),
-        ("class math:\n    isclose = lambda *a, **k: True\ndef f(x): return 1", "assert math.isclose(f(1), 2)", "Assert"),
-        ("import builtins\nbuiltins.abs = lambda x: 0\ndef f(x): return 9", "assert abs(f(1) - 2) < 1", "AssertionError"),
+        ("class math:\n    isclose = lambda *a, **k: True\ndef f(x): return 1",
+         "assert math.isclose(f(1), 2)", "Assert"),
+        ("import builtins\nbuiltins.abs = lambda x: 0\ndef f(x): return 9",
+         "assert abs(f(1) - 2) < 1", "AssertionError"),
         ("def check(c): pass\ndef f(x): return 1", "def check(c): assert c(1) == 2\ncheck(f)", "AssertionError"),
         ("def f():\n    import ctypes\n    ctypes.string_at(0)", "f()", "process ended"),
         ("def f(): return bytearray(10 ** 9)", "assert f()", "MemoryError"),
@@ -200,7 +206,8 @@ def test_calls_that_namespaces_do_not_cover_are_refused(sandbox, call):
 def test_nothing_of_a_program_outlives_it(sandbox):
     marker = f"left-by-{os.getpid()}"
     program = "import os, time\ndef f():\n    if os.fork() == 0:\n        os.setsid()\n        if os.fork() == 0:\n"
-    program += f"            os.execv('/usr/bin/sleep', ['{marker}', '1000'])\n        os._exit(0)\n    time.sleep(.3)\n    return 1"
+    program += f"            os.execv('/usr/bin/sleep', ['{marker}', '1000'])\n        os._exit(0)\n"
+    program += "    time.sleep(.3)\n    return 1"
     assert verdict(sandbox, program, "assert f() == 1") == "correct"
     until = time.monotonic() + 10
     while (there := _running(marker)) and time.monotonic() < until:
@@ -252,9 +259,9 @@ def test_a_sandbox_that_broke_is_an_error_of_the_run(monkeypatch, tmp_path):
     broken.chmod(0o755)
     with Sandbox(workers=1, limits=LIMITS) as sandbox:
         monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-        with pytest.raises(SandboxError, match="broke: .*no room for this"):
+        with pytest.raises(SandboxError, match=r"broke: .*no room for this"):
             sandbox.run([Trial("def f(): return 1", "assert f() == 1")] * 3)
-    with pytest.raises(SandboxError, match="bubblewrap does not work on this machine: .*no room"), Sandbox(workers=1):
+    with pytest.raises(SandboxError, match=r"bubblewrap does not work on this machine: .*no room"), Sandbox(workers=1):
         pass
 
 
@@ -293,3 +300,32 @@ def test_an_error_elsewhere_ends_all_processes_at_once():
         raise KeyboardInterrupt
     assert time.monotonic() - began < LIMITS.wall_seconds
     assert not sandbox._running
+
+
+TAMPERED = "import sys\nC = sys.modules['clearminds.sandbox.inside.candidate'].Candidate\n"
+
+
+@pytest.mark.parametrize(
+    ("program", "tests", "expected"),
+    [
+        (f"{TAMPERED}C._do_names = lambda s, n: ['names', [['abs', 0], ['f', 0]]]\ndef f(x): return 9",
+         "assert abs(f(2) - 3) < 1e-6", "incorrect"),
+        (f"{TAMPERED}C._do_names = lambda s, n: ['value', None, []]", "assert f(2) == 3", "incorrect"),
+        (f"{TAMPERED}C._do_call = lambda s, *a: ['raise', ['builtin', 'StopIteration'], []]\ndef f(x): pass",
+         "assert all(map(f, [1, 2]))", "incorrect"),
+        ("class A:\n    __array_interface__ = {'data': (4096, False), 'shape': (1,), 'typestr': '<i8', 'version': 3}\n"
+         "def f(): return A()", "import numpy\nassert numpy.allclose(f(), 1)", "incorrect"),
+        ("def f(g): return g(ValueError)", "assert f(lambda h: h(3)) == 6", "incorrect"),
+        ("def f(): return ValueError\ndef g(x): return x", "assert g(f()(3)) == 3", "incorrect"),
+        ("def f(g, x): return g(x)\ndef double(x): return 2 * x", "assert f(lambda x: double(x) + 1, 3) == 7", "correct"),
+        (f"{'#' * 2**18}\ndef f(): return 1", "assert f() == 1", "incorrect"),
+        ("import os, time\ndef f():\n    for i in range(4):\n        if os.fork() == 0:\n            while True: pass\n"
+         "    time.sleep(100)", "f()", "timeout"),
+        ("import os, signal\nsignal.signal(signal.SIGXCPU, lambda *a: os._exit(0))\ndef f():\n    while True: pass",
+         "f()", "timeout"),
+        ("def f():\n    while True:\n        try:\n            while True: pass\n        except BaseException: pass",
+         "f()", "timeout"),
+    ],
+)  # fmt: skip
+def test_what_was_tried_against_this_design_gets_its_verdict(sandbox, program, tests, expected):
+    assert verdict(sandbox, program, tests) == expected
