@@ -21,7 +21,8 @@ from clearminds.model.continuations import log_likelihoods
 from clearminds.model.conversation import Chat
 from clearminds.stages.evaluation import choice, lm_harness
 
-ARC = Path(__file__).parents[2].parent / "shared" / "data" / "arc_challenge-test.parquet"
+ROOT = Path(__file__).parents[2]
+ARC = ROOT.parent / "shared" / "data" / "arc_challenge-test.parquet"
 
 
 def loaded(folder, architecture="llama"):
@@ -116,6 +117,15 @@ def arc(n):
 def test_equal_to_the_harness_on_rows_of_arc(tmp_path):
     model, chat = loaded(tmp_path / "model")
     compare(model, chat, [e for e in arc(60) if len(e["messages"][0]["content"]) < 200], "", 2048)
+
+
+@pytest.mark.slow
+def test_equal_to_the_harness_on_the_embedded_model():
+    folder = next(ROOT.glob("results/*/models/smollm2-135m-q4"), None)
+    if folder is None:
+        pytest.skip("needs the embedded model; run `make demo-quick`")
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    compare(model, Chat.from_folder(folder), arc(12), "", 1024)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

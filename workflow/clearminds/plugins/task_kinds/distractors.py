@@ -1,14 +1,14 @@
 """Wrong answers beside the right one of a generated item, so that it can be asked as multiple choice.
 
-They are the slips that people make: a near miss, a wrong digit, an operand taken for the result, the wrong operation.
-All depend on the item alone, so that a larger split changes none of them.
+They are the slips that people make: a near miss, a rough estimate, a wrong digit, an operand taken for the result, the
+wrong operation. All depend on the item alone, so that a larger split changes none of them.
 """
 
 import math
 import random
 import re
 from collections.abc import Callable, Iterator
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal
 from itertools import combinations
 
 from clearminds.errors import UserError
@@ -18,6 +18,7 @@ from clearminds.plugins.answers import as_decimal
 PAIRS = (("Yes", "No"), ("yes", "no"), ("True", "False"), ("true", "false"))
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 OPERANDS = 4  # of a longer item only the first ones are combined
+DIGITS = 100  # of a number at most
 STEPS = 100  # beyond the right answer, where slips are too few
 LARGEST = 10**15  # of an operand: products stay numbers that one may write
 
@@ -51,7 +52,7 @@ def _wrong_answers(item: dict, number: int, rng: random.Random, is_right: Callab
     answer = item["answer"]
     if not isinstance(answer, str):
         return None
-    if as_decimal(answer) is not None and re.fullmatch(r"-?\d+(\.\d+)?", answer):
+    if as_decimal(answer) is not None and re.fullmatch(r"-?\d{1,40}(\.\d{1,40})?", answer):
         return _numbers(item, number, rng, is_right)
     for pair in PAIRS:
         if answer in pair:
@@ -73,7 +74,9 @@ def _numbers(item: dict, number: int, rng: random.Random, is_right: Callable[[st
     answer = item["answer"]
     decimals = len(answer.partition(".")[2])
     right = Decimal(answer)
-    kinds = [list(kind) for kind in (_near(right, decimals), _slips(answer), *_from_operands(item))]
+    kinds = [
+        list(kind) for kind in (_near(right, decimals), _far(right, decimals), _slips(answer), *_from_operands(item))
+    ]
     for kind in kinds:
         rng.shuffle(kind)
     rng.shuffle(kinds)
@@ -98,6 +101,12 @@ def _near(right: Decimal, decimals: int) -> Iterator[Decimal]:
     unit = Decimal(1).scaleb(-decimals)
     for distance in (1, 2, 3, 10):
         yield from (right + distance * unit, right - distance * unit)
+
+
+def _far(right: Decimal, decimals: int) -> Iterator[Decimal]:
+    """Of about the right size: what a rough estimate would take for the answer."""
+    for share in ("0.5", "0.75", "0.9", "1.1", "1.25", "1.5"):
+        yield _rounded(right * Decimal(share), decimals)
 
 
 def _slips(answer: str) -> Iterator[Decimal]:
@@ -135,8 +144,9 @@ def _alike(candidate: Decimal, right: Decimal) -> bool:
 
 def _written(value: Decimal, decimals: int) -> str | None:
     """A number as the answer is written; None: it has more decimals."""
-    try:
-        rounded = value.quantize(Decimal(1).scaleb(-decimals))
-    except InvalidOperation:
-        return None
+    rounded = _rounded(value, decimals)
     return f"{rounded:f}" if rounded == value else None
+
+
+def _rounded(value: Decimal, decimals: int) -> Decimal:
+    return value.quantize(Decimal(1).scaleb(-decimals), context=Context(prec=DIGITS))
