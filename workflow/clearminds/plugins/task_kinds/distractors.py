@@ -9,7 +9,7 @@ import random
 import re
 from collections.abc import Callable, Iterator
 from decimal import Context, Decimal
-from itertools import combinations
+from itertools import combinations, pairwise
 
 from clearminds.errors import UserError
 from clearminds.files.digests import digest
@@ -116,7 +116,7 @@ def _slips(answer: str) -> Iterator[Decimal]:
         for step in (1, 9):
             digit = str((int(answer[place]) + step) % 10)
             yield Decimal(answer[:place] + digit + answer[place + 1 :])
-    for a, b in zip(places, places[1:], strict=False):
+    for a, b in pairwise(places):
         characters = list(answer)
         characters[a], characters[b] = characters[b], characters[a]
         yield Decimal("".join(characters))
