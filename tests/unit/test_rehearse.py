@@ -17,13 +17,20 @@ from clearminds.model.conversation import Chat
 from clearminds.model.load import load_model
 from clearminds.model.loading import Loading
 from clearminds.model.sampling import generate_batch
+from clearminds.plugins.load import load
 from clearminds.stages.rehearsal import answers, steps
 from clearminds.stages.rehearsal.overlaps import in_words, overlaps
 from clearminds.stages.rehearsal.texts import check_references
 from clearminds.stages.rehearse import Runtime, Settings, rehearse
 
 BLOCK = {key: value for key, value in TRAINING.items() if key not in ("epochs", "batch_examples")}
-RUNTIME = {"batch_tokens": 64, "fsdp": False, "gradient_checkpointing": False, "report_to": "none"}
+RUNTIME = {
+    "batch_tokens": 64,
+    "fsdp": False,
+    "gradient_checkpointing": False,
+    "report_to": "none",
+    "sandbox": "rlimits",
+}
 SETTINGS = {
     "targets": ["sums"],
     "references": True,
@@ -208,6 +215,7 @@ def test_copies_are_counted_by_prompt_and_by_prompt_and_reference():
         "trained": 4,
         "prompts": 3,
         "with_reference": 1,
+        "same_item": 0,
         "examples": ["t2", "t3", "t4"],
     }
     assert in_words(found) == (
@@ -289,3 +297,29 @@ def test_answers_are_ended_by_tokens_that_the_model_has(model):
         ends = sorted(end for end in chat.end_of_turn_ids if end < rows)
         made = network.generate(input_ids=torch.tensor([[1, 2]]), max_length=60, do_sample=False, eos_token_id=ends)
     assert made.shape[1] <= 2 + answers.TOKENS
+
+
+def choices(name, **meta):
+    return {**row(name), "meta": json.dumps({"choices": ["3", "4"], "gold": 0, **meta})}
+
+
+def test_choices_are_tried_and_a_bad_one_is_named(run):
+    task = {"name": "asked", "evaluate": "choice", "lead_in": "It is "}
+    found = run(tasks=[task], evaluated={"asked": [choices("a"), choices("b")]})
+    assert found["tried"]["answers"] == {"asked": 3}
+    assert found["tried"]["evaluated"]["asked"] == {"prompts": 2, "references": 0}
+    with pytest.raises(UserError, match=r"^tasks: asked: example b: gold is 5; it must be the place"):
+        run(tasks=[task], evaluated={"asked": [choices("a"), choices("b", gold=5)]})
+
+
+def test_every_example_is_shown_to_the_verifier_that_asks_for_it(run, monkeypatch):
+    def check(example):
+        if example["example_id"] == "b":
+            raise ValueError("its tests do not parse:\nline 3")
+
+    monkeypatch.setattr(load("verifiers", "number"), "check", check, raising=False)
+    task = {"name": "sums", "evaluate": "accuracy", "verifier": "number"}
+    said = "^tasks: sums: example b: no response to it can be judged: its tests do not parse: line 3; mend the row"
+    with pytest.raises(UserError, match=said):
+        run(tasks=[task], evaluated={"sums": [row("a"), row("b", "What is 5 + 6?")]})
+    assert run(tasks=[task], evaluated={"sums": [row("a")]})["tried"]["answers"] == {"sums": 2}

@@ -207,3 +207,28 @@ def test_a_job_is_told_its_attempt_only_when_it_is_a_retry():
     how = Specs(Study.model_validate(DEMO)).launch("train_adapter")["how"]
     assert "attempt" not in json.loads(how(WILDCARDS, attempt=1))
     assert json.loads(how(WILDCARDS, attempt=3))["attempt"] == 3
+
+
+def test_choices_are_read_and_several_samples_are_written_and_judged():
+    def of(**keys):
+        study = copy.deepcopy(DEMO)
+        study["tasks"]["gcd"].update(keys)
+        study["suites"] = {"small": ["sums"], "one": ["gcd"]}
+        return Workloads(Study.model_validate(study), "nowhere").evaluate_base(
+            SimpleNamespace(model=MODEL, suite="one")
+        )
+
+    plain, sampled, chosen = of(), of(sampling={"samples": 5}), of(evaluate="choice")
+    assert (sampled.written, sampled.judged) == (5 * plain.written, 5 * plain.judged)
+    assert (sampled.read, sampled.items) == (plain.read, plain.items)
+    assert chosen.written == chosen.judged == 0 and chosen.items == plain.items and chosen.read > plain.read
+
+
+def test_a_task_of_the_harness_under_a_name_of_the_study_s_is_sized_as_one():
+    study = copy.deepcopy(DEMO)
+    study["tasks"]["facts"] = {"kind": "lm_eval", "name": "mmlu"}
+    study["suites"] |= {"named": ["facts"], "plain": ["lm_eval:mmlu"]}
+    found = Workloads(Study.model_validate(study), "nowhere")
+    named, plain = (found.evaluate_base(SimpleNamespace(model=MODEL, suite=name)) for name in ("named", "plain"))
+    assert named == plain and named.items == UNKNOWN_ITEMS
+    assert found.rehearse(SimpleNamespace(model=MODEL)).torch

@@ -68,6 +68,15 @@ STM = {"responses": "reference", "weights": {"rule": "perplexity", "tau": "4"}}
             {"tasks/sums/special_tokens": "as_text"},
             {"rehearse", "generate_responses", "score_token_perplexity", *EVALUATIONS, "report"},
         ),
+        (
+            {"tasks/gcd/evaluate": "choice"},
+            {"prepare_task", "rehearse", *EVALUATIONS, "summarise", "report"},
+        ),
+        (
+            {"tasks/sums/sampling": {"samples": 4, "k": [1, 4]}},
+            {"rehearse", *EVALUATIONS, "report"},
+        ),
+        ({"runtime": {"sandbox": "rlimits"}}, set()),
         ({"match/sources": ["reference"]}, {"build_masks", "report"}),
         ({"seeds": [0, 1]}, {"summarise", "report"}),
         ({"sources/rephrase/backend": "transformers", "evaluation/backend": "transformers"}, set()),
@@ -136,6 +145,24 @@ def test_copied_references_need_nothing_of_the_model():
     for source, same in (("reference", True), ("self_output", False)):
         before, after = (spec(s, "generate_responses", source=source) for s in (study, other))
         assert (before == after) is same
+
+
+def test_choices_are_made_for_what_is_evaluated_and_their_metric_concerns_the_tables_alone():
+    study = demo({"tasks/sums/evaluate": "choice"})
+    assert spec(study, "prepare_task", split="train") == spec(demo(), "prepare_task", split="train")
+    assert json.loads(spec(study, "prepare_task", split="test"))["task"]["choices"] == 4
+    chosen = demo({"tasks/sums/evaluate": "choice", "tasks/sums/metric": "acc_norm", "tasks/sums/lead_in": "It is "})
+    [task] = [one for one in json.loads(spec(chosen, "evaluate_base"))["tasks"] if one["name"] == "sums"]
+    assert task == {"name": "sums", "evaluate": "choice", "lead_in": "It is "}
+    for of, metric in ((study, "acc"), (chosen, "acc_norm")):
+        [task] = [one for one in json.loads(spec(of, "summarise"))["tasks"] if one["name"] == "sums"]
+        assert task == {"name": "sums", "evaluate": "choice", "metric": metric, "filter": "none"}
+
+
+def test_a_task_of_the_harness_keeps_the_study_s_name():
+    study = demo({"tasks/facts": {"kind": "lm_eval", "name": "mmlu"}, "suites/more": ["facts"]})
+    [task] = json.loads(spec(study, "evaluate_base", suite="more"))["tasks"]
+    assert task == {"name": "facts", "evaluate": "lm_eval", "harness": "mmlu"}
 
 
 def test_what_a_target_is_tested_on_concerns_the_tables_only():

@@ -250,6 +250,28 @@ def test_tables_are_aligned_plain_text(study):
     assert (table.accuracy, table.beside) == (["sums", "gcd", "mmlu"], ["text", "chat"])
 
 
+def test_a_choice_counts_by_its_metric_and_samples_by_the_share_that_is_right(study):
+    def rows(right, better):
+        for i in range(4):
+            for metric, score in (("acc", i < right), ("acc_norm", i < better), ("margin", i - 2.5)):
+                yield row("sums", "", i, metric, "none", score)
+            for reading, share in (("lenient", 0.75), ("strict", 0.5)):
+                yield row("gcd", "", i, "accuracy", reading, share * (right > 1), format_ok=i > 0)
+                yield row("gcd", "", i, "pass@2", reading, 1)
+
+    runs = study(("base", None, list(rows(2, 1))), ("stm", 0, list(rows(3, 4))))
+    for metric, change in (("acc", 50), ("acc_norm", 300)):
+        tasks = {"sums": {"evaluate": "choice", "metric": metric, "filter": "none"}, "gcd": ACCURACY}
+        summary = summarise(runs, tasks)
+        assert score_of(summary, "stm", 0, "sums", "metric") == metric
+        assert score_of(summary, "stm", 0, "sums", "role") == "target"
+        assert score_of(summary, "stm", 0, "sums", "ti") == pytest.approx(change)
+        assert score_of(summary, "stm", 0, "sums", "format_ok") is None
+        assert score_of(summary, "base", None, "gcd") == 0.75
+        assert score_of(summary, "base", None, "gcd", "format_ok") == 0.75
+        assert score_of(summary, "stm", 0, "gcd", "n_items") == 4
+
+
 def test_a_target_may_be_tested_on_another_task_which_then_counts_as_no_other(study):
     tasks = {**TASKS, "gcd": {**ACCURACY, "tests": ["adding"]}}
     evaluations = study(("base", None, BASE), ("stm", 1, STM_1))

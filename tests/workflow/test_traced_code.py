@@ -1,6 +1,7 @@
 """The `code` of each stage against what really runs: nothing that computes is outside it, no edit of it goes unseen."""
 
 import ast
+import json
 import random
 from collections import Counter, defaultdict
 
@@ -17,6 +18,12 @@ from clearminds.reuse.reporting_only import REPORTING_ONLY
 
 pytestmark = pytest.mark.slow
 
+PROGRAM = {"text": "Write f, which adds 1.", "code": "def f(x):\n    return x + 1", "tests": "assert f(1) == 2"}
+PROGRAMS = {
+    "kind": "file",
+    "template": {"prompt": "{{ text }}", "response": "{{ code }}", "tests": "{{ tests }}"},
+    "verifier": "programs",
+}
 MUTATIONS = 240
 A_DEFINITION = 6  # mutations of one at most
 
@@ -25,7 +32,22 @@ A_DEFINITION = 6  # mutations of one at most
 def jobs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("traced")
     model = tiny_model_folder(folder / "model")
-    return run_traced(SNAKEFILE, golden_study(model, folder / "data"), folder / "study")
+    study = golden_study(model, folder / "data")
+    # what the golden study lacks, as older code, on which it is run too, does not know it
+    answers = {"samples": 2, "temperature": 1.0, "k": [2]}
+    asked = {
+        "kind": "reasoning_gym",
+        "generator": "gcd",
+        "splits": {"test": 2},
+        "evaluate": "choice",
+        "lead_in": "It is",
+    }
+    study["tasks"] |= {"asked": asked, "often": {**study["tasks"]["numbers"], "sampling": answers}}
+    (folder / "data" / "programs.jsonl").write_text(json.dumps(PROGRAM) + "\n", encoding="utf-8")
+    study["tasks"]["code-run"] = {**PROGRAMS, "splits": {"test": str(folder / "data" / "programs.jsonl")}}
+    study["suites"]["more"] = ["asked", "often", "code-run"]
+    study["runtime"]["sandbox"] = "rlimits"
+    return run_traced(SNAKEFILE, study, folder / "study")
 
 
 def only_reports(key: str) -> bool:
