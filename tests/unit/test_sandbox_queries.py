@@ -14,7 +14,7 @@ from clearminds.sandbox.inside import query
 from clearminds.sandbox.inside.query import plain
 from clearminds.sandbox.limits import Limits
 from clearminds.sandbox.programs import Sandbox
-from clearminds.sandbox.queries import Query, ordered, run_queries
+from clearminds.sandbox.queries import Query, ordered, read_only, run_queries
 
 ISOLATION = "bubblewrap" if shutil.which("bwrap") else "rlimits"
 
@@ -216,15 +216,22 @@ def test_costly_queries_are_never_right_and_leave_nothing(judge, zoo):
     assert untouched(zoo) == before
 
 
+def test_a_query_that_only_waits_is_ended_too(zoo):
+    slow_clock = Limits(cpu_seconds=60, wall_seconds=2)
+    with Sandbox(ISOLATION, limits=slow_clock) as opened:
+        [result] = run_queries(opened, [Query(zoo, SLOW[0], "SELECT 1")])
+    assert (result.verdict, result.detail) == ("timeout", "longer than 2 s")
+
+
 def test_more_rows_than_anyone_reads_are_no_result(zoo, monkeypatch):
     monkeypatch.setattr(query, "MOST_ROWS", 5)
-    database = query.opened(str(zoo), 2**24)
+    database = query.opened(read_only(zoo), 2**24)
     assert query.answer(database, "SELECT 1 FROM animal", 60) == ["failed", "it gives more than 5 rows"]
     assert query.answer(database, "SELECT 1 FROM animal LIMIT 5", 60)[:3] == ["rows", 1, 5]
 
 
 def test_memory_is_limited(zoo):
-    database = query.opened(str(zoo), 2**22)
+    database = query.opened(read_only(zoo), 2**22)
     assert query.answer(database, "SELECT hex(zeroblob(5000000))", 60)[0] == "failed"
 
 
