@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clearminds.errors import UserError
+from clearminds.sandbox import queries
 from clearminds.sandbox.inside import query
 from clearminds.sandbox.inside.query import plain
 from clearminds.sandbox.limits import Limits
@@ -248,6 +249,27 @@ def test_a_write_ahead_log_is_not_needed(tmp_path, sandbox):
 
 
 @pytest.mark.parametrize(
+    ("said", "ready", "known"),
+    [
+        (["rows", 1, 2, "a", "b"], True, True),
+        (["failed", "why"], True, True),
+        (["unusable", "why"], False, True),
+        (["rows", 1, 2, "a", "b"], False, False),
+        (["rows", True, 2, "a", "b"], True, False),
+        (["rows", 1, 2, "a"], True, False),
+        (["failed", "\ud800"], True, False),
+        (["correct", ""], True, False),
+        ([["rows"]], True, False),
+        ([], True, False),
+        (None, True, False),
+        ({"rows": 1}, True, False),
+    ],
+)
+def test_a_process_that_sql_took_over_can_say_nothing_new(said, ready, known):
+    assert queries._is_outcome(said, ready) is known
+
+
+@pytest.mark.parametrize(
     ("gold", "message"),
     [
         (
@@ -292,9 +314,9 @@ def test_root_judges_by_another_users_database(tmp_path, sandbox):
 
 @pytest.mark.parametrize("isolation", sorted({ISOLATION, "rlimits"}))
 def test_every_isolation_gives_the_same_verdicts(zoo, isolation):
-    queries = [Query(zoo, sql, "SELECT max(legs) FROM animal") for sql in ("SELECT 6", "SELECT 5", "ATTACH '' AS x")]
+    asked = [Query(zoo, sql, "SELECT max(legs) FROM animal") for sql in ("SELECT 6", "SELECT 5", "ATTACH '' AS x")]
     with Sandbox(isolation, limits=Limits(cpu_seconds=1, wall_seconds=20, memory_mb=512)) as opened:
-        verdicts = [result.verdict for result in run_queries(opened, queries)]
+        verdicts = [result.verdict for result in run_queries(opened, asked)]
     assert verdicts == ["correct", "incorrect", "incorrect"]
 
 

@@ -57,6 +57,8 @@ RIGHT = "SELECT name FROM animal WHERE legs > 5"
         ("SELECT 'Ada'\n\nIt has six legs.", ("correct", "format_error")),
         ("SELECT 'Ada'; SELECT 'Ada'", ("incorrect", "format_error")),
         ("Ada", ("format_error", "format_error")),
+        ("/**/" * 60 + "Ada", ("format_error", "format_error")),
+        ("SELECT \x01\ud800", ("incorrect", "format_error")),
         ("Select carefully.", ("incorrect", "format_error")),
         ("", ("format_error", "format_error")),
     ],

@@ -49,7 +49,7 @@ class Query:
     database: Path
     predicted: str
     gold: str
-    name: str = ""
+    name: str = "query"
 
 
 def run_queries(sandbox: Sandbox, queries: Sequence[Query]) -> list[Result]:
@@ -159,4 +159,5 @@ def _is_outcome(said: Any, ready: bool) -> bool:
     types = {"rows": [str, int, int, str, str], "failed": [str, str], "slow": [str, str]}
     if not ready:
         types = {"unusable": [str, str]}
-    return isinstance(said, list) and bool(said) and [*map(type, said)] == types.get(str(said[0]))
+    known = isinstance(said, list) and bool(said) and [*map(type, said)] == types.get(str(said[0]))
+    return known and all(part.isprintable() for part in said if isinstance(part, str))

@@ -89,8 +89,8 @@ def answer(database: sqlite3.Connection, sql: str, cpu_seconds: float) -> list:
             ordered.update(digest)
         unordered = hashlib.sha256(b"".join(sorted(rows)))
     except Exception as error:  # whatever SQLite and its interface say of hostile text
-        said = " ".join(str(error).encode("ascii", "backslashreplace").decode().split())
-        return ["slow", ""] if slow else ["failed", f"{type(error).__name__}: {said}"[:200]]
+        said = f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
+        return ["slow", ""] if slow else ["failed", "".join(c if c.isprintable() else "?" for c in said)]
     return ["rows", len(found.description), len(rows), ordered.hexdigest(), unordered.hexdigest()]
 
 
