@@ -164,7 +164,7 @@ FORBIDDEN = [
     "EXPLAIN SELECT 1",
     "SELECT zeroblob(1000000000)",
     "SELECT length(randomblob(1000000000))",
-    f"SELECT {', '.join(['zeroblob(10000000)'] * 1900)}",
+    f"SELECT {', '.join(['zeroblob(10000000)'] * 100)}",
     f"SELECT {'(' * 5000}1{')' * 5000}",
     f"SELECT 1 {'+ 0' * 50000}",
     " UNION ".join(["SELECT 1"] * 5000),

@@ -78,9 +78,9 @@ def test_many_responses_keep_their_places(zoo, sandbox):
     ]
     assert sql.verify_many(asked, sandbox) == [
         ("format_error", "no query in the response"),
-        ("correct", "1 rows"),
+        ("correct", "rows: 1"),
         ("format_error", "no fenced block of SQL in the response"),
-        ("incorrect", "1 rows, expected 2"),
+        ("incorrect", "rows: 1, expected 2"),
     ]
     assert sql.verify_many([], sandbox) == []
 

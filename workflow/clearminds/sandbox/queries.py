@@ -108,12 +108,12 @@ def _result(query: Query, gold: list, predicted: list, sandbox: Sandbox) -> Resu
         return Result("incorrect", predicted[1])
     for place, what in ((1, "columns"), (2, "rows")):
         if predicted[place] != gold[place]:
-            return Result("incorrect", f"{predicted[place]} {what}, expected {gold[place]}")
+            return Result("incorrect", f"{what}: {predicted[place]}, expected {gold[place]}")
     if predicted[4] != gold[4]:
         return Result("incorrect", "other rows than expected")
     if ordered(query.gold) and predicted[3] != gold[3]:
         return Result("incorrect", "the rows are in another order")
-    return Result("correct", f"{gold[2]} rows")
+    return Result("correct", f"rows: {gold[2]}")
 
 
 def _outcome(sandbox: Sandbox, database: Path, sql: str) -> list:
