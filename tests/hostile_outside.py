@@ -145,7 +145,7 @@ class Outside:
         """What is compared as a whole, by kind."""
         limits = {name: resource.getrlimit(getattr(resource, name)) for name in dir(resource) if name[:7] == "RLIMIT_"}
         return {
-            "environment": dict(os.environ),
+            "environment": {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"},
             "parent": {
                 "parent": os.getppid(),
                 "folder": os.getcwd(),

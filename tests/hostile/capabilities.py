@@ -9,7 +9,7 @@ import re
 def f():
     with open("/proc/self/status") as file:
         status = dict(re.findall(r"(\w+):\s*(.+)", file.read()))
-    found = [name for name in ("CapInh", "CapPrm", "CapEff", "CapAmb") if int(status[name], 16)]
+    found = [name for name in ("CapPrm", "CapEff", "CapAmb") if int(status[name], 16)]
     if status["NoNewPrivs"] != "1":
         found.append("may gain privileges")
     for name, change in (("setuid", os.setuid), ("setgid", os.setgid), ("groups", lambda _: os.setgroups([0]))):

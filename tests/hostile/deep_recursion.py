@@ -8,4 +8,4 @@ sys.setrecursionlimit(1 << 30)
 
 
 def f(x):
-    return f(x) + max([x], key=f)
+    return max([x], key=f)

@@ -6,7 +6,7 @@ def f():
     blocks = []
     try:
         while len(blocks) < 400:
-            blocks.append(bytearray(10_000_000))
+            blocks.append(bytes(10_000_000))
     except MemoryError:
         pass
     return len(blocks) * 10_000_000

@@ -1,11 +1,11 @@
 # Tries:     prints, answers and raises text that no file can hold
-# Tests:     assert f(0) == "\0\ud800\udfff\x1b[31m"
+# Tests:     assert f(0) == "\0\udfff\ud800\x1b[31m"
 #            assert f(1) == 3
 # Verdict:   incorrect
 # Unchanged: tests
 import sys
 
-ODD = "\0\ud800\udfff\x1b[31m"
+ODD = "\0\udfff\ud800\x1b[31m"
 
 
 def f(x):
