@@ -4,7 +4,7 @@
 |---|---|
 | task_kinds | `load(spec, split) -> rows of contracts.EXAMPLES`: where a task's examples come from |
 | sources | `prompt(example) -> messages`, or None where nothing is generated: where training responses come from |
-| verifiers | `FILTERS`, the readings it can tell apart (lenient, strict), and `verify(response, example, *, strict)`, which gives a verdict of `contracts.VERDICT_VALUES` and one line of detail |
+| verifiers | `FILTERS`, the readings it can tell apart (lenient, strict), and `verify(response, example, *, strict)`, which gives a verdict of `contracts.VERDICT_VALUES` and one line of detail; or, where it runs programs, `verify_many(asked, sandbox)`, which gives these for a list of (response, example, strict) and an open `sandbox.programs.Sandbox`; and if it likes `check(example)`, which raises ValueError where an example can't be judged |
 | weights | `weights(scores, parameters, rng) -> float32 [tokens]`: `scores` are the token-score columns of one response as NumPy arrays, by name, `parameters` the rule's settings, `rng` a NumPy generator of this response's own |
 | wordings | `word_reference(terms, operators, result, rng) -> str`: reference answers of a generator, by its name |
 | evaluations | `evaluate(...) -> rows of contracts.EVALUATION`: what is measured of a model, see `stages.evaluate` |

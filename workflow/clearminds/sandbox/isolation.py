@@ -1,18 +1,20 @@
-"""The command that starts a Python process in isolation, one function a kind of isolation."""
+"""What a process in isolation sees and is, for every kind of isolation."""
 
-import os
+import importlib.util
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from clearminds.errors import UserError
 
 ISOLATIONS = ("bubblewrap", "apptainer", "rlimits")
 # what programs and tests may import beyond the standard library, where this environment has it
 LIBRARIES = ("numpy", "numpy.libs")
-_CODE = "/sandbox"
-_INSIDE = "clearminds/sandbox/inside"
-_ENVIRONMENT = {
+CODE = "/sandbox"  # the folder inside that the package is imported from
+NOTHING: Mapping[Path, str] = MappingProxyType({})  # no files of a job's own
+ENVIRONMENT = {
     "HOME": "/tmp",
     "LANG": "C.UTF-8",
     "OPENBLAS_NUM_THREADS": "1",
@@ -27,84 +29,71 @@ class SandboxError(UserError):
     """The sandbox is not there, or it broke: an error of the run, never a verdict."""
 
 
-def bubblewrap(disk_bytes: int, *, own_users: bool) -> list[str]:
-    """bwrap and its options, up to the command.
-
-    Args:
-        disk_bytes: size of the private /tmp.
-        own_users: a user namespace too, which all but root need. Limits on processes hold for no one who is root
-            outside, so that root has none: its processes become another user instead.
-
-    Raises:
-        SandboxError: there is no bwrap.
-    """
-    program = shutil.which("bwrap")
-    if program is None:
-        raise SandboxError(missing("bubblewrap"))
-    command = [program, "--die-with-parent", "--new-session", "--clearenv", "--unshare-pid", "--unshare-net"]
-    command += ["--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--hostname", "sandbox"]
-    if own_users:
-        command += ["--unshare-user", "--uid", "1000", "--gid", "1000"]
-    else:
-        command += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
-    for name, value in environment(_CODE).items():
-        command += ["--setenv", name, value]
-    made: set[Path] = set()
-    for source, target in _mounts():
-        for parent in reversed(target.parents):
-            if parent not in made and parent != Path("/"):
-                made.add(parent)
-                command += ["--perms", "0755", "--dir", str(parent)]
-        made.add(target)
-        command += ["--ro-bind", str(source), str(target)]
-    for name in ("bin", "lib", "lib32", "lib64", "sbin"):
-        folder = Path("/", name)
-        if folder.is_symlink():
-            command += ["--symlink", str(folder.readlink()), str(folder)]
-        elif folder.is_dir():
-            command += ["--ro-bind", str(folder), str(folder)]
-    command += ["--proc", "/proc", "--dev", "/dev", "--size", str(2**20), "--perms", "1777", "--tmpfs", "/dev/shm"]
-    command += ["--size", str(disk_bytes), "--perms", "1777", "--tmpfs", "/tmp"]
-    return [*command, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp"]
-
-
 def python(module: str, settings: str) -> list[str]:
-    """The command inside: a module's `main`, with its settings.
+    """The command inside: the `main` of a module of `sandbox.inside`, with its settings.
 
-    Neither `-I` nor `-E`, which would ignore the environment, the seed of hashes in it; the rest of what they do is done.
+    Neither `-I` nor `-E`: they would ignore the environment, and the seed of hashes in it. The rest of what they do is
+    done.
     """
     interpreter = str(Path(sys.base_prefix, "bin", f"python{sys.version_info.major}.{sys.version_info.minor}"))
     start = f"from clearminds.sandbox.inside.{module} import main; main()"
     return [interpreter, "-s", "-S", "-P", "-c", start, settings]
 
 
-def environment(code: str) -> dict[str, str]:
-    """All environment variables inside. Args: code: the folder that the package is imported from."""
-    return {**_ENVIRONMENT, "PYTHONPATH": code}
+def program_of(isolation: str) -> str:
+    """The program that isolates.
+
+    Raises:
+        SandboxError: it is not installed, with what to do.
+    """
+    name = {"bubblewrap": "bwrap", "apptainer": "apptainer"}[isolation]
+    found = shutil.which(name)
+    if found is None:
+        other = "apptainer" if isolation == "bubblewrap" else "bubblewrap"
+        raise SandboxError(
+            f"programs of models run in a sandbox, and {isolation} is not installed here: install the package "
+            f"{isolation} (Debian: apt install {isolation}), or set runtime: {{sandbox: {other}}} where that is, or "
+            f"{{sandbox: rlimits}}, which keeps the limits and gives up the isolation"
+        )
+    return found
 
 
-def checkout() -> str:
-    """The folder that the package is imported from outside."""
-    return str(Path(__file__).parents[2])
+def require(isolation: str) -> None:
+    """Refuses a machine that lacks what isolates.
+
+    Raises:
+        SandboxError: it is not installed, with what to do.
+    """
+    if isolation != "rlimits":
+        program_of(isolation)
 
 
-def missing(isolation: str) -> str:
-    """What a user is told where there is none of it."""
-    package = {"bubblewrap": "bubblewrap", "apptainer": "apptainer"}[isolation]
-    return (
-        f"programs of models run in a sandbox, and {package} is not installed here: install Debian's package "
-        f"(apt install {package}), or give up isolation and keep the limits by `runtime: {{sandbox: rlimits}}`"
-    )
+def mounts(shown: Mapping[Path, str] = NOTHING) -> list[tuple[Path, Path]]:
+    """What is seen of this machine, read-only, and where: the system, this Python, the code that runs inside.
 
+    Neither /etc, /home, /root, /run nor /var; of /etc the list of shared libraries only.
 
-def _mounts() -> list[tuple[Path, Path]]:
-    """What is seen of this machine, read-only, and where."""
-    inside = Path(__file__).parent / "inside"
-    mounts = [(Path("/usr"), Path("/usr")), (inside, Path(_CODE, _INSIDE))]
+    Args:
+        shown: also these files, each at a place of its own.
+    """
+    seen = [(Path("/usr"), Path("/usr")), (Path(__file__).parent / "inside", Path(CODE, "clearminds/sandbox/inside"))]
     if (cache := Path("/etc/ld.so.cache")).exists():
-        mounts.append((cache, cache))
-    base = Path(sys.base_prefix)
-    if not base.is_relative_to("/usr"):
-        mounts.append((base, base))
-    packages = Path(os.path.dirname(os.path.dirname(__import__("numpy").__file__)))
-    return mounts + [(packages / name, Path(_CODE, name)) for name in LIBRARIES if (packages / name).exists()]
+        seen.append((cache, cache))
+    seen += [(path, Path(place)) for path, place in shown.items()]
+    if not (base := Path(sys.base_prefix)).is_relative_to("/usr"):
+        seen.append((base, base))
+    found = importlib.util.find_spec(LIBRARIES[0])
+    packages = Path(found.origin).parents[1] if found and found.origin else Path()
+    return seen + [(packages / name, Path(CODE, name)) for name in LIBRARIES if (packages / name).exists()]
+
+
+def links() -> list[tuple[str, str]]:
+    """Folders such as /lib that are links into /usr: where each points, and its path."""
+    folders = [Path("/", name) for name in ("bin", "lib", "lib32", "lib64", "sbin")]
+    return [(str(folder.readlink()), str(folder)) for folder in folders if folder.is_symlink()]
+
+
+def checkout_paths() -> list[str]:
+    """Where the package and `LIBRARIES` are imported from without isolation."""
+    found = importlib.util.find_spec(LIBRARIES[0])
+    return [str(Path(__file__).parents[2]), *([str(Path(found.origin).parents[1])] if found and found.origin else [])]

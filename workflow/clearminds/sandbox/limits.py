@@ -8,7 +8,7 @@ class Limits:
     """Limits of one program; the tests it faces have the same.
 
     CPU time decides whether a program is too slow, so that a busy machine changes no verdict; wall time only ends what
-    sleeps.
+    sleeps. Memory of the kernel's for empty files in /tmp is not counted; CPU time bounds it.
 
     Attributes:
         cpu_seconds: of each of its processes, rounded up to whole seconds.

@@ -1,7 +1,5 @@
 """Runs programs against their tests, each program in a sandbox of its own."""
 
-import os
-import queue
 import selectors
 import signal
 import socket
@@ -12,12 +10,18 @@ from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import Any
 
+from clearminds.sandbox.census import family, memory
 from clearminds.sandbox.inside.frames import BadMessage, Closed
-from clearminds.sandbox.isolation import ISOLATIONS, SandboxError
+from clearminds.sandbox.isolation import SandboxError, require
 from clearminds.sandbox.limits import Limits
-from clearminds.sandbox.processes import Started
+from clearminds.sandbox.processes import Kind, Started
+from clearminds.sandbox.workers import Workers
 
-__all__ = ["Result", "Sandbox", "SandboxError", "Trial"]
+__all__ = ["Result", "Sandbox", "SandboxError", "Trial", "Unjudgeable"]
+
+_DEFAULT = Limits()
+_GRACE = 5.0  # seconds for the tests to notice that the program has been killed
+_FIRST_LOOK, _LOOK = 0.5, 0.1  # seconds until what a program uses is looked at, and between two looks
 
 
 @dataclass(frozen=True)
@@ -44,15 +48,23 @@ class Result:
 
     Attributes:
         verdict: correct, incorrect or timeout.
-        detail: one line.
+        detail: one line of printable characters.
     """
 
     verdict: str
     detail: str
 
 
-class Sandbox:
-    """Workers, each with a process for tests and a fresh one for the next program. A context manager.
+class Unjudgeable(SandboxError):
+    """A trial's tests cannot be used, whatever the program. Args: message; trial: which."""
+
+    def __init__(self, message: str, trial: Trial):
+        super().__init__(message)
+        self.trial = trial
+
+
+class Sandbox(Workers):
+    """Workers, each with a process for tests and the next program's process at hand. A context manager.
 
     Args:
         isolation: one of `isolation.ISOLATIONS`.
@@ -63,136 +75,144 @@ class Sandbox:
         SandboxError: on entering, where it does not work here; whenever it breaks.
     """
 
-    def __init__(self, isolation: str = "bubblewrap", workers: int | None = None, limits: Limits = Limits()):  # noqa: B008 (frozen)
-        if isolation not in ISOLATIONS:
-            raise SandboxError(f"runtime: sandbox is one of {', '.join(ISOLATIONS)}, not {isolation!r}")
-        self._isolation = isolation
-        self._limits = limits
-        self._count = workers or len(os.sched_getaffinity(0))
-        self._work: queue.SimpleQueue = queue.SimpleQueue()
-        self._threads: list[threading.Thread] = []
+    def __init__(self, isolation: str = "bubblewrap", workers: int | None = None, limits: Limits = _DEFAULT):
+        super().__init__(isolation, workers, limits)
+        self._own = threading.local()
 
     def __enter__(self) -> "Sandbox":
-        self._threads = [threading.Thread(target=self._serve, daemon=True) for _ in range(self._count)]
-        for thread in self._threads:
-            thread.start()
+        require(self.kind.isolation)
+        self.open()
+        try:
+            self._test_itself()
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for _ in self._threads:
-            self._work.put(None)
-        for thread in self._threads:
-            thread.join()
-        self._threads = []
+        self.close()
 
     def run(self, trials: Sequence[Trial]) -> list[Result]:
         """The trials' results, in their order.
 
         Raises:
             SandboxError: the sandbox broke.
+            Unjudgeable: a trial's tests cannot be used.
         """
-        done: queue.SimpleQueue = queue.SimpleQueue()
-        for place, trial in enumerate(trials):
-            self._work.put((place, trial, done))
-        results: dict[int, Result] = {}
-        while len(results) < len(trials):
-            place, result = done.get()
-            if isinstance(result, BaseException):
-                self._drop_work()
-                raise result
-            results[place] = result
-        return [results[place] for place in range(len(trials))]
+        return self.map(self._judge, trials)
 
-    def _drop_work(self) -> None:
-        try:
-            while True:
-                self._work.get_nowait()
-        except queue.Empty:
-            pass
+    def _test_itself(self) -> None:
+        """A right and a wrong program get their verdicts, or this is no sandbox.
 
-    def _serve(self) -> None:
-        # the processes die with the thread that started them
-        worker = _Worker(self._isolation, self._limits)
-        try:
-            while (item := self._work.get()) is not None:
-                place, trial, done = item
-                try:
-                    done.put((place, worker.run(trial)))
-                except BaseException as error:
-                    done.put((place, error))
-        finally:
-            worker.close()
+        Root of a container may lack what the kernel asks of root, and is then isolated as other users are.
+        """
+        kinds = [self.kind]
+        if self.kind == Kind("bubblewrap", own_users=False):
+            kinds.append(Kind("bubblewrap", own_users=True))
+        said = ""
+        for self.kind in kinds:
+            self._own = threading.local()
+            try:
+                verdicts = [result.verdict for result in self.run([_RIGHT, _WRONG])]
+            except SandboxError as error:
+                said = said or str(error)
+                continue
+            if verdicts == ["correct", "incorrect"]:
+                return
+            said = said or f"it finds a right and a wrong program {' and '.join(verdicts)}"
+        raise SandboxError(f"{self.kind.isolation} does not work on this machine: {said}")
 
-
-class _Worker:
-    """One program at a time. Args: isolation, limits: as `Sandbox` has them."""
-
-    def __init__(self, isolation: str, limits: Limits):
-        self._isolation, self._limits = isolation, limits
-        self._own_users = os.geteuid() != 0
-        self._tests: Started | None = None
-        self._next: Started | None = None
-
-    def run(self, trial: Trial) -> Result:
+    def _judge(self, trial: Trial) -> Result:
         for last in (False, True):
             outcome, detail = self._once(trial)
             if outcome in ("correct", "incorrect", "timeout"):
-                return Result(outcome, " ".join(detail.split()))
+                return Result(outcome, _printable(detail))
             if outcome == "unjudgeable":
-                raise SandboxError(detail)
+                raise Unjudgeable(_printable(detail), trial)
             if outcome == "died" and last:
-                return Result("incorrect", detail)
-        raise SandboxError(f"the sandbox broke: {detail}")
-
-    def close(self) -> None:
-        for process in (self._tests, self._next):
-            if process:
-                process.end()
-        self._tests = self._next = None
+                if self._once(Trial("", trial.tests, trial.setup, trial.entry_point))[0] == "died":
+                    raise Unjudgeable(_printable(detail), trial)
+                return Result("incorrect", _printable(detail))
+        raise SandboxError(f"the sandbox broke: {_printable(detail)}")
 
     def _once(self, trial: Trial) -> tuple[str, str]:
-        tests = self._tests or self._start("tests_process", for_children=True)
-        program = self._next or self._start("candidate", for_children=False)
-        self._next, self._tests = None, None
+        tests = self._taken("tests") or self.start("tests_process", lives_on=True)
+        program = self._taken("program") or self.start("candidate")
         asked = time.monotonic()
         outcome: Any = None
+        stopped = None
         try:
-            if tests is not self._tests and not getattr(tests, "ready", False):
-                tests.channel.receive()
-                tests.ready = True  # type: ignore[attr-defined]
             socket.send_fds(tests.connection, [b"t"], [program.connection.fileno()])
             tests.channel.send(asdict(trial))
-            self._next = self._start("candidate", for_children=False)
-            if _readable(tests, asked + self._limits.wall_seconds - time.monotonic()):
+            self._own.program = self.start("candidate")
+            stopped = self._watch(tests, program)
+            if stopped is None or _readable(tests, _GRACE):
                 outcome = tests.channel.receive()
         except (Closed, BadMessage, OSError):
-            outcome = ["missing", "the process of the tests broke"]
-        status = program.ended(1 if outcome and outcome[0] == "lost" else 0)
-        program.end()
-        if outcome is None:
-            tests.end()
-            return "timeout", f"longer than {self._limits.wall_seconds:g} s"
+            outcome = ["missing", "the process of the tests ended"]
+        took = time.monotonic() - asked
+        status = program.ended(1 if outcome and outcome[0] == "lost" and not stopped else 0)
+        self.end(program)
+        if outcome is None or outcome[0] == "missing":
+            self.end(tests)
+        else:
+            self._own.tests = tests
+        if stopped:
+            return stopped
         if outcome[0] == "missing":
-            tests.end()
-            return "missing", f"{outcome[1]}: {program.said()} {tests.said()}"
-        self._tests = tests
-        if outcome[0] == "lost":
-            if status in (-signal.SIGXCPU, 128 + signal.SIGXCPU):
-                return "timeout", f"longer than {self._limits.cpu_seconds:g} s of CPU time"
-            return "incorrect", outcome[1]
-        if outcome[0] == "died":
-            if outcome[1] in (9, 24):
-                return "timeout", f"its tests took longer than {self._limits.cpu_seconds:g} s of CPU time"
-            return "died", f"its tests' process died (signal {outcome[1]})"
-        return outcome[0], outcome[1]
+            return "missing", f"{outcome[1]}: {program.said() or tests.said()}"
+        return self._meaning(outcome[0], outcome[1], status, took)
 
-    def _start(self, module: str, *, for_children: bool) -> Started:
-        return Started(module, self._isolation, self._limits, own_users=self._own_users, for_children=for_children)
+    def _watch(self, tests: Started, program: Started) -> tuple[str, str] | None:
+        """Waits for the tests' word. What must not go on for so long is killed; returns the verdict that this means."""
+        until = time.monotonic() + self.limits.wall_seconds
+        pause = _FIRST_LOOK
+        while (left := until - time.monotonic()) > 0:
+            if _readable(tests, min(left, pause)):
+                return None
+            pause = _LOOK
+            if memory(family(program.pid)) > self.limits.memory_mb * 2**20:
+                program.kill()
+                return "incorrect", f"more than {self.limits.memory_mb} MB of memory"
+        program.kill()
+        return "timeout", f"longer than {self.limits.wall_seconds:g} s"
+
+    def _meaning(self, outcome: str, detail: Any, status: int | None, took: float) -> tuple[str, str]:
+        too_slow = "timeout", f"longer than {self.limits.cpu_seconds:g} s of CPU time"
+        if outcome == "lost":
+            if status in _ended_by(signal.SIGXCPU):
+                return too_slow
+            if status in _ended_by(signal.SIGKILL):  # the limit's second signal, or a machine without memory
+                return too_slow if took >= self.limits.cpu_seconds else ("died", "the program was killed")
+            return "incorrect", detail
+        if outcome == "died":
+            if detail == signal.SIGXCPU:
+                return too_slow
+            return "died", f"the process of its tests died ({detail})"
+        return outcome, detail
+
+    def _taken(self, which: str) -> Started | None:
+        found: Started | None = getattr(self._own, which, None)
+        setattr(self._own, which, None)
+        return found
+
+
+_RIGHT = Trial("def double(x):\n    return 2 * x\n", "assert double(2) == 4\n")
+_WRONG = Trial("def double(x):\n    return 3 * x\n", "assert double(2) == 4\n")
 
 
 def _readable(process: Started, seconds: float) -> bool:
     with selectors.DefaultSelector() as selector:
         selector.register(process.connection, selectors.EVENT_READ)
-        return bool(selector.select(max(seconds, 0)))
+        return bool(selector.select(seconds))
+
+
+def _ended_by(number: signal.Signals) -> tuple[int, int]:
+    """The exit status of a process that a signal ended, its own and that of a shell or bwrap around it."""
+    return -number, 128 + number
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))[:300]

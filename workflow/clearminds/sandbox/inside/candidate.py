@@ -1,16 +1,21 @@
 """The process of one program: runs it, then answers what its tests ask. Nothing here is believed by anyone."""
 
+from __future__ import annotations
+
 import builtins
 import json
 import os
 import sys
 import types
-from collections.abc import Iterator
-from typing import Any
 
 from clearminds.sandbox.inside.confine import confine, connection
 from clearminds.sandbox.inside.frames import BadMessage, Channel, Closed
-from clearminds.sandbox.inside.wire import NoForm, decode, encode
+from clearminds.sandbox.inside.wire import decode, encode
+
+TYPE_CHECKING = False  # importing `typing` would take longer than most programs
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
 
 _MUTABLE = (list, dict, set, bytearray)
 
@@ -171,6 +176,3 @@ def main() -> None:
     confine(settings)
     channel.send(["ready"])
     Candidate(channel).serve()
-
-
-__all__ = ["Candidate", "NoForm", "main"]

@@ -2,7 +2,6 @@
 
 import os
 import resource
-import socket
 
 
 def confine(settings: dict) -> None:
@@ -23,9 +22,9 @@ def confine(settings: dict) -> None:
         os.setresuid(*[settings["uid"]] * 3)
 
 
-def connection() -> socket.socket:
+def connection() -> int:
     """What the host gave as standard input; in its place, and in that of the outputs, comes what swallows all."""
-    given = socket.socket(fileno=os.dup(0))
+    given = os.dup(0)
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nothing, descriptor)

@@ -1,11 +1,10 @@
 """Messages on a socket: a length, then JSON. Whoever reads takes them for an enemy's."""
 
 import json
-import socket
-import struct
+import os
 
 MOST_BYTES = 8 * 2**20
-_LENGTH = struct.Struct("!I")
+_LENGTH = 4  # bytes, the highest first
 
 
 class BadMessage(Exception):
@@ -17,10 +16,10 @@ class Closed(Exception):
 
 
 class Channel:
-    """One end of a connection. Args: connection: a connected stream socket."""
+    """One end of a connection. Args: descriptor: of a connected stream socket."""
 
-    def __init__(self, connection: socket.socket):
-        self._socket = connection
+    def __init__(self, descriptor: int):
+        self._descriptor = descriptor
 
     def send(self, message: object) -> None:
         """Sends one message.
@@ -35,8 +34,10 @@ class Channel:
             raise BadMessage(f"nested too deeply to be sent: {type(error).__name__}") from None
         if len(body) > MOST_BYTES:
             raise BadMessage(f"too large to be sent: {len(body)} bytes, at most {MOST_BYTES}")
+        rest = memoryview(len(body).to_bytes(_LENGTH, "big") + body)
         try:
-            self._socket.sendall(_LENGTH.pack(len(body)) + body)
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
         except OSError:
             raise Closed from None
 
@@ -47,7 +48,7 @@ class Channel:
             BadMessage: what came is none.
             Closed: nothing more comes.
         """
-        (length,) = _LENGTH.unpack(self._read(_LENGTH.size))
+        length = int.from_bytes(self._read(_LENGTH), "big")
         if length > MOST_BYTES:
             raise BadMessage(f"a message of {length} bytes, more than {MOST_BYTES}")
         try:
@@ -59,7 +60,7 @@ class Channel:
         parts = []
         while count:
             try:
-                part = self._socket.recv(min(count, 2**16))
+                part = os.read(self._descriptor, min(count, 2**16))
             except OSError:
                 raise Closed from None
             if not part:

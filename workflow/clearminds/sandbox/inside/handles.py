@@ -17,6 +17,9 @@ for _kind in (dict, set, collections.OrderedDict, collections.Counter):
     _REPLACE[_kind] = lambda old, new: (old.clear(), old.update(new))
 
 
+_BUILTINS = {value for value in vars(builtins).values() if isinstance(value, type | types.BuiltinFunctionType)}
+
+
 class Lost(BaseException):
     """The program's process has ended, or talks nonsense: no test can go on. Args: message: what it did."""
 
@@ -30,6 +33,11 @@ class Program:
 
     Args:
         channel: to it.
+
+    Attributes:
+        asked: whether a test has made any use of it.
+        lost: why no test can go on; "": they can.
+        unjudgeable: what the tests did that cannot be done from outside; "": nothing.
     """
 
     def __init__(self, channel: Channel):
@@ -37,7 +45,9 @@ class Program:
         self._asked = 0
         self._callbacks: list[Callable] = []
         self._classes: dict[int, type] = {}
-        self.exchanged = False
+        self.asked = False
+        self.lost = ""
+        self.unjudgeable = ""
 
     def started(self) -> bool:
         """Waits until the process is there; False: it never came."""
@@ -55,7 +65,9 @@ class Program:
         found = self._exchange("names", wanted)
         if found[0] == "raise":
             raise self._error(found)
-        return {str(name): self._value(form) for name, form in found[1]}
+        values = {str(name): self._value(form) for name, form in found[1]}
+        self.asked = any(type(value) is not Handle for value in values.values())
+        return values
 
     def ask(self, what: str, *details: Any) -> Any:
         """Asks for one thing, and gives its value or raises what the program raises."""
@@ -86,14 +98,13 @@ class Program:
         try:
             return encode(value, self._other)
         except NoForm as error:
-            raise Unjudgeable(f"the tests hand the program a value that cannot be sent: {error}") from None
+            self.unjudgeable = f"the tests hand the program a value that cannot be sent: {error}"
+            raise Unjudgeable(self.unjudgeable) from None
 
     def _other(self, value: Any) -> list:
         if type(value) is Handle:
             return ["handle", object.__getattribute__(value, "_number")]
-        if isinstance(value, type) and getattr(builtins, value.__name__, None) is value:
-            return ["builtin", value.__name__]
-        if isinstance(value, types.BuiltinFunctionType) and getattr(builtins, value.__name__, None) is value:
+        if isinstance(value, type | types.BuiltinFunctionType) and value in _BUILTINS:
             return ["builtin", value.__name__]
         if isinstance(value, Iterator):
             return ["iterator", *(self.form(part) for part in value)]
@@ -102,23 +113,30 @@ class Program:
             return ["callback", len(self._callbacks) - 1]
         raise NoForm(value)
 
+    def _lose(self, why: str) -> Lost:
+        """What to raise, and to remember: a test may swallow whatever is raised."""
+        self.lost = self.lost or why
+        return Lost(why)
+
     def _exchange(self, what: str, *details: Any) -> list:
+        if self.lost:
+            raise Lost(self.lost)
         self._asked += 1
+        self.asked = self._asked > 2  # past the program and its names
         try:
             self._channel.send([self._asked, what, *details])
             while True:
                 reply: Any = self._channel.receive()
-                self.exchanged = True
                 if isinstance(reply, list) and len(reply) == 3 and reply[0] == "callback":
                     self._call_back(reply[1], reply[2])
                     continue
                 if not isinstance(reply, list) or len(reply) < 2 or reply[0] != self._asked:
-                    raise Lost("the program's process sent no proper answer")
+                    raise self._lose("the program's process sent no proper answer")
                 return reply[1:]
         except Closed:
-            raise Lost("the program's process ended") from None
+            raise self._lose("the program's process ended") from None
         except BadMessage as error:
-            raise Lost(f"the program's process sent no proper answer: {error}") from None
+            raise self._lose(f"the program's process sent no proper answer: {error}") from None
 
     def _call_back(self, number: Any, forms: Any) -> None:
         if not isinstance(number, int) or not 0 <= number < len(self._callbacks) or not isinstance(forms, list):
@@ -133,23 +151,26 @@ class Program:
         if reply[0] == "raise" and len(reply) == 3:
             raise self._error(reply)
         if reply[0] != "value" or len(reply) != 3 or not isinstance(reply[2], list):
-            raise Lost("the program's process sent no proper answer")
+            raise self._lose("the program's process sent no proper answer")
         return self._value(reply[1])
 
     def _error(self, reply: list) -> BaseException:
         kind, forms = self._value(reply[1]), reply[2]
         arguments = [self._value(form) for form in forms][:8]
         if not isinstance(kind, type) or not issubclass(kind, Exception):
-            return Lost(f"the program left by {getattr(kind, '__name__', kind)}")
-        error = kind.__new__(kind)
-        error.args = tuple(arguments)
-        return error
+            return self._lose(f"the program left by {getattr(kind, '__name__', kind)}")
+        if issubclass(kind, StopIteration | StopAsyncIteration):  # it would end a loop of the tests
+            return RuntimeError(f"the program raised {kind.__name__}")
+        try:
+            return kind(*arguments)
+        except Exception:  # some take nothing but what suits them
+            return Exception(f"{kind.__name__}: {arguments}")
 
     def _value(self, form: Any) -> Any:
         try:
             return decode(form, self._foreign)
         except BadMessage as error:
-            raise Lost(f"the program's process sent no proper answer: {error}") from None
+            raise self._lose(f"the program's process sent no proper answer: {error}") from None
 
     def _foreign(self, form: list) -> Any:
         if form[0] == "handle" and len(form) == 2 and isinstance(form[1], int):

@@ -5,10 +5,10 @@ It lives as long as its worker. What its child writes last is the verdict; a chi
 
 import ast
 import builtins
+import contextlib
 import importlib
 import json
 import os
-import signal
 import socket
 import sys
 import traceback
@@ -17,7 +17,7 @@ from typing import Any
 
 from clearminds.sandbox.inside.confine import confine, connection
 from clearminds.sandbox.inside.frames import Channel, Closed
-from clearminds.sandbox.inside.handles import Lost, Program, Unjudgeable
+from clearminds.sandbox.inside.handles import Program
 
 # what tests use without an import, as data sets' own judges have them at hand
 _USUAL = {"np": "numpy"}
@@ -43,13 +43,17 @@ def judge(trial: dict, program: Program) -> list[str]:
         program.run(trial["program"])
         module.__dict__.update(program.names(_wanted(trial, module.__dict__)))
         exec(code, module.__dict__)
-    except Lost as error:
-        return ["lost", str(error)]
-    except Unjudgeable as error:
-        return ["unjudgeable", str(error)]
+        said = ["correct", ""]
     except BaseException as error:
-        return ["incorrect", _told(error, trial["tests"])]
-    return ["correct", ""]
+        said = ["incorrect", _told(error, trial["tests"])]
+    # whatever the tests made of these
+    if program.unjudgeable:
+        return ["unjudgeable", program.unjudgeable]
+    if program.lost:
+        return ["lost", program.lost]
+    if said[0] == "correct" and not program.asked:
+        return ["unjudgeable", "its tests never ask the program for anything"]
+    return said
 
 
 def _wanted(trial: dict, there: dict) -> list[str]:
@@ -85,10 +89,9 @@ def _told(error: BaseException, tests: str) -> str:
 
 
 def _child(trial: dict, connected: int, verdict: int, settings: dict) -> None:
-    os.setsid()
-    confine({"limits": settings["child_limits"], "uid": None})
+    confine({"limits": settings["child"], "uid": None})
     try:
-        outcome = judge(trial, Program(Channel(socket.socket(fileno=connected))))
+        outcome = judge(trial, Program(Channel(connected)))
     except BaseException as error:
         outcome = ["incorrect", f"{type(error).__name__} while the tests ran"]
     os.write(verdict, json.dumps([outcome[0], outcome[1][:400]]).encode())
@@ -108,10 +111,6 @@ def _fork(trial: dict, connected: int, settings: dict) -> list:
     os.close(writer)
     os.close(connected)
     _, status = os.waitpid(child, 0)
-    try:
-        os.killpg(child, signal.SIGKILL)  # what the tests may have left behind
-    except ProcessLookupError:
-        pass
     os.set_blocking(reader, False)
     try:
         said = os.read(reader, 2**16)
@@ -122,18 +121,20 @@ def _fork(trial: dict, connected: int, settings: dict) -> list:
 
 
 def main() -> None:
-    """Called by the host with the settings of `confine`, and `child_limits`, as the only argument."""
+    """Called by the host with the settings of `confine`, and `child`, as the only argument."""
     settings = json.loads(sys.argv[1])
     control = connection()
     confine(settings)
-    channel = Channel(control)
-    channel.send(["ready"])
+    channel, descriptor_source = Channel(control), socket.socket(fileno=control)
     while True:
-        _, descriptors, _, _ = socket.recv_fds(control, 1, 1)
+        _, descriptors, _, _ = socket.recv_fds(descriptor_source, 1, 1)
         if not descriptors:
             return
         try:
             trial: Any = channel.receive()
         except Closed:
             return
+        if "numpy" in trial["setup"] + trial["tests"]:
+            with contextlib.suppress(ImportError):  # once, not in every child
+                importlib.import_module("numpy")
         channel.send(_fork(trial, descriptors[0], settings))

@@ -4,18 +4,23 @@ Scalars stand for themselves, everything else is a list that begins with its typ
 to the two sides, which may send a handle in its place. Reading never runs code of the value's: there is none in it.
 """
 
+from __future__ import annotations
+
 import collections
-import datetime
-import decimal
-import fractions
 import math
-from collections.abc import Callable
-from typing import Any
+import sys
 
 from clearminds.sandbox.inside.frames import BadMessage
 
+TYPE_CHECKING = False  # importing `typing` would take longer than most programs
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from fractions import Fraction
+    from typing import Any
+
 DEEPEST = 150
 _SAFE = 2**53
+_LATER = ("datetime", "decimal", "fractions")  # modules that are imported with the first value of theirs
 _SINGLETONS = {"Ellipsis": Ellipsis, "NotImplemented": NotImplemented}
 _TYPES = {
     t.__name__: t
@@ -92,16 +97,17 @@ def _odd(value: Any, kind: type, inner: Callable) -> list | None:
         return ["deque", value.maxlen, *map(inner, list(value))]
     if kind in (range, slice):
         return [kind.__name__, inner(value.start), inner(value.stop), inner(value.step)]
-    if kind in (decimal.Decimal, fractions.Fraction):
-        return [kind.__name__, str(value)]
-    if kind in (datetime.date, datetime.datetime, datetime.time) and getattr(value, "tzinfo", None) is None:
-        return [kind.__name__, value.isoformat()]
-    if kind is datetime.timedelta:
-        return ["timedelta", value.days, value.seconds, value.microseconds]
+    if kind.__module__ in _LATER and getattr(sys.modules[kind.__module__], kind.__name__, None) is kind:
+        if kind.__name__ in ("Decimal", "Fraction"):
+            return [kind.__name__, str(value)]
+        if kind.__name__ in ("date", "datetime", "time") and getattr(value, "tzinfo", None) is None:
+            return [kind.__name__, value.isoformat()]
+        if kind.__name__ == "timedelta":
+            return ["timedelta", value.days, value.seconds, value.microseconds]
     for name, singleton in _SINGLETONS.items():
         if value is singleton:
             return ["singleton", name]
-    if kind is type and _TYPES.get(value.__name__) is value:
+    if isinstance(value, type) and value in _TYPES.values():
         return ["type", value.__name__]
     if kind in _VIEWS:
         return [kind.__name__, *map(inner, list(value))]
@@ -121,7 +127,7 @@ def _base(value: Any, inner: Callable) -> list | Any:
     return None
 
 
-_VIEWS = (type({}.keys()), type({}.values()), type({}.items()))
+_VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items()))
 
 
 def decode(form: Any, other: Callable[[list], Any] | None = None, depth: int = 0) -> Any:
@@ -173,13 +179,31 @@ def _namedtuple(parts: list, inner: Callable) -> tuple:
     fields, *values = parts
     if len(fields) != len(values) or len(fields) > 64 or not all(isinstance(field, str) for field in fields):
         raise BadMessage("no namedtuple")
-    return collections.namedtuple("Row", fields, rename=True)(*map(inner, values))  # type: ignore[misc]
+    return collections.namedtuple("Row", fields, rename=True)(*map(inner, values))
 
 
-def _fraction(parts: list, inner: Callable) -> fractions.Fraction:
+def _fraction(parts: list, inner: Callable) -> Fraction:
+    from fractions import Fraction  # such values are rare, and it takes long to import
+
     (text,) = parts
     above, _, below = text.partition("/")
-    return fractions.Fraction(int(above), int(below or "1"))
+    return Fraction(int(above), int(below or "1"))
+
+
+def _decimal(parts: list, inner: Callable) -> Any:
+    from decimal import Decimal
+
+    return Decimal(parts[0])
+
+
+def _time(name: str) -> Callable[[list, Callable], Any]:
+    def read(parts: list, inner: Callable) -> Any:
+        import datetime
+
+        kind = getattr(datetime, name)
+        return kind(*parts) if name == "timedelta" else kind.fromisoformat(parts[0])
+
+    return read
 
 
 _READ: dict[str, Callable[[list, Callable], Any]] = {
@@ -196,12 +220,9 @@ _READ: dict[str, Callable[[list, Callable], Any]] = {
     "deque": lambda parts, inner: collections.deque(map(inner, parts[1:]), parts[0]),
     "range": lambda parts, inner: range(*map(inner, parts)),
     "slice": lambda parts, inner: slice(*map(inner, parts)),
-    "Decimal": lambda parts, inner: decimal.Decimal(parts[0]),
+    "Decimal": _decimal,
     "Fraction": _fraction,
-    "date": lambda parts, inner: datetime.date.fromisoformat(parts[0]),
-    "datetime": lambda parts, inner: datetime.datetime.fromisoformat(parts[0]),
-    "time": lambda parts, inner: datetime.time.fromisoformat(parts[0]),
-    "timedelta": lambda parts, inner: datetime.timedelta(*parts),
+    **{name: _time(name) for name in ("date", "datetime", "time", "timedelta")},
     "singleton": lambda parts, inner: _SINGLETONS[parts[0]],
     "type": lambda parts, inner: _TYPES[parts[0]],
     "dict_keys": lambda parts, inner: dict.fromkeys(map(inner, parts)).keys(),
