@@ -192,6 +192,10 @@ class Runtime(Strict):
     vllm_python: Place = Field(
         ".venv-vllm/bin/python", description="of `make setup-vllm`, seen from the checkout; unused where jobs have vLLM"
     )
+    sandbox: Literal["bubblewrap", "apptainer", "rlimits"] = Field(
+        "bubblewrap",
+        description="what keeps programs of a model apart from this machine; rlimits: their use of it is limited only",
+    )
     gradient_checkpointing: bool = False
     report_to: Literal["none", "all"] | Tracker | list[Tracker] = Field(
         "none", description="a tracker of transformers' Trainer, such as tensorboard or wandb"

@@ -36,7 +36,7 @@ STAGES = (
 ENTRIES = {
     "task_kinds": ("load",),
     "sources": ("prompt",),
-    "verifiers": ("FILTERS", "verify"),
+    "verifiers": ("FILTERS", "verify", "verify_many"),
     "weights": ("weights",),
     "wordings": ("word_reference",),
     "backends": ("Sampler",),
@@ -44,6 +44,13 @@ ENTRIES = {
 }
 HARNESS_TASKS: tuple[str, ...] = ("tasks.clearminds_tasks:ConversationTask", "tasks.clearminds_tasks:load_examples")
 HARNESS_TASKS += ("tasks.clearminds_tasks:process_results", "tasks/clearminds_generate.yaml")
+
+# what a verifier that runs programs is given, and what runs inside of that
+SANDBOX = "clearminds.sandbox.programs:Sandbox"
+INSIDE = {
+    "programs": ("clearminds.sandbox.inside.candidate:main", "clearminds.sandbox.inside.tests_process:main"),
+    "sql": ("clearminds.sandbox.inside.query:main",),
+}
 
 
 def tree() -> Tree:
@@ -104,7 +111,28 @@ def _is_file(root: str) -> bool:
 
 def _plugin(kind: str, name: str) -> tuple[str, ...]:
     module = f"{PLUGINS[kind]}.{name}"
+    if kind == "verifiers":
+        return _verifier(module, name)
     return tuple(_entry(module, entry) or f"{module}:{entry}" for entry in ENTRIES[kind])
+
+
+def _verifier(module: str, name: str) -> tuple[str, ...]:
+    runs = runs_programs(name)
+    entries = ("FILTERS", "verify_many" if runs else "verify")
+    found = tuple(_entry(module, entry) or f"{module}:{entry}" for entry in entries)
+    # a verifier of the user's own may run anything inside
+    inside = INSIDE.get(name, tuple(dict.fromkeys(root for roots in INSIDE.values() for root in roots)))
+    return found + ((SANDBOX, *(root for root in inside if _is_defined(root))) if runs else ())
+
+
+def runs_programs(verifier: str) -> bool:
+    """Whether a verifier, by its name, runs programs in a sandbox."""
+    return _entry(f"{PLUGINS['verifiers']}.{verifier}", "verify_many") is not None
+
+
+def _is_defined(root: str) -> bool:
+    module, _, name = root.partition(":")
+    return module in tree().modules() and _entry(module, name) is not None
 
 
 def _entry(module: str, entry: str) -> str | None:

@@ -30,6 +30,7 @@ from clearminds.run.refusals.data_files import refuse_other_columns
 from clearminds.run.refusals.four_bits import refuse_missing_bitsandbytes
 from clearminds.run.refusals.model_folders import refuse_missing_model
 from clearminds.run.refusals.placeholders import refuse_placeholders
+from clearminds.run.refusals.sandbox import refuse_missing_sandbox
 from clearminds.run.refusals.trackers import refuse_missing_trackers
 from clearminds.run.run_end import RunEnd, unusable
 from clearminds.run.sizing.gpus import DECIDED, Gpus, refuse_auto, refuse_none
@@ -60,6 +61,8 @@ def prepare_execution(workflow: "Workflow", specs: Specs, gpus: Gpus) -> RunEnd:
             shares = not (submits or is_one_job(workflow))
             if shares:
                 refuse_none(shared_resource(workflow, "gpu"), gpus)
+            if shares and computes:  # a cluster's nodes may have what this machine lacks; there each job tries
+                refuse_missing_sandbox(specs.study)
             _begin(workflow, specs, dry)
             if shares and computes:
                 _share_gpus(workflow, specs, gpus)

@@ -1,0 +1,1 @@
+"""How programs of models run: in a sandbox, or not at all."""

@@ -132,7 +132,7 @@ def _meta(text: str) -> dict[str, Any]:
     meta = {key: given.get(key) or "" for key in ("tests", "setup", "entry_point")}
     for key, value in meta.items():
         if not isinstance(value, str):
-            raise ValueError(f"its {key} are a {type(value).__name__}, and must be Python as text")
+            raise ValueError(f"{key} of its meta is a {type(value).__name__}, and must be Python as text")
     for key in ("setup", "tests"):
         try:
             body = ast.parse(meta[key]).body
@@ -140,7 +140,7 @@ def _meta(text: str) -> dict[str, Any]:
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             where = f" (line {error.lineno})" if isinstance(error, SyntaxError) else ""
             said = error.msg if isinstance(error, SyntaxError) else error
-            raise ValueError(f"its {key} are not Python: {said}{where}") from None
+            raise ValueError(f"{key} of its meta is not Python: {said}{where}") from None
     if not body:
         raise ValueError("it has no tests to judge a program by")
     if meta["entry_point"] and not meta["entry_point"].isidentifier():
