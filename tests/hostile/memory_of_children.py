@@ -1,5 +1,5 @@
 # Tries:     takes, in children, more memory than each process may
-# Tests:     assert f() > 2_000_000_000
+# Tests:     assert f() > 1_400_000_000
 # Verdict:   incorrect
 # Unchanged: memory
 import os
@@ -8,7 +8,7 @@ import time
 
 def f():
     reading, writing = os.pipe()
-    for _ in range(8):
+    for _ in range(4):
         if os.fork() == 0:
             block = bytearray()
             try:
@@ -17,6 +17,7 @@ def f():
                 os.write(writing, b"x" if block else b".")
             time.sleep(1000)
     taken = b""
-    while len(taken) < 8:
-        taken += os.read(reading, 8)
+    while len(taken) < 4:
+        taken += os.read(reading, 4)
+    time.sleep(0.3)
     return taken.count(b"x") * 400_000_000
