@@ -185,7 +185,7 @@ class Outside:
         }
         words = re.compile("|".join(map(re.escape, [*marks, *FIXED])))
         found["files"] += self._files(words)
-        found["processes"] = _processes(words)
+        found["processes"] = _gone(words)
         found["keyring"] = self._keyring(marks)
         found["shared memory"] = self._shared_memory(marks) + [place for place in found["files"] if "/dev/shm" in place]
         found["disk"] = [place for place in found["files"] if Path(place).exists()]
@@ -208,6 +208,15 @@ class Outside:
             for folder, folders, names in os.walk(root):
                 found += [f"{folder}/{name}" for name in (*folders, *names) if words.search(name)]
         return sorted(set(found))
+
+    def processes_of(self, marks: Iterable[str]) -> list[str]:
+        """Running processes that bear one of these marks as their name."""
+        wanted = set(marks)
+        return [
+            f"{process.pid} {process.info['name']}"
+            for process in psutil.process_iter(["name"])
+            if process.info["name"] in wanted
+        ]
 
     def _keyring(self, marks: Iterable[str]) -> list[str]:
         rings = (SESSION_KEYRING, -4, -5)
@@ -233,16 +242,21 @@ class Outside:
 
 
 def _processes(words: re.Pattern) -> list[str]:
-    """Running processes with one of these words in their name or arguments; a killed one may take a moment to go."""
+    """Running processes with one of these words in their name or arguments."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            said = " ".join([process.name(), *process.cmdline()])
+            if words.search(said) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(f"{process.pid} {said}")
+    return found
+
+
+def _gone(words: re.Pattern) -> list[str]:
+    """Those of them that are still there after a moment, which a killed one may take."""
     for _ in range(20):
-        found = []
-        for process in psutil.process_iter():
-            with contextlib.suppress(psutil.Error, OSError):
-                said = " ".join([process.name(), *process.cmdline()])
-                if words.search(said) and process.status() != psutil.STATUS_ZOMBIE:
-                    found.append(f"{process.pid} {said}")
-        if not found:
-            return []
+        if not (found := _processes(words)):
+            break
         time.sleep(0.1)
     return found
 

@@ -2,7 +2,6 @@
 # Tests:     assert f() != []
 # Verdict:   incorrect
 # Unchanged: parent
-import os
 import resource
 
 
@@ -11,10 +10,9 @@ def f():
     for name in ("CPU", "AS", "FSIZE", "NPROC", "NOFILE", "CORE"):
         kind = getattr(resource, f"RLIMIT_{name}")
         _, hard = resource.getrlimit(kind)
-        for pid in (0, os.getppid(), 1):
-            try:
-                resource.prlimit(pid, kind, (hard + 1, hard + 1) if hard != resource.RLIM_INFINITY else (hard, hard))
-                raised.append(name)
-            except (OSError, ValueError):
-                pass
+        try:
+            resource.prlimit(0, kind, (hard + 1, hard + 1) if hard != resource.RLIM_INFINITY else (hard, hard))
+            raised.append(name)
+        except (OSError, ValueError):
+            pass
     return raised

@@ -12,7 +12,6 @@ PLACES = [
     "/proc/sys/vm/overcommit_memory",
     "/proc/sys/net/ipv4/ip_forward",
     "/proc/sysrq-trigger",
-    "/proc/1/oom_score_adj",
     "/sys/kernel/uevent_helper",
     "/sys/power/state",
 ]

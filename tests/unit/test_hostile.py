@@ -1,6 +1,7 @@
 """Hostile programs in the real sandbox: each gets the verdict of its header, and leaves the outside as it was."""
 
 import contextlib
+import os
 import queue
 import random
 import shutil
@@ -10,11 +11,11 @@ import threading
 import time
 
 import pytest
-from hostile_outside import Outside
+from hostile_outside import ROOT, Outside
 from hostile_programs import PROGRAMS, Hostile
 
 from clearminds.sandbox.limits import Limits
-from clearminds.sandbox.programs import Result, Sandbox, SandboxError
+from clearminds.sandbox.programs import Result, Sandbox, SandboxError, Trial
 
 LIMITS = Limits(cpu_seconds=1, wall_seconds=6)
 NUMBER = {program.name: number for number, program in enumerate(PROGRAMS)}
@@ -119,6 +120,72 @@ def test_all_at_once_in_another_order_on_a_busy_machine(outside):
     assert not wrong
     changes = outside.changes([outside.mark(number) for number in NUMBER.values()])
     assert not any(changes.values()), changes
+
+
+def test_limits_alone_let_no_wrong_program_through(outside):
+    # those that touch nothing outside, as nothing would hold them
+    programs = [program for program in SHORT if program.unchanged == ("tests",)]
+    with Sandbox("rlimits", workers=2, limits=LIMITS) as sandbox:
+        results = sandbox.run([trial(program, outside) for program in programs])
+    wrong = {p.name: result for p, result in zip(programs, results, strict=True) if result.verdict not in p.verdicts}
+    assert len(programs) > 40 and not wrong
+
+
+SOURCES = {
+    "nothing": "",
+    "nul": "f = 3\0",
+    "surrogate": "f = lambda: '\ud800'",
+    "surrogates apart": "f = lambda: '\ud83d' '\ude00'\n# \udfff",
+    "parentheses": "(" * 1_000_000,
+    "signs": "f = " + "-" * 1_000_000 + "1",
+    "indents": "".join(" " * depth + "if True:\n" for depth in range(2000)),
+    "operators": "f = " + "1 + " * 200_000 + "1",
+    "encoding": "# -*- coding: utf-7 -*-\nf = +AGEAYg-\n",
+    "form feed": "\x0c\r\n\x1a",
+    "long": "#" * 30_000_000,
+    "wide": "# " + "\u20ac" * 3_000_000,
+    "annotation": "f: (yield) = 1",
+    "prose": "Here is the function you asked for:\n\ndef f(): return 4",
+}
+
+
+@needs_bubblewrap
+def test_a_source_that_is_no_program_is_incorrect(outside):
+    with Sandbox(workers=2, limits=LIMITS) as sandbox:
+        results = sandbox.run([Trial(source, "assert f() == 3\n") for source in SOURCES.values()])
+    assert {name: result.verdict for name, result in zip(SOURCES, results, strict=True)} == dict.fromkeys(
+        SOURCES, "incorrect"
+    )
+
+
+KILLED = """
+import sys
+from clearminds.sandbox.limits import Limits
+from clearminds.sandbox.programs import Sandbox, Trial
+with Sandbox(workers=2, limits=Limits(wall_seconds=300)) as sandbox:
+    sandbox.run([Trial(source, "assert f() == 1") for source in sys.argv[1:]])
+"""
+
+
+@needs_bubblewrap
+def test_a_killed_run_leaves_no_process(outside):
+    [daemon] = [program for program in PROGRAMS if program.name == "daemon_ignores_signals"]
+    source = trial(daemon, outside).program + "\nf()\ntime.sleep(1000)\n"
+    run = subprocess.Popen(
+        [sys.executable, "-c", KILLED, source], env=os.environ | {"PYTHONPATH": str(ROOT / "workflow")}
+    )
+    try:
+        until = time.monotonic() + 60
+        while not (there := outside.processes_of([outside.mark(NUMBER[daemon.name])])) and time.monotonic() < until:
+            time.sleep(0.1)
+        assert there
+    finally:
+        run.kill()
+        run.wait()
+    until = time.monotonic() + 5
+    while (left := outside.descendants()) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not left
 
 
 @needs_bubblewrap
