@@ -1,5 +1,5 @@
 # make setup | setup-vllm | demo | demo-quick | test | test-all | test-slurm | lint | lock   (README.md says what each does)
-# make explain | plan | watch | resume | prune | verify | store-stats | store-verify | accept-code   [STUDY=studies/quick.yaml]
+# make explain | plan | tasks | watch | resume | prune | verify | store-stats | store-verify | accept-code   [STUDY=studies/quick.yaml]
 PYTHON ?= python3.11
 BIN := .venv/bin
 SNAKEMAKE = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake
@@ -13,7 +13,7 @@ ifneq ($(STRAY),)
 $(error a study is given as STUDY=$(firstword $(STRAY)))
 endif
 
-.PHONY: setup setup-vllm setup-test demo demo-quick accept-code explain plan watch resume prune verify store-stats store-verify test test-all test-slurm lint lock schema envs
+.PHONY: setup setup-vllm setup-test demo demo-quick accept-code explain plan tasks watch resume prune verify store-stats store-verify test test-all test-slurm lint lock schema envs
 
 setup: .venv/.lock
 
@@ -60,6 +60,10 @@ explain: setup
 # what a study will cost; WHOLE=1: as if nothing were there yet
 plan: setup
 	@$(COMMAND).plan $(GIVEN) $(if $(GPU),--gpu $(GPU)) $(if $(UTILISATION),--utilisation $(UTILISATION)) $(if $(WHOLE),--whole)
+
+# the presets of public tasks; TASK=gsm8k: one of them, LOCAL=FOLDER SPLIT=test: with a row of a local copy
+tasks: setup
+	@$(COMMAND).tasks $(TASK) $(if $(LOCAL),--local '$(LOCAL)') $(if $(SPLIT),--split $(SPLIT))
 
 # what the run in this folder is doing, from another terminal; ONCE=1: once
 watch: $(if $(wildcard $(BIN)/python),,setup)  # nothing is installed beside a run

@@ -12,8 +12,7 @@ from lm_eval.tasks import TaskManager
 from tiny import tiny_model_folder
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from clearminds.checkout import TASKS
-from clearminds.stages.evaluation.harness_compat import HookedModel, declared_to_run_code, read_task
+from clearminds.stages.evaluation.harness_compat import HookedModel, declared_to_run_code
 
 QUESTIONS = ["What is 1 + 1?", "What?", "a number, then another number"]
 
@@ -37,25 +36,6 @@ class Seen(HookedModel):
     def generate_batch(self, context, attention_mask, max_length, stop):
         self.batches.append((context, attention_mask, max_length, stop))
         return super().generate_batch(context, attention_mask, max_length, stop)
-
-
-class Encoding(Seen):
-    """Takes the prompts of a batch for tokens of its own."""
-
-    def tok_encode(self, string, *arguments, **options):
-        return [3] * len(string)
-
-    def tok_batch_encode(self, strings, *arguments, **options):
-        ids = torch.full((len(strings), max(map(len, strings))), 3)
-        return ids, torch.ones_like(ids)
-
-
-def test_prompts_are_tokenised_by_the_two_public_methods(tmp_path):
-    model = Encoding(tiny_model_folder(tmp_path / "model"))
-    settings = {"until": [], "max_gen_toks": 2}
-    model.generate_until(requests("generate_until", [(q, dict(settings)) for q in QUESTIONS]), disable_tqdm=True)
-    assert {token for context, *_ in model.batches for token in context.flatten().tolist()} == {3}
-    assert sorted(context.shape[1] for context, *_ in model.batches) == [len(QUESTIONS[1]), len(QUESTIONS[2])]
 
 
 @pytest.fixture
@@ -129,12 +109,6 @@ def test_the_bar_of_building_requests_obeys_the_environment():
     ]
     assert [one.stdout for one in said] == ["done\n"] * 2
     assert ["3/3" in one.stderr for one in said] == [False, True]
-
-
-def test_a_task_s_file_is_read_with_the_functions_that_it_names():
-    read = read_task(TASKS / "clearminds_generate.yaml")
-    assert read["task"] == "clearminds_generate" and read["metadata"] == {"version": 1}
-    assert read["class"].__name__ == "ConversationTask" and callable(read["custom_dataset"])
 
 
 def test_a_task_that_runs_code_says_so_before_it_is_loaded(tmp_path):

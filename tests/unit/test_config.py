@@ -49,20 +49,20 @@ def test_errors_name_the_keys_of_the_file_even_where_ids_resemble_kinds(refusal,
     [
         (
             {"tasks/sums/kind": "reasoninggym"},
-            "tasks: sums: kind: 'reasoninggym' is not one of reasoning_gym, human_eval, everyday_prompts, file, hub; "
-            "did you mean reasoning_gym?",
+            "tasks: sums: kind: 'reasoninggym' is not one of reasoning_gym, human_eval, everyday_prompts, file, hub, "
+            "lm_eval; did you mean reasoning_gym?",
         ),
         (
             {"tasks/sums/kind": None},
-            "tasks: sums: kind: None is not one of reasoning_gym, human_eval, everyday_prompts, file, hub",
+            "tasks: sums: kind: None is not one of reasoning_gym, human_eval, everyday_prompts, file, hub, lm_eval",
         ),
         (
             {"tasks/sums/kind": ["file"]},
-            "tasks: sums: kind: ['file'] is not one of reasoning_gym, human_eval, everyday_prompts, file, hub",
+            "tasks: sums: kind: ['file'] is not one of reasoning_gym, human_eval, everyday_prompts, file, hub, lm_eval",
         ),
         (
             {"tasks/sums/kind": ...},
-            "tasks: sums: kind: missing; give one of everyday_prompts, file, hub, human_eval, reasoning_gym",
+            "tasks: sums: kind: missing; give one of everyday_prompts, file, hub, human_eval, lm_eval, reasoning_gym",
         ),
         (
             {"variants/stm-2.5/weights/rule": "perplexty"},

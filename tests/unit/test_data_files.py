@@ -72,7 +72,7 @@ def written(path: Path, rows: list[dict]) -> Path:
     [
         ("a.jsonl", [OTHER], " line 1: no column 'response'; found: prompt, reply"),
         ("a.parquet", [OTHER], ": no column 'response'; found: prompt, reply"),
-        ("a.csv", [GOOD], ": suffix '.csv' is not supported; allowed: .jsonl, .parquet"),
+        ("a.csv", [GOOD], ": suffix '.csv' is not supported; allowed: .jsonl, .json, .parquet"),
         ("a.jsonl", [], ": holds no rows"),
         ("a.jsonl", [{"prompt": "1 + 1", "response": 2}], " line 1: response must be text; found int"),
     ],

@@ -12,7 +12,7 @@ from clearminds.files.tables import write_table
 from clearminds.model.conversation import Chat
 from clearminds.stages.evaluate import Runtime, Settings, evaluate_suite
 
-RUNTIME = Runtime(batch_tokens=64, batch_rows=4, vllm_python="")
+RUNTIME = Runtime(batch_tokens=64, batch_rows=4, vllm_python="", sandbox="rlimits")
 
 
 @pytest.fixture

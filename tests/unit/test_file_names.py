@@ -11,6 +11,7 @@ from demo_study import DEMO, demo, study_with
 from clearminds.config.study import Study
 from clearminds.errors import UserError
 from clearminds.files.layout import Layout, memory_of, rank_log, run_record
+from clearminds.plugins.load import names
 from clearminds.run.specs import Specs
 
 
@@ -50,8 +51,7 @@ def test_a_source_may_have_dots_where_its_files_are_told_apart(name):
     [
         (
             {"tasks/sums/verifier": "nubmer"},
-            "tasks: sums: verifier: 'nubmer' is not one of exact, math, number, reasoning_gym, unverified; "
-            "did you mean number?",
+            f"tasks: sums: verifier: 'nubmer' is not one of {', '.join(names('verifiers'))}; did you mean number?",
         ),
         (
             {"tasks/gcd/reference": "wordings"},

@@ -223,7 +223,9 @@ def test_bad_files_are_named(tmp_path):
     (tmp_path / "folder.jsonl").mkdir()
     with pytest.raises(UserError, match=r"folder\.jsonl: is a folder; name the file in it"):
         file.load(file_spec(tmp_path / "folder.jsonl"), "train")
-    with pytest.raises(UserError, match=r"a\.csv: suffix '\.csv' is not supported; allowed: \.jsonl, \.parquet"):
+    with pytest.raises(
+        UserError, match=r"a\.csv: suffix '\.csv' is not supported; allowed: \.jsonl, \.json, \.parquet"
+    ):
         file.load(file_spec(write(tmp_path / "a.csv")), "train")
     with pytest.raises(UserError, match=r"a\.jsonl: holds no rows"):
         file.load(file_spec(write(tmp_path / "a.jsonl", b"")), "train")

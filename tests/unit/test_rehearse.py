@@ -23,7 +23,13 @@ from clearminds.stages.rehearsal.texts import check_references
 from clearminds.stages.rehearse import Runtime, Settings, rehearse
 
 BLOCK = {key: value for key, value in TRAINING.items() if key not in ("epochs", "batch_examples")}
-RUNTIME = {"batch_tokens": 64, "fsdp": False, "gradient_checkpointing": False, "report_to": "none"}
+RUNTIME = {
+    "batch_tokens": 64,
+    "fsdp": False,
+    "gradient_checkpointing": False,
+    "report_to": "none",
+    "sandbox": "rlimits",
+}
 SETTINGS = {
     "targets": ["sums"],
     "references": True,
@@ -208,6 +214,7 @@ def test_copies_are_counted_by_prompt_and_by_prompt_and_reference():
         "trained": 4,
         "prompts": 3,
         "with_reference": 1,
+        "same_item": 0,
         "examples": ["t2", "t3", "t4"],
     }
     assert in_words(found) == (

@@ -300,3 +300,33 @@ def test_an_error_elsewhere_ends_all_processes_at_once():
         raise KeyboardInterrupt
     assert time.monotonic() - began < LIMITS.wall_seconds
     assert not sandbox._running
+
+
+TAMPERED = "import sys\nC = sys.modules['clearminds.sandbox.inside.candidate'].Candidate\n"
+
+
+@pytest.mark.parametrize(
+    ("program", "tests", "expected"),
+    [
+        (f"{TAMPERED}C._do_names = lambda s, n: ['names', [['abs', 0], ['f', 0]]]\ndef f(x): return 9",
+         "assert abs(f(2) - 3) < 1e-6", "incorrect"),
+        (f"{TAMPERED}C._do_names = lambda s, n: ['value', None, []]", "assert f(2) == 3", "incorrect"),
+        (f"{TAMPERED}C._do_call = lambda s, *a: ['raise', ['builtin', 'StopIteration'], []]\ndef f(x): pass",
+         "assert all(map(f, [1, 2]))", "incorrect"),
+        ("class A:\n    __array_interface__ = {'data': (4096, False), 'shape': (1,), 'typestr': '<i8', 'version': 3}\n"
+         "def f(): return A()", "import numpy\nassert numpy.allclose(f(), 1)", "incorrect"),
+        ("def f(g): return g(ValueError)", "assert f(lambda h: h(3)) == 6", "incorrect"),
+        ("def f(): return ValueError\ndef g(x): return x", "assert g(f()(3)) == 3", "incorrect"),
+        ("def f(g, x): return g(x)\ndef double(x): return 2 * x",
+         "assert f(lambda x: double(x) + 1, 3) == 7", "correct"),
+        (f"{'#' * 2**18}\ndef f(): return 1", "assert f() == 1", "incorrect"),
+        ("import os, time\ndef f():\n    for i in range(4):\n        if os.fork() == 0:\n            while True: pass\n"
+         "    time.sleep(100)", "f()", "timeout"),
+        ("import os, signal\nsignal.signal(signal.SIGXCPU, lambda *a: os._exit(0))\ndef f():\n    while True: pass",
+         "f()", "timeout"),
+        ("def f():\n    while True:\n        try:\n            while True: pass\n        except BaseException: pass",
+         "f()", "timeout"),
+    ],
+)  # fmt: skip
+def test_what_was_tried_against_this_design_gets_its_verdict(sandbox, program, tests, expected):
+    assert verdict(sandbox, program, tests) == expected

@@ -91,6 +91,10 @@ def test_exact(response, expected):
         ("The answer is 1/2", ("correct", "format_error")),
         (r"\boxed{3}", ("incorrect", "incorrect")),
         ("I do not know", ("format_error", "format_error")),
+        (r"\fbox{1/2}", ("correct", "correct")),
+        (r"\boxed{3} and \boxed{1/2}", ("correct", "correct")),
+        (r"\boxed{1/2} and \boxed{3}", ("incorrect", "incorrect")),
+        (r"\boxed{} = 1/2", ("correct", "format_error")),
     ],
 )
 def test_math(response, expected):
@@ -107,13 +111,17 @@ def test_math_names_a_timeout(monkeypatch):
     assert module.verify(r"\boxed{3}", example("3"))[0] == "timeout"
 
 
+def test_math_reads_several_boxes_as_one_answer():
+    assert verdicts("math", r"$\boxed{-2}$ and $\boxed{1}$", example("-2, 1")) == ("correct", "incorrect")
+
+
 def test_unverified():
     assert verdicts("unverified", "anything", example()) == ("unverified", "unverified")
     assert load("verifiers", "unverified").FILTERS == ()
 
 
 def test_unknown_verifiers_are_named():
-    with pytest.raises(UserError, match=r"'nmber'.*exact, math, number, reasoning_gym, unverified"):
+    with pytest.raises(UserError, match=r"'nmber'.*exact, .*number, .*unverified"):
         load("verifiers", "nmber")
 
 

@@ -10,7 +10,7 @@ SNAKEFILE = ROOT / "Snakefile"
 CONFIG = ROOT / "config.yaml"  # the default study
 ENVS = ROOT / "envs"
 LAUNCHERS = WORKFLOW / "scripts"
-TASKS = WORKFLOW / "tasks"
+PRESETS = WORKFLOW / "tasks" / "presets"
 SCHEMA = WORKFLOW / "schemas" / "config.schema.json"
 ACCEPTED_CODE = WORKFLOW / "accepted_code.json"
 

@@ -6,8 +6,8 @@ import _setup  # noqa: F401
 
 from clearminds.files import contracts
 from clearminds.files.tables import write_table
-from clearminds.files.user_path import require_file, user_path
 from clearminds.job.launch import Job, Output, launch, log
+from clearminds.plugins.task_kinds.split_files import files_of
 from clearminds.stages.prepare_task import Settings, prepare
 
 
@@ -17,13 +17,8 @@ def main(job: Job[Settings, None], *, task: str, examples: Output) -> None:
     write_table(examples, rows, contracts.EXAMPLES, job.provenance(counts=counts))
 
 
-def users_file(settings: Settings) -> list[Path]:
-    if settings.task["kind"] != "file":
-        return []
-    split = settings.task["splits"][settings.split]
-    path = user_path(split if isinstance(split, str) else split["path"])
-    require_file(path)
-    return [path]
+def users_files(settings: Settings) -> list[Path]:
+    return files_of(settings.task["splits"][settings.split]) if settings.task["kind"] == "file" else []
 
 
-launch(main, Settings, also_reads=users_file, reuse=False)  # a hub may offer something else under the same name
+launch(main, Settings, also_reads=users_files, reuse=False)  # a hub may offer something else under the same name

@@ -8,18 +8,20 @@ import _setup  # noqa: F401
 from clearminds.files import contracts
 from clearminds.files.tables import read_table, write_table
 from clearminds.job.launch import Job, Output, launch, log
-from clearminds.stages.verify_responses import Settings, verify
+from clearminds.stages.verify_responses import Runtime, Settings, sandbox_used, verify
 
 
-def main(job: Job[Settings, None], *, examples: Path, responses: Path, verdicts: Output) -> None:
+def main(job: Job[Settings, Runtime], *, examples: Path, responses: Path, verdicts: Output) -> None:
     rows = verify(
         read_table(responses, contracts.RESPONSES).to_pylist(),
         read_table(examples, contracts.EXAMPLES).to_pylist(),
         job.settings.verifier,
+        job.runtime.sandbox,
     )
     counts = Counter(row["verdict"] for row in rows)
     log.info("%s", ", ".join(f"{n} {verdict}" for verdict, n in counts.most_common()))
-    write_table(verdicts, rows, contracts.VERDICTS, job.provenance(counts=counts))
+    facts = job.provenance(counts=counts, **sandbox_used([job.settings.verifier], job.runtime.sandbox))
+    write_table(verdicts, rows, contracts.VERDICTS, facts)
 
 
-launch(main, Settings)
+launch(main, Settings, Runtime)

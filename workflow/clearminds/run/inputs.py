@@ -93,9 +93,8 @@ class Inputs:
         return waits_for
 
     def task_file(self, wc: Wildcards) -> list[str]:
-        """The user's own file of a split, if the task is read from one."""
-        found = self._task_files.get((wc.task, wc.split))
-        return [str(found)] if found else []
+        """The user's own files of a split, if the task is read from such."""
+        return [str(file) for file in self._task_files.get((wc.task, wc.split), [])]
 
     def train_examples(self, wc: Wildcards) -> list[str]:
         """The training examples of every target."""
@@ -104,13 +103,15 @@ class Inputs:
     def evaluated_examples(self, wc: Wildcards) -> list[str]:
         """The examples of every suite's own tasks."""
         split, tasks = self.study.evaluation.split, self.study.tasks
-        names = dict.fromkeys(name for suite in self.study.suites.values() for name in suite if name in tasks)
+        members = (name for suite in self.study.suites.values() for name in suite)
+        names = dict.fromkeys(name for name in members if name in tasks and tasks[name].splits)
         return [self.layout.examples.path(task=name, split=split) for name in names]
 
     def suite_examples(self, wc: Wildcards) -> list[str]:
         """The examples of a suite's own tasks."""
         split = self.study.evaluation.split
-        names = [name for name in self.study.suites[wc.suite] if name in self.study.tasks]
+        tasks = self.study.tasks
+        names = [name for name in self.study.suites[wc.suite] if name in tasks and tasks[name].splits]
         return [self.layout.examples.path(task=name, split=split) for name in names]
 
     def suite_answers(self, wc: Wildcards) -> list[str]:

@@ -6,10 +6,12 @@ Used by the Snakefile; no stage imports it.
 """
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from clearminds.checkout import LAUNCHERS
 from clearminds.config.blocks import RandomRule
 from clearminds.config.study import Study
+from clearminds.config.tasks import LmEvalTask, example_keys
 from clearminds.files.digests import canonical
 from clearminds.files.layout import WILDCARDS, Layout, draw_of, one_of, seed_of
 from clearminds.files.settings import chosen
@@ -23,12 +25,21 @@ from clearminds.run.rehearsals import rehearsal_spec
 from clearminds.run.sizing import resources
 from clearminds.run.sizing.workload import Workloads
 from clearminds.run.wildcards import Wildcards
-from clearminds.stages import evaluate, fetch_model, generate_responses, rehearse, score_token_perplexity, train_adapter
+from clearminds.stages import (
+    evaluate,
+    fetch_model,
+    generate_responses,
+    rehearse,
+    score_token_perplexity,
+    train_adapter,
+    verify_responses,
+)
 
 # the keys of `runtime` that a stage obeys, beside those of every job
 RUNTIME = {
     "rehearse": rehearse.Runtime,
     "generate_responses": generate_responses.Runtime,
+    "verify_responses": verify_responses.Runtime,
     "score_token_perplexity": score_token_perplexity.Runtime,
     "train_adapter": train_adapter.Runtime,
     "evaluate_base": evaluate.Runtime,
@@ -122,10 +133,10 @@ class Specs:
 
     def prepare_task(self, wc: Wildcards) -> dict:
         """The task's own keys; of its splits only this one's size, of the others that they exist."""
-        task = self.study.tasks[wc.task].model_dump(
-            exclude={"evaluate", "answers", "verifier", "special_tokens"}, exclude_none=True
-        )
+        task = example_keys(self.study.tasks[wc.task])
         task["splits"] = {name: value if name == wc.split else None for name, value in task["splits"].items()}
+        if isinstance(task.get("databases"), dict):
+            task["databases"] = task["databases"].get(wc.split)
         return {
             "task": task,
             "split": wc.split,
@@ -193,18 +204,23 @@ class Specs:
         return {"training": training, "seed": int(wc.seed), "loading": self._loading(wc.model)}
 
     def _evaluated(self, suite: str) -> list[dict]:
-        found: list[dict[str, str | None]] = []
+        found: list[dict[str, Any]] = []
         for name in self.study.suites[suite]:
             if name.startswith("lm_eval:"):
                 found.append({"name": name, "evaluate": "lm_eval"})
                 continue
             task = self.study.tasks[name]
+            if isinstance(task, LmEvalTask):
+                found.append({"name": name, "evaluate": "lm_eval", "harness": task.name})
+                continue
             found.append(
                 {
                     "name": name,
                     "evaluate": task.evaluate,
                     **({"verifier": task.verifier} if task.evaluate == "accuracy" else {}),
                     **({"answers": task.answers} if task.evaluate == "drift" else {}),
+                    **({"sampling": task.sampling.model_dump()} if task.sampling else {}),
+                    **({"lead_in": task.lead_in} if task.lead_in else {}),
                     **self._special_tokens(name),
                 }
             )
@@ -247,9 +263,10 @@ class Specs:
         found = []
         for suite in self.study.suites:
             for task in self._evaluated(suite):
-                ours = task["evaluate"] == "accuracy"
-                chosen = {"metric": "accuracy" if ours else None, "filter": "lenient" if ours else None}
-                found.append({"name": task["name"], "evaluate": task["evaluate"], **chosen})
+                metric, reading = {"accuracy": ("accuracy", "lenient")}.get(task["evaluate"], (None, None))
+                if task["evaluate"] == "choice":
+                    metric, reading = self.study.tasks[task["name"]].metric or "acc", "none"
+                found.append({"name": task["name"], "evaluate": task["evaluate"], "metric": metric, "filter": reading})
         return found
 
     def report(self, wc: Wildcards | None = None) -> dict:

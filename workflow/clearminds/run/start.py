@@ -28,6 +28,7 @@ from clearminds.run import one_run, signals
 from clearminds.run.interpreter import put_first_in_path
 from clearminds.run.refusals.data_files import refuse_other_columns
 from clearminds.run.refusals.four_bits import refuse_missing_bitsandbytes
+from clearminds.run.refusals.harness_packages import refuse_missing_packages
 from clearminds.run.refusals.model_folders import refuse_missing_model
 from clearminds.run.refusals.placeholders import refuse_placeholders
 from clearminds.run.refusals.sandbox import refuse_missing_sandbox
@@ -101,6 +102,7 @@ def _begin(workflow: "Workflow", specs: Specs, dry: bool) -> None:
         refuse_missing_trackers(study["runtime"]["report_to"])
         if not dry:  # a plan may be made on a machine that runs none of it
             refuse_missing_bitsandbytes(specs.study.models)
+            refuse_missing_packages(specs.study)
     if not dry:
         refuse_placeholders(default_resources(workflow), rule_resources(workflow))
         # before Snakemake's own lock, whose error neither says who holds it nor that a killed run left it behind

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 _PROC = Path("/proc")
-_PAGE = os.sysconf("SC_PAGE_SIZE")
+_TICKS = os.sysconf("SC_CLK_TCK")  # a second
 
 
 def family(pid: int) -> list[int]:
@@ -21,15 +21,27 @@ def family(pid: int) -> list[int]:
 
 
 def memory(pids: list[int]) -> int:
-    """Bytes in memory that belong to the processes alone, files and code left out; what a fork shares counts twice."""
+    """Bytes in memory that processes have made, code and files left out; what several of them share counts for each."""
     used = 0
     for pid in pids:
         try:
-            _, resident, shared, *_ = map(int, (_PROC / str(pid) / "statm").read_text().split())
-        except (OSError, ValueError):
+            lines = (_PROC / str(pid) / "status").read_text().splitlines()
+        except OSError:
             continue
-        used += (resident - shared) * _PAGE
-    return used
+        used += sum(int(line.split()[1]) for line in lines if line.startswith(("RssAnon:", "RssShmem:")))
+    return used * 2**10
+
+
+def cpu(pids: list[int]) -> float:
+    """Seconds of CPU time that processes have used, with those of theirs that have ended."""
+    used = 0
+    for pid in pids:
+        try:
+            after_name = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        used += sum(map(int, after_name[11:15]))
+    return used / _TICKS
 
 
 def threads_of_user(user: int) -> int:

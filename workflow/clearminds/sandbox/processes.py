@@ -56,10 +56,12 @@ class Started:
         self, module: str, kind: Kind, limits: Limits, *, lives_on: bool = False, shown: Mapping[Path, str] = NOTHING
     ):
         own = rlimits(limits)
+        own["RLIMIT_CPU"] += 1  # of the whole family it is counted from outside, which ends it before
         if kind.isolation == "rlimits":  # counts all that the user has
             own["RLIMIT_NPROC"] += threads_of_user(os.geteuid())
         settings: dict = {"limits": own, "uid": None}
         if lives_on:
+            own["RLIMIT_CPU"] -= 1
             settings = {"limits": {k: v for k, v in own.items() if k != "RLIMIT_CPU"}, "child": own, "uid": None}
         self._folder: str | None = None
         command: list[str] = []

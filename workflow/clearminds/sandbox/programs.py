@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import Any
 
-from clearminds.sandbox.census import family, memory
+from clearminds.sandbox.census import cpu, family, memory
 from clearminds.sandbox.inside.frames import BadMessage, Closed
 from clearminds.sandbox.isolation import SandboxError, require
 from clearminds.sandbox.limits import Limits
@@ -20,6 +20,7 @@ from clearminds.sandbox.workers import Workers
 __all__ = ["Result", "Sandbox", "SandboxError", "Trial", "Unjudgeable"]
 
 _DEFAULT = Limits()
+_LONGEST = 2**18  # characters of a program, and of its tests
 _GRACE = 5.0  # seconds for the tests to notice that the program has been killed
 _FIRST_LOOK, _LOOK = 0.5, 0.1  # seconds until what a program uses is looked at, and between two looks
 
@@ -125,6 +126,12 @@ class Sandbox(Workers):
         raise SandboxError(f"{self.kind.isolation} does not work on this machine: {said}")
 
     def _judge(self, trial: Trial) -> Result:
+        for text, verdict in ((trial.program, "incorrect"), (trial.tests + trial.setup, "unjudgeable")):
+            if len(text) > _LONGEST:
+                said = f"{len(text)} characters, more than {_LONGEST}"
+                if verdict == "incorrect":
+                    return Result(verdict, f"the program has {said}")
+                raise Unjudgeable(f"its tests have {said}", trial)
         for last in (False, True):
             outcome, detail = self._once(trial)
             if outcome in ("correct", "incorrect", "timeout"):
@@ -168,28 +175,41 @@ class Sandbox(Workers):
     def _watch(self, tests: Started, program: Started) -> tuple[str, str] | None:
         """Waits for the tests' word. What must not go on for so long is killed; returns the verdict that this means."""
         until = time.monotonic() + self.limits.wall_seconds
-        pause = _FIRST_LOOK
+        pause = _FIRST_LOOK if self.isolation == "bubblewrap" else _LOOK
         while (left := until - time.monotonic()) > 0:
             if _readable(tests, min(left, pause)):
                 return None
             pause = _LOOK
-            if memory(family(program.pid)) > self.limits.memory_mb * 2**20:
+            if found := self._excess(family(program.pid)):
                 program.kill()
-                return "incorrect", f"more than {self.limits.memory_mb} MB of memory"
+                return found
         program.kill()
         return "timeout", f"longer than {self.limits.wall_seconds:g} s"
 
+    def _excess(self, pids: list[int]) -> tuple[str, str] | None:
+        """What a program's processes use too much of together; the kernel's limits are each process' alone."""
+        if cpu(pids) >= self.limits.cpu_seconds:
+            return self._too_slow
+        if memory(pids) > self.limits.memory_mb * 2**20:
+            return "incorrect", f"more than {self.limits.memory_mb} MB of memory"
+        if self.isolation == "rlimits" and len(pids) > self.limits.processes:
+            return "incorrect", f"more than {self.limits.processes} processes"
+        return None
+
+    @property
+    def _too_slow(self) -> tuple[str, str]:
+        return "timeout", f"longer than {self.limits.cpu_seconds:g} s of CPU time"
+
     def _meaning(self, outcome: str, detail: Any, status: int | None, took: float) -> tuple[str, str]:
-        too_slow = "timeout", f"longer than {self.limits.cpu_seconds:g} s of CPU time"
         if outcome == "lost":
             if status in _ended_by(signal.SIGXCPU):
-                return too_slow
+                return self._too_slow
             if status in _ended_by(signal.SIGKILL):  # the limit's second signal, or a machine without memory
-                return too_slow if took >= self.limits.cpu_seconds else ("died", "the program was killed")
+                return self._too_slow if took >= self.limits.cpu_seconds else ("died", "the program was killed")
             return "incorrect", detail
         if outcome == "died":
             if detail == signal.SIGXCPU:
-                return too_slow
+                return self._too_slow
             return "died", f"the process of its tests died ({detail})"
         return outcome, detail
 

@@ -1,8 +1,8 @@
 """Evaluating one model, the base or the base with an adapter, on every task of a suite.
 
 Drift is measured first, while the adapter is beside the base; then the adapter is merged where that loses nothing,
-and likelihood is measured in the scoring dtype; then the model is cast for generation. Another backend only generates:
-it has no logits to measure by.
+and likelihoods and choices are measured in the scoring dtype; then the model is cast for generation. Another backend
+only generates: it has no logits to measure by.
 """
 
 from __future__ import annotations
@@ -29,15 +29,36 @@ log = logging.getLogger("clearminds")
 
 
 @settings
+class Sampling:
+    """Several answers to each example.
+
+    Attributes:
+        samples: of an example.
+        temperature: above 0.
+        top_p: the nucleus; 1.0 keeps every token.
+        k: of each pass@k that is reported.
+    """
+
+    samples: int
+    temperature: float
+    top_p: float
+    k: tuple[int, ...]
+
+
+@settings
 class Task:
     """One task of the suite.
 
     Attributes:
         name: its id, or lm_eval:NAME.
-        evaluate: accuracy, likelihood, drift, or lm_eval.
+        evaluate: accuracy, choice, likelihood, drift, or lm_eval.
         verifier: of accuracy: a module of `plugins/verifiers`.
         answers: of drift: the source whose samples are the base's own answers.
         special_tokens: of its texts, as of `Chat`.
+        sampling: of accuracy: how each example is answered; None: greedily, once.
+        lead_in: of choice: how the assistant's turn begins.
+        harness: of lm_eval: what the harness calls it; None: what `name` says.
+        num_fewshot: of lm_eval: examples before each item; None: the harness' own number.
     """
 
     name: str
@@ -45,6 +66,10 @@ class Task:
     verifier: str | None = None
     answers: str | None = None
     special_tokens: str | None = None
+    sampling: Sampling | None = None
+    lead_in: str | None = None
+    harness: str | None = None
+    num_fewshot: int | None = None
 
 
 @settings
@@ -82,11 +107,13 @@ class Runtime:
         batch_tokens: most tokens of a forward pass.
         batch_rows: answers that are generated at a time.
         vllm_python: the interpreter that has vLLM, seen from the checkout.
+        sandbox: what keeps the programs of answers apart from this machine.
     """
 
     batch_tokens: int
     batch_rows: int
     vllm_python: str
+    sandbox: str
 
 
 def evaluate(
@@ -169,47 +196,84 @@ def evaluate_suite(
         examples: Parquet file of the contract EXAMPLES per task that has one.
         responses: Parquet file of the base's own answers per drift task.
         runtime: sizes of batches.
-        sampler: what generates answers in the model's place; see `lm_harness.evaluate`.
+        sampler: what generates answers in the model's place; see `answers.answer_all`.
     """
-    drifts, texts, generated = (
-        [task for task in settings.tasks if task.evaluate in kinds]
-        for kinds in (("drift",), ("likelihood",), ("accuracy", "lm_eval"))
-    )
-    rows = []
-    for task in drifts:
+
+    def of_kind(*kinds: str) -> list[Task]:
+        return [task for task in settings.tasks if task.evaluate in kinds]
+
+    items = {
+        task.name: read_table(examples[task.name], contracts.EXAMPLES).to_pylist()
+        for task in settings.tasks
+        if task.name in examples
+    }
+    found: dict[str, list[dict]] = {}
+    for task in of_kind("drift"):
         log.info("%s: divergence from the base over its own answers", task.name)
-        items = read_table(examples[task.name], contracts.EXAMPLES).to_pylist()
         answers = read_table(responses[task.name], contracts.RESPONSES).to_pylist()
-        rows += load("evaluations", "drift").evaluate(
-            model, _chat_of(task, chat), task.name, items, answers, runtime.batch_tokens
+        found[task.name] = load("evaluations", "drift").evaluate(
+            model, _chat_of(task, chat), task.name, items[task.name], answers, runtime.batch_tokens
         )
     model = merged(model)
-    for task in texts:
+    for task in of_kind("likelihood"):
         log.info("%s: likelihood of the reference text", task.name)
-        items = read_table(examples[task.name], contracts.EXAMPLES).to_pylist()
-        rows += load("evaluations", "likelihood").evaluate(
-            model, _chat_of(task, chat), task.name, items, runtime.batch_tokens
+        found[task.name] = load("evaluations", "likelihood").evaluate(
+            model, _chat_of(task, chat), task.name, items[task.name], runtime.batch_tokens
         )
-    if generated:
+    for task in of_kind("choice"):
+        log.info("%s: likelihood of each choice", task.name)
+        found[task.name] = load("evaluations", "choice").evaluate(
+            model, _chat_of(task, chat), task.name, items[task.name], task.lead_in or "", runtime.batch_tokens
+        )
+    order = [task.name for task in (*of_kind("drift"), *of_kind("likelihood"), *of_kind("choice"))]
+    if generated := of_kind("accuracy", "lm_eval"):
         from clearminds.model.load import cast
 
         cast(model, settings.evaluation.dtype)
-        log.info("%s: answers by greedy decoding", ", ".join(task.name for task in generated))
+        found |= _generated(model, chat, generated, items, settings.evaluation, runtime, sampler)
+        order += [task.name for task in generated]
+    return [row for name in order for row in found[name]]
+
+
+def _generated(
+    model: torch.nn.Module,
+    chat: Chat,
+    tasks: list[Task],
+    items: dict[str, list[dict]],
+    evaluation: Evaluation,
+    runtime: Runtime,
+    sampler: Callable[..., list[list[int]]] | None,
+) -> dict[str, list[dict]]:
+    """Rows by task of what the model answers; the harness first, which may need the model's logits too."""
+    log.info("%s: answers", ", ".join(task.name for task in tasks))
+    rows: list[dict] = []
+    if harness := [task for task in tasks if task.evaluate == "lm_eval"]:
         rows += load("evaluations", "lm_harness").evaluate(
             model,
             chat.tokenizer,
-            [
-                {**as_keys(task), **({"examples": str(examples[task.name])} if task.name in examples else {})}
-                for task in generated
-            ],
+            [as_keys(task) for task in harness],
             batch_size=runtime.batch_rows,
             system=chat.system,
             template_arguments=chat.arguments,
-            max_new_tokens=settings.evaluation.max_new_tokens,
-            limit=settings.evaluation.limit,
+            max_new_tokens=evaluation.max_new_tokens,
+            limit=evaluation.limit,
             sampler=sampler,
         )
-    return rows
+    if own := [task for task in tasks if task.evaluate == "accuracy"]:
+        rows += load("evaluations", "accuracy").evaluate(
+            model,
+            chat,
+            own,
+            {task.name: items[task.name][: evaluation.limit] for task in own},
+            max_new_tokens=evaluation.max_new_tokens,
+            batch_rows=runtime.batch_rows,
+            isolation=runtime.sandbox,
+            sampler=sampler,
+        )
+    found: dict[str, list[dict]] = {task.name: [] for task in tasks}
+    for row in rows:
+        found[row["eval_task"]].append(row)
+    return found
 
 
 def merged(model: Any) -> torch.nn.Module:  # Any: a Module is not known to have what PEFT's have

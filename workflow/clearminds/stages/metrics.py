@@ -73,3 +73,14 @@ def _exp_of_minus_mean(total: float, n_tokens: int) -> float:
     if n_tokens < 1:
         raise UserError(f"a mean over tokens needs at least one, but n_tokens is {n_tokens}")
     return math.exp(-total / n_tokens)
+
+
+def pass_at_k(samples: int, right: int, k: int) -> float:
+    """The chance that one of k samples is right, estimated without bias: 1 - C(n - c, k) / C(n, k) (arXiv 2107.03374).
+
+    Args:
+        samples: n, how many were drawn.
+        right: c, how many of them are right.
+        k: at most `samples`.
+    """
+    return 1 - math.comb(samples - right, k) / math.comb(samples, k)

@@ -24,7 +24,7 @@ from clearminds.model.special_tokens import special_token_warning, texts_of
 from clearminds.plugins.load import load
 from clearminds.stages import evaluate, train_adapter
 from clearminds.stages.rehearsal.overlaps import in_words, overlaps
-from clearminds.stages.rehearsal.texts import Checked, check_prompts, check_references
+from clearminds.stages.rehearsal.texts import Checked, check_answers, check_choices, check_prompts, check_references
 
 if TYPE_CHECKING:  # the workflow reads `Settings` here, and needs no torch for it
     import pyarrow as pa
@@ -80,12 +80,14 @@ class Runtime:
         fsdp: whether trainings spread the weights over devices, which a rehearsal does not.
         gradient_checkpointing: whether trainings compute activations again in the backward pass.
         report_to: trackers of the Trainer, which must be there.
+        sandbox: what keeps the programs of answers apart from this machine.
     """
 
     batch_tokens: int
     fsdp: bool
     gradient_checkpointing: bool
     report_to: str | list[str]
+    sandbox: str
 
 
 def rehearse(
@@ -154,6 +156,10 @@ def _check_items(chat: Chat, task: evaluate.Task, rows: list[dict], limit: int) 
     special = special_token_warning(chat, task.name, texts_of(rows, references=reads_references))
     if reads_references:
         return check_references(chat, task.name, rows, limit).with_warning(special)
+    if task.evaluate == "choice":
+        return check_choices(chat, task.name, rows, task.lead_in or "", limit).with_warning(special)
+    if task.verifier is not None:
+        check_answers(task.name, rows, task.verifier)
     return check_prompts(chat, task.name, rows, []).with_warning(special)
 
 
@@ -185,14 +191,15 @@ def _run(
     how = evaluate.Evaluation(settings.evaluation.dtype, settings.evaluation.max_new_tokens)
     answers = {}
     if tasks:
-        answers = answer(network, chat, tasks, evaluate.Settings(tasks, how, settings.dtype, settings.loading), items)
+        once = evaluate.Settings(tasks, how, settings.dtype, settings.loading)
+        answers = answer(network, chat, tasks, once, items, runtime.sandbox)
     trainer = train_adapter.Runtime(runtime.batch_tokens, 0, False, runtime.gradient_checkpointing, "none")
     for training in settings.trainings:
         log.info("a training step: %s, rank %d, on %s", training.adapter, training.rank, training.target_modules)
         if not runtime.fsdp:  # what fits one device only when spread stays in the dtype of evaluations
             cast(network, training.dtype)
-        once = train_adapter.Training(**vars(training), epochs=1, batch_examples=1)
-        network = step(network, base, example, once, trainer)
+        one_step = train_adapter.Training(**vars(training), epochs=1, batch_examples=1)
+        network = step(network, base, example, one_step, trainer)
     return answers
 
 

@@ -14,23 +14,26 @@ from clearminds.errors import UserError, one_line
 from clearminds.files.user_path import located
 from clearminds.plugins.task_kinds import rows
 
+LOCAL = "or name a folder that has the files by path: of a preset, else as hub:"
+
 
 def load(spec: dict, split: str) -> list[dict]:
     """The rows of one split, as rows of `contracts.EXAMPLES`.
 
     Args:
         spec: `hub` (owner/name), `config` (None for the only or default one), `revision` (a commit), `splits` (name to
-            a split expression of `datasets`, such as "train[:100]"), `columns` and `prompt_only` as in `rows`.
+            a split expression of `datasets`, such as "train[:100]"), and what `rows.examples` reads.
         split: a key of `splits`.
 
     Raises:
         UserError: the data set is not there, gated, or out of reach; or a row is bad (counted from 0 in its split).
     """
     source = f"{spec['hub']} {spec['splits'][split]}"
-    columns = rows.columns_of(spec)
+    if not spec.get("template"):
+        rows.columns_of(spec)  # what is wrong with them is told before anything is fetched
     data = _download(spec, spec["splits"][split])
-    rows.require_columns(source, data.column_names, columns)
-    tables = data.select_columns(list(columns.values())).with_format("arrow").iter(batch_size=1000)
+    columns = rows.columns_read(source, data.column_names, spec)
+    tables = data.select_columns(columns).with_format("arrow").iter(batch_size=1000)
     return rows.examples(source, rows.table_records(source, tables), spec, split)
 
 
@@ -45,7 +48,7 @@ def _download(spec: dict, split: str) -> datasets.Dataset:
         if isinstance(error, OSError) and error.errno:
             raise  # a full or read-only disk, which no advice of ours would fix
         if isinstance(error, ConnectionError):
-            advice = "go online, or set HF_HOME to a cache that holds it and HF_HUB_OFFLINE=1"
+            advice = f"go online, or set HF_HOME to a cache that holds it and HF_HUB_OFFLINE=1, {LOCAL}"
         else:
             advice = "check config, splits and revision"
         raise UserError(f"hub: cannot load {name}: {one_line(error, 400)}; {advice}") from error
@@ -61,5 +64,5 @@ def _require_revision(data: datasets.Dataset, name: str, revision: str | None) -
     if folders and not any(revision in folder for folder in folders):
         raise UserError(
             f"hub: out of reach, and the newest revision of {name} in the cache ({folders[0]}) is not {revision}; "
-            "go online, or set HF_HOME to a cache that holds it"
+            f"go online, or set HF_HOME to a cache that holds it, {LOCAL}"
         )

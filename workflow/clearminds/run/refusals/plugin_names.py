@@ -21,7 +21,8 @@ def refuse_unknown_plugins(study: Study) -> None:
         UserError: names the task, what it asks for, and what there is.
     """
     for name, task in study.tasks.items():
-        _among(f"tasks: {name}: verifier", task.verifier, names("verifiers"))
+        if task.verifier is not None:
+            _among(f"tasks: {name}: verifier", task.verifier, names("verifiers"))
         if task.kind != "reasoning_gym":
             continue
         if known := generators():

@@ -8,10 +8,13 @@ import json
 import re
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from clearminds.config.study import Study
+from clearminds.errors import UserError
 from clearminds.files.layout import Layout, draw_of
 from clearminds.files.user_path import located
+from clearminds.plugins.task_kinds.split_files import files_of, is_array, rows_of
 from clearminds.run.sizing.texts import Lengths, Texts
 from clearminds.run.wildcards import Wildcards
 
@@ -77,9 +80,7 @@ class Sizes:
         """What the config says of a split's size, or the user's own file."""
         size = self.study.tasks[task].splits[split]
         if self.study.tasks[task].kind == "file":
-            limit, path = getattr(size, "limit", None), getattr(size, "path", size)
-            rows = _rows_of_file(self.directory / located(str(path)))
-            return limit if rows is None else min(rows, limit or rows)
+            return _rows_of_files(size, self.directory)
         # of a data set of the hub: train[:500]
         sliced = re.fullmatch(r"[^\[]+\[(\d*):(\d+)\]", size) if isinstance(size, str) else None
         if sliced:
@@ -114,7 +115,8 @@ class Sizes:
         return 1 if source == "reference" else self.study.sources[source].samples
 
     def _lengths(self, task: str, split: str) -> Lengths | None:
-        return self.texts.lengths(task, split) if self.texts and task in self.study.tasks else None
+        block = self.study.tasks.get(task)
+        return self.texts.lengths(task, split) if self.texts and block and split in block.splits else None
 
     def _model(self, model: str) -> Path:
         return Path(self.layout.model.path(model=model))
@@ -133,18 +135,35 @@ def named_parameters(*names: str | None) -> int:
     return UNKNOWN_PARAMETERS
 
 
+def _rows_of_files(entry: Any, directory: Path) -> int | None:
+    """Rows of a split of the user's own files, as far as the files or the study tell."""
+    said = {"path": entry} if isinstance(entry, str) else entry.model_dump()
+    start, stop = rows_of(said)
+    counts: list[int | None]
+    try:
+        counts = [_rows_of_file(file) for file in files_of({**said, "path": str(directory / located(said["path"]))})]
+    except UserError:
+        counts = [None]
+    known = [count for count in counts if count is not None]
+    there = sum(known) if len(known) == len(counts) else None
+    ends = [end for end in (stop, there) if end is not None]
+    return max(0, min(ends) - start) if ends else None
+
+
 def _rows_of_file(path: Path) -> int | None:
     """Rows of a user's file; None where it is not there or is none of ours."""
     if path.suffix == ".parquet":
         return _rows(path)
     try:
         return _lines(path, path.stat().st_mtime_ns)
-    except OSError:
+    except (OSError, ValueError):
         return None
 
 
 @lru_cache
 def _lines(path: Path, changed: int) -> int:
+    if path.suffix == ".json" and is_array(path):
+        return len(json.loads(path.read_text(encoding="utf-8-sig")))
     with open(path, "rb") as lines:
         return sum(not line.isspace() for line in lines)
 

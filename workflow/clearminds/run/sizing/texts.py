@@ -10,21 +10,25 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import pyarrow.parquet as pq
 
 from clearminds.config.study import Study
+from clearminds.config.tasks import example_keys
 from clearminds.errors import UserError
 from clearminds.files.layout import Layout
 from clearminds.files.user_path import located
 from clearminds.plugins.load import load
 from clearminds.plugins.task_kinds import rows
+from clearminds.plugins.task_kinds.split_files import files_of, is_array, rows_of
 
 PER_TOKEN = 4  # characters; fewer for digits, code and most languages but English
 TEMPLATE = 32  # tokens that chat templates put around a prompt: roles, and a system prompt of their own
 READ = 1000  # rows of a table or file
 MADE = 50  # examples of a generator
 TEXTS = ("messages", "prompt", "response")
+EXCLUDED = ("evaluate", "answers", "verifier", "special_tokens", "preset")  # of a task: no text depends on them
 
 
 @dataclass(frozen=True)
@@ -70,11 +74,11 @@ class Texts:
 
     def _named(self, task: str, split: str) -> str:
         block = self.study.tasks[task]
-        return _file(block.splits[split])[0] if block.kind == "file" else task
+        return str(getattr(block.splits[split], "path", block.splits[split])) if block.kind == "file" else task
 
     def _examples(self, task: str, split: str) -> list[dict]:
         block = self.study.tasks[task]
-        spec = block.model_dump(exclude={"evaluate", "answers", "verifier", "special_tokens"}, exclude_none=True)
+        spec = example_keys(block)
         made = Path(self.layout.examples.path(task=task, split=split))
         if made.is_file():
             return list(_rows_of_table(made, ["messages", "reference"], None))
@@ -83,7 +87,7 @@ class Texts:
         if block.kind != "file":
             spec["splits"][split] = min(spec["splits"][split], MADE)
             return load("task_kinds", block.kind).load(spec, split)
-        return _examples_of_file(*_file(block.splits[split]), self.directory, spec, split)
+        return _examples_of_files(_entry(block.splits[split], self.directory), spec, split)
 
 
 def _means(examples: list[dict]) -> Lengths | None:
@@ -94,27 +98,38 @@ def _means(examples: list[dict]) -> Lengths | None:
     return Lengths(TEMPLATE + fmean(prompts) / PER_TOKEN, fmean(references) / PER_TOKEN)
 
 
-def _file(entry: object) -> tuple[str, int | None]:
-    """Path and limit of a split."""
-    return str(getattr(entry, "path", entry)), getattr(entry, "limit", None)
+def _entry(entry: Any, directory: Path) -> dict:
+    """What the study says of a split's files, as `files_of` takes it."""
+    said = {"path": entry} if isinstance(entry, str) else entry.model_dump()
+    return {**said, "path": str(directory / located(said["path"]))}
 
 
-def _examples_of_file(name: str, limit: int | None, directory: Path, spec: dict, split: str) -> list[dict]:
-    path = directory / located(name)
-    columns = {role: column for role, column in rows.columns_of(spec).items() if role in TEXTS}
-    names = list(columns.values())
-    found = _rows_of_table(path, names, limit) if path.suffix == ".parquet" else _rows_of_lines(path, limit)
+def _examples_of_files(entry: dict, spec: dict, split: str) -> list[dict]:
+    first, *others = files_of(entry)  # the shards of a split are as long as each other
+    start, stop = rows_of(entry)
+    limit = None if stop is None or others else stop - start
+    part = "template" if spec.get("template") else "columns"
+    named = spec["template"] if part == "template" else rows.columns_of(spec)
+    spec = {**spec, part: {role: text for role, text in named.items() if role in TEXTS}}
 
     def records(read: Iterable[dict]) -> Iterator[rows.Record]:
         for row in read:
-            rows.require_columns(name, row, columns)
-            yield name, row
+            rows.columns_read(str(first), row, spec)
+            yield str(first), row
 
-    return rows.examples(name, records(found), {**spec, "columns": columns}, split)
+    if first.suffix == ".parquet":
+        found = _rows_of_table(first, rows.columns_read(str(first), pq.read_schema(first).names, spec), limit)
+    else:
+        found = _rows_of_lines(first, limit)
+    return rows.examples(str(first), records(found), spec, split)
 
 
 def _rows_of_lines(path: Path, limit: int | None) -> Iterator[dict]:
-    """Rows of a JSON Lines file, evenly spread over it."""
+    """Rows of a JSON Lines file or a JSON array, evenly spread over it."""
+    if path.suffix == ".json" and is_array(path):
+        items = json.loads(path.read_text(encoding="utf-8-sig"))[:limit]
+        yield from items[:: max(1, -(-len(items) // READ))]
+        return
     with open(path, "rb") as lines:
         there = sum(not line.isspace() for line in lines)
         wanted = min(there, limit or there)

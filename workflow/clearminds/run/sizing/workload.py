@@ -6,8 +6,10 @@ Used by the Snakefile; no stage imports it, and no result depends on it.
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 from clearminds.config.study import Study
+from clearminds.config.tasks import LmEvalTask
 from clearminds.run.sizing.sizes import PROMPT, UNKNOWN_ITEMS, Sizes
 from clearminds.run.wildcards import Wildcards
 
@@ -17,6 +19,7 @@ BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 # bytes of host memory per token of a table's responses, as Python's objects; measured 432 where they are scored
 GENERATED, SCORED = 100, 450
 REHEARSED = 8  # tokens of a rehearsed answer
+CHOICES = 64  # tokens of an item's choices together
 
 
 @dataclass(frozen=True)
@@ -103,8 +106,8 @@ class Workloads:
         trainings = [study.training_of(name) for name in study.variants]
         dtypes = {study.scoring.dtype, study.evaluation.dtype, *(training.dtype for training in trainings)}
         names = dict.fromkeys(name for suite in study.suites.values() for name in suite)
-        own = [name for name in names if name in study.tasks]
-        prompts = [self.sizes.prompt(name, study.evaluation.split) for name in names]
+        own = [name for name in names if self._own(name)]
+        prompts = [self._prompt(name) for name in names]
         trained = max(self.sizes.prompt(name, "train") for name in study.targets)
         items = sum(self.sizes.items(name, study.evaluation.split) for name in own)
         items += sum(self.sizes.items(name, "train") for name in study.targets)
@@ -194,18 +197,20 @@ class Workloads:
         """The texts of a suite, in the precision of scoring; for drift both models take them."""
         read: float = 0
         counted: float = 0
+        responses: float
         study, items = self.study, 0
         for name in study.suites[wc.suite]:
-            task = study.tasks.get(name)
+            task = self._own(name)
             if task is not None and task.evaluate != "accuracy":
                 rows = self.sizes.items(name, study.evaluation.split)
                 items += rows
-                responses = self.sizes.response_tokens(
-                    wc.model, name, study.evaluation.split, task.answers or "reference"
-                )
+                responses = rows * CHOICES
+                if task.evaluate != "choice":
+                    responses = self.sizes.response_tokens(
+                        wc.model, name, study.evaluation.split, task.answers or "reference"
+                    )
                 counted += responses
-                prompts = rows * self.sizes.prompt(name, study.evaluation.split)
-                read += (prompts + responses) * (2 if task.answers else 1)
+                read += (rows * self._prompt(name) + responses) * (2 if task.answers else 1)
         return Workload(
             self.sizes.parameters(wc.model),
             BYTES[study.scoring.dtype],
@@ -219,24 +224,25 @@ class Workloads:
 
     def _answered(self, wc: Wildcards) -> Workload:
         """The answers to a suite, in the precision of evaluations."""
-        evaluation, rows, read = self.study.evaluation, 0, 0.0
+        evaluation, rows, answers, read = self.study.evaluation, 0, 0, 0.0
         longest = float(PROMPT)  # at least: batches are padded to their longest prompt
         for name in self.study.suites[wc.suite]:
-            task = self.study.tasks.get(name)
+            task = self._own(name)
             if task is not None and task.evaluate != "accuracy":
                 continue
             here = (evaluation.limit or UNKNOWN_ITEMS) if task is None else self.sizes.items(name, evaluation.split)
-            prompt = self.sizes.prompt(name, evaluation.split)
+            prompt = self._prompt(name)
             rows, read, longest = rows + here, read + here * prompt, max(longest, prompt)
+            answers += here * (task.sampling.samples if task is not None and task.sampling else 1)
         return Workload(
             self.sizes.parameters(wc.model),
             BYTES[evaluation.dtype],
             read=read,
-            written=rows * evaluation.max_new_tokens,
+            written=answers * evaluation.max_new_tokens,
             batch=int(self.study.runtime.batch_rows * (longest + evaluation.max_new_tokens)),
             rows=self.study.runtime.batch_rows,
             items=rows,
-            judged=rows,
+            judged=answers,
             gpus=self.gpus("evaluate_base"),
             torch=True,
             vllm=evaluation.backend == "vllm",
@@ -252,6 +258,15 @@ class Workloads:
         return Workload(items=rows * models)
 
     report = summarise
+
+    def _own(self, name: str) -> Any:
+        """A task of the study that has examples; None: the harness has them."""
+        task = self.study.tasks.get(name)
+        return None if isinstance(task, LmEvalTask) else task
+
+    def _prompt(self, name: str) -> float:
+        """Mean tokens of the prompts that a task is evaluated on."""
+        return self.sizes.prompt(name, self.study.evaluation.split) if self._own(name) else PROMPT
 
     def _part(self, wc: Wildcards) -> float:
         """Of a table's rows: all, or those of a shard."""

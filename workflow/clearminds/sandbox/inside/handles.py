@@ -63,9 +63,13 @@ class Program:
     def names(self, wanted: list[str]) -> dict[str, Any]:
         """What the program defines of these names."""
         found = self._exchange("names", wanted)
-        if found[0] == "raise":
-            raise self._error(found)
-        values = {str(name): self._value(form) for name, form in found[1]}
+        if found[0] != "names" or len(found) != 2 or not isinstance(found[1], list):
+            raise self._lose("the program's process sent no proper answer")
+        values = {}
+        for pair in found[1]:
+            if not isinstance(pair, list) or len(pair) != 2 or pair[0] not in wanted:
+                raise self._lose("the program's process sent no proper answer")
+            values[pair[0]] = self._value(pair[1])
         self.asked = any(type(value) is not Handle for value in values.values())
         return values
 
@@ -107,7 +111,9 @@ class Program:
         if isinstance(value, type | types.BuiltinFunctionType) and value in _BUILTINS:
             return ["builtin", value.__name__]
         if isinstance(value, Iterator):
-            return ["iterator", *(self.form(part) for part in value)]
+            return ["iterator", *(encode(part, self._other) for part in value)]
+        if isinstance(value, BaseException):  # the program's own, as it arrived: it must be able to come back
+            return ["iterator", *(encode(part, self._other) for part in value.args)]
         if callable(value):
             self._callbacks.append(value)
             return ["callback", len(self._callbacks) - 1]
@@ -123,14 +129,15 @@ class Program:
             raise Lost(self.lost)
         self._asked += 1
         self.asked = self._asked > 2  # past the program and its names
+        number = self._asked  # a function that is called back may ask in between
         try:
-            self._channel.send([self._asked, what, *details])
+            self._channel.send([number, what, *details])
             while True:
                 reply: Any = self._channel.receive()
                 if isinstance(reply, list) and len(reply) == 3 and reply[0] == "callback":
                     self._call_back(reply[1], reply[2])
                     continue
-                if not isinstance(reply, list) or len(reply) < 2 or reply[0] != self._asked:
+                if not isinstance(reply, list) or len(reply) < 2 or reply[0] != number:
                     raise self._lose("the program's process sent no proper answer")
                 return reply[1:]
         except Closed:
@@ -142,8 +149,8 @@ class Program:
         if not isinstance(number, int) or not 0 <= number < len(self._callbacks) or not isinstance(forms, list):
             raise BadMessage("no function to call back")
         try:
-            answer = ["back", self.form(self._callbacks[number](*[self._value(form) for form in forms]))]
-        except Exception as error:
+            answer = ["back", encode(self._callbacks[number](*[self._value(form) for form in forms]), self._other)]
+        except Exception as error:  # also of what a program gave it, and has no form
             answer = ["failed", type(error).__name__, str(error)[:1000]]
         self._channel.send(answer)
 
@@ -192,6 +199,9 @@ def _exception(name: Any) -> type:
     return kind
 
 
+_ASKED_FOR = ("__name__", "__qualname__", "__doc__", "__dict__", "__module__", "__annotations__")
+
+
 class Handle:
     """An object of the program's. It equals only itself, so that none can claim to be the value a test expects.
 
@@ -210,6 +220,8 @@ class Handle:
         return self._program.call(self._number, positional, named)
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name not in _ASKED_FOR:  # libraries ask for some, and believe what they are told
+            raise AttributeError(name)
         return self._program.ask("attribute", self._number, name)
 
     def __setattr__(self, name: str, value: Any) -> None:

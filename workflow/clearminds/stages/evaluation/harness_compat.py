@@ -3,11 +3,7 @@
 
 - `HFLM._model_call`, `._model_generate`: every forward pass and every generated batch goes through one of them; its
   documented methods see requests only, so they can neither count as they go nor let another backend generate.
-- `HFLM.tok_encode`, `.tok_batch_encode`: public, and the only ways in which `generate_until` tokenises prompts, so that
-  `harness_model` can put in those whose special tokens are text.
 - `HFLM._loglikelihood_tokens`: `loglikelihood_rolling` asks it for a progress bar whatever its own caller says.
-- `lm_eval.tasks._yaml_loader.load_yaml`: `TaskManager` gives a file's task by name only, and a project's task may have
-  any name, also one that the harness has.
 - `TaskManager.task_index` and its entries' `cfg`: whether a task runs generated code is to be known before it is
   loaded, which would run the task's own Python.
 - `Task.UNSAFE_CODE`: nothing documented says the same of a loaded one.
@@ -15,13 +11,10 @@
 tests/unit/test_compat_harness.py fails when one of them behaves otherwise.
 """
 
-from pathlib import Path
-
 import torch
 from lm_eval.api.task import Task
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
-from lm_eval.tasks._yaml_loader import load_yaml
 
 
 class HookedModel(HFLM):
@@ -66,11 +59,6 @@ class HookedModel(HFLM):
 
     def _loglikelihood_tokens(self, requests: list, disable_tqdm: bool = False, override_bs: int | None = None) -> list:
         return super()._loglikelihood_tokens(requests, disable_tqdm=True, override_bs=override_bs)
-
-
-def read_task(file: Path) -> dict:
-    """The settings of a task's YAML file, the functions and classes that it names among them."""
-    return load_yaml(file)
 
 
 def declared_to_run_code(manager: TaskManager, name: str) -> bool:

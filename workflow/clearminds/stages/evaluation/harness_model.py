@@ -1,8 +1,7 @@
 """The harness' view of a loaded model, for `lm_harness`."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import jinja2
 import torch
@@ -12,14 +11,13 @@ from clearminds.model.causal_model import CausalModel
 from clearminds.model.conversation import Chat
 from clearminds.model.padding import pad
 from clearminds.model.sampling import generate_batch
-from clearminds.model.text_tokens import Tokens
 from clearminds.model.unload import unload
 from clearminds.progress import Progress
 from clearminds.stages.evaluation.harness_compat import HookedModel
 
 
 class Model(HookedModel):
-    """The harness' view of a loaded model: plain greedy decoding, the project's chat rendering, counted responses.
+    """The harness' view of a loaded model: plain greedy decoding and the project's chat rendering.
 
     Args:
         model: a transformers or PEFT causal language model, on its device.
@@ -27,10 +25,6 @@ class Model(HookedModel):
         batch_size: prompts at a time.
         max_new_tokens: of a response, where a task does not say.
         sampler: what generates in the model's place, as `sampling.generate_batch` does; the model is unloaded before.
-
-    Attributes:
-        generated: per prompt (its token ids), how many tokens were generated, the end-of-turn token included, and
-            whether the model ended its turn.
     """
 
     def __init__(
@@ -50,8 +44,6 @@ class Model(HookedModel):
             add_bos_token=False,
         )
         self.chat, self.max_new_tokens, self.sampler = chat, max_new_tokens, sampler
-        self.generated: dict[tuple[int, ...], tuple[int, bool]] = {}
-        self._as_text: dict[str, Tokens] = {}  # by prompts in which special tokens of messages are hidden
         self.progress = Progress(0, "requests")
         inner = model.get_base_model() if hasattr(model, "get_base_model") else model
         ends = inner.generation_config.eos_token_id
@@ -62,60 +54,13 @@ class Model(HookedModel):
         """Most new tokens where a task does not say."""
         return self.max_new_tokens
 
-    def apply_chat_template(
-        self,
-        chat_history: list[dict],
-        add_generation_prompt: bool = True,
-        special_tokens: str | None = None,
-        name: str = "a prompt",
-    ) -> str:
+    def apply_chat_template(self, chat_history: list[dict], add_generation_prompt: bool = True) -> str:
         """The conversation as text; without a generation prompt, its last turn is left open, to be continued.
 
         Args:
             chat_history: its turns.
             add_generation_prompt: whether the assistant is to answer.
-            special_tokens: what the string of one is in a message, as of `Chat`. Where it is text, what is returned has
-                it hidden, `tok_encode` knows of it, and `shown` gives the text that a reader sees.
-            name: what an error calls the conversation.
-
-        Raises:
-            SpecialTokenError: a message holds a special token, which is refused or cannot be told from text.
         """
-        if special_tokens == "refuse":
-            self.chat.refuse_special_tokens(chat_history, name)
-        hidden = self.chat.texts.hide(chat_history, name) if special_tokens == "as_text" else None
-        if hidden is None:
-            return self._render(chat_history, add_generation_prompt)
-        prompt = self._render(hidden, add_generation_prompt)
-        self._as_text[prompt] = self.chat.texts.encode(prompt, name)
-        return prompt
-
-    def shown(self, prompt: str) -> str:
-        """A prompt as a reader sees it. Args: what `apply_chat_template` gave."""
-        return self._as_text[prompt].text if prompt in self._as_text else prompt
-
-    def tok_encode(self, string: str, *arguments: Any, **options: Any) -> list[int]:
-        """Token ids of a text. Args: as the harness'."""
-        if string in self._as_text:
-            return self._as_text[string].ids
-        return super().tok_encode(string, *arguments, **options)
-
-    def tok_batch_encode(
-        self, strings: Sequence[str], *arguments: Any, **options: Any
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Token ids of prompts [prompts, longest], padded on the left, and their attention mask.
-
-        Args:
-            strings: none of them is longer than the model can take, which `generate_until` has seen to.
-            arguments, options: the harness' own.
-        """
-        if not any(string in self._as_text for string in strings):
-            return super().tok_batch_encode(strings, *arguments, **options)
-        rows = [self.tok_encode(string) for string in strings]
-        mask = [[1] * len(row) for row in rows]
-        return pad(rows, self.tokenizer.pad_token_id, left=True), pad(mask, 0, left=True)
-
-    def _render(self, chat_history: list[dict], add_generation_prompt: bool) -> str:
         arguments = (
             self.chat.arguments if add_generation_prompt else {**self.chat.arguments, "continue_final_message": True}
         )
@@ -167,7 +112,7 @@ class Model(HookedModel):
     def generate_batch(
         self, context: torch.Tensor, attention_mask: torch.Tensor, max_length: int, stop: list[str]
     ) -> torch.Tensor:
-        """Continue a batch of prompts greedily, and keep how many tokens that took. Args: as of `HookedModel`."""
+        """Continue a batch of prompts greedily, and count the tokens that took. Args: as of `HookedModel`."""
         prompts = [row[mask.bool()].tolist() for row, mask in zip(context, attention_mask, strict=True)]
         greedy = {"temperature": 0, "max_new_tokens": max_length - context.shape[1]}
         if self.sampler:
@@ -181,17 +126,10 @@ class Model(HookedModel):
             output = self.plain_generation(
                 context, attention_mask, max_length, stop, do_sample=False, eos_token_id=ends
             )
-        counts = []
-        for prompt, ids in zip(prompts, output[:, context.shape[1] :].tolist(), strict=True):
-            end = next((n for n, token in enumerate(ids, start=1) if token in self.ends), None)
-            counts.append(end or len(ids))
-            self.generated[tuple(prompt)] = (counts[-1], end is not None)
+        new_ids = output[:, context.shape[1] :].tolist()
+        counts = [next((n for n, token in enumerate(ids, start=1) if token in self.ends), len(ids)) for ids in new_ids]
         self.progress.add(len(counts), sum(counts))
         return output
 
     def _appended(self, context: torch.Tensor, new: list[list[int]]) -> torch.Tensor:
         return torch.cat([context, pad(new, self.tokenizer.pad_token_id).to(context.device)], dim=1)
-
-    def count(self, prompt: str) -> tuple[int, bool]:
-        """What `generated` says of a prompt."""
-        return self.generated[tuple(self.tok_encode(prompt))]

@@ -1,5 +1,6 @@
-"""Accuracy of a loaded model, run by lm-evaluation-harness: on the project's own tables of examples, or on any task
-that the harness knows by name. Greedy, with the model's chat template, one row per item, metric and filter.
+"""Tasks that lm-evaluation-harness knows by name, on a loaded model: greedy, with the model's chat template.
+
+One row per item, metric and filter.
 """
 
 import difflib
@@ -7,7 +8,6 @@ import functools
 import json
 import logging
 import numbers
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -17,15 +17,13 @@ import lm_eval
 from lm_eval.api.task import Task
 from lm_eval.tasks import TaskManager
 
-from clearminds.checkout import TASKS
 from clearminds.errors import UserError, one_line
-from clearminds.files.digests import digest
 from clearminds.model.causal_model import CausalModel
 from clearminds.model.conversation import Chat
 from clearminds.model.decoding import own_settings_only
 from clearminds.model.tokenizer import Tokenizer
-from clearminds.plugins.load import load
-from clearminds.stages.evaluation.harness_compat import declared_to_run_code, read_task, runs_code
+from clearminds.stages.evaluation.doc_hashes import unique
+from clearminds.stages.evaluation.harness_compat import declared_to_run_code, runs_code
 from clearminds.stages.evaluation.harness_model import Model
 
 BUILT_IN = "lm_eval:"
@@ -50,9 +48,8 @@ def evaluate(
     Args:
         model: a transformers or PEFT causal language model, on its device.
         tokenizer: its fast tokenizer with a chat template.
-        tasks: each `{"name", "examples": path of a table EXAMPLES, "verifier"}`, with `special_tokens` as of `Chat`
-            where it is set, or `{"name": "lm_eval:TASK", "num_fewshot": int or None for the task's own}` for a task,
-            group or tag of the harness.
+        tasks: each with its `name`; `harness`, the task, group or tag of the harness, where the name is not
+            lm_eval: and that; `num_fewshot`, where it is not to be the task's own.
         batch_size: prompts at a time.
         system: system prompt, or None to leave it to the template.
         template_arguments: further arguments of the chat template.
@@ -69,10 +66,8 @@ def evaluate(
     """
     with _quiet():
         lm = Model(model, Chat(tokenizer, system, template_arguments), batch_size, max_new_tokens, sampler)
-        manager = _task_manager({_harness_name(task) for task in tasks if _is_built_in(task)})
-        loaded: dict[str, dict[str, Task]] = {}
-        for task in tasks:
-            loaded[task["name"]] = _load_built_in(task, manager) if _is_built_in(task) else _load_examples(task)
+        manager = _task_index()
+        loaded = {task["name"]: _load(task, manager) for task in tasks}
         # a leaf may be in two groups, so its key names the group too
         leaves = {f"{name}/{leaf}": task for name, found in loaded.items() for leaf, task in found.items()}
         # the harness asks for kinds of answers in the order of the tasks
@@ -94,45 +89,21 @@ def evaluate(
         for leaf, harness_task in found.items():
             samples = results["samples"][f"{name}/{leaf}"]
             subtask = leaf if len(found) > 1 else ""
-            new = _built_in_rows(samples, harness_task, lm) if _is_built_in(task) else _example_rows(samples, lm)
-            rows += [{"eval_task": name, "subtask": subtask, **row} for row in new]
+            rows += [{"eval_task": name, "subtask": subtask, **row} for row in _rows(samples, harness_task, lm)]
     return rows
 
 
-def _is_built_in(task: dict) -> bool:
-    return task["name"].startswith(BUILT_IN)
-
-
 def _harness_name(task: dict) -> str:
-    return task["name"].removeprefix(BUILT_IN)
-
-
-def _task_manager(names: set[str]) -> TaskManager:
-    own = _task_index(False)
-    return own if names <= set(own.all_tasks) else _task_index(True)
+    return task.get("harness") or task["name"].removeprefix(BUILT_IN)
 
 
 @functools.cache
-def _task_index(include_defaults: bool) -> TaskManager:
-    """An index of the project's few YAML files, and of the harness' 14,000 tasks too, which takes some ten seconds."""
-    return TaskManager(include_path=TASKS, include_defaults=include_defaults)
+def _task_index() -> TaskManager:
+    """An index of the harness' 14,000 tasks, which takes some ten seconds."""
+    return TaskManager()
 
 
-def _load_examples(task: dict) -> dict[str, Task]:
-    if not load("verifiers", task["verifier"]).FILTERS:
-        raise UserError(
-            f"task {task['name']}: verifier {task['verifier']!r} gives no accuracy; choose another, or leave it out"
-        )
-    config = read_task(TASKS / "clearminds_generate.yaml")
-    keys = {"examples": str(task["examples"]), "verifier": task["verifier"]}
-    if special_tokens := task.get("special_tokens"):
-        keys["special_tokens"] = special_tokens
-    metadata = {**config["metadata"], **keys}
-    # built from the file, not looked up: a project task may have any name, also one that the harness has
-    return {task["name"]: config["class"](config={**config, "task": task["name"], "metadata": metadata})}
-
-
-def _load_built_in(task: dict, manager: TaskManager) -> dict[str, Task]:
+def _load(task: dict, manager: TaskManager) -> dict[str, Task]:
     name = _harness_name(task)
     if name not in manager.all_tasks:
         near = difflib.get_close_matches(name, manager.all_tasks, n=3)
@@ -163,37 +134,7 @@ def _refuse_code(name: str, unsafe: bool) -> None:
         )
 
 
-def _example_rows(samples: list[dict], lm: Model) -> list[dict]:
-    """Two rows per example: read leniently and strictly."""
-    hashes = _unique([digest([sample["doc"]["messages"], sample["doc"]["answer"]]) for sample in samples])
-    rows = []
-    for sample, doc_hash in zip(samples, hashes, strict=True):
-        prompt = sample["arguments"][0][0]
-        n_tokens, ended = lm.count(prompt)
-        item = {
-            "n_tokens": n_tokens,
-            "prompt": lm.shown(prompt),
-            "target": sample["doc"]["answer"],
-            "response": sample["resps"][0][0],
-        }
-        for reading in ("lenient", "strict"):
-            # a response that was cut happens to end with a number; it did not end as asked
-            cut = reading == "strict" and not ended
-            rows.append(
-                {
-                    "doc_id": sample["doc"]["example_id"],
-                    "doc_hash": doc_hash,
-                    "metric": "accuracy",
-                    "filter": reading,
-                    "score": 0.0 if cut else sample[reading],
-                    "format_ok": not cut and bool(sample[f"{reading}_format"]),
-                    **item,
-                }
-            )
-    return rows
-
-
-def _built_in_rows(samples: list[dict], task: Task, lm: Model) -> list[dict]:
+def _rows(samples: list[dict], task: Task, lm: Model) -> list[dict]:
     """One row per item, filter and metric that is one number per item (not F1's pair or a perplexity's sum)."""
     generates = task.OUTPUT_TYPE == "generate_until"
     regex = {
@@ -204,7 +145,7 @@ def _built_in_rows(samples: list[dict], task: Task, lm: Model) -> list[dict]:
     rows = []
     for filter_name in dict.fromkeys(sample["filter"] for sample in samples):
         chosen = [sample for sample in samples if sample["filter"] == filter_name]
-        hashes = _unique([sample["doc_hash"] for sample in chosen])
+        hashes = unique([sample["doc_hash"] for sample in chosen])
         for sample, doc_hash in zip(chosen, hashes, strict=True):
             raw = sample["resps"][0][0] if generates else json.dumps([answers[0] for answers in sample["resps"]])
             item = {
@@ -232,16 +173,6 @@ def _built_in_rows(samples: list[dict], task: Task, lm: Model) -> list[dict]:
 
 def _as_list(value: object) -> list:
     return list(value) if isinstance(value, list | tuple) else [value]
-
-
-def _unique(hashes: list[str]) -> list[str]:
-    """Mark duplicates with their count, so that equal items still pair one to one."""
-    seen: Counter[str] = Counter()
-    unique = []
-    for value in hashes:
-        unique.append(value if not seen[value] else f"{value}-{seen[value]}")
-        seen[value] += 1
-    return unique
 
 
 @contextmanager

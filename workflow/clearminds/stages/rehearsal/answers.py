@@ -20,7 +20,7 @@ TOKENS = 8  # of an answer
 
 
 def answer(
-    model: CausalModel, chat: Chat, tasks: list[Task], settings: Settings, rows: dict[str, list[dict]]
+    model: CausalModel, chat: Chat, tasks: list[Task], settings: Settings, rows: dict[str, list[dict]], isolation: str
 ) -> dict[str, int]:
     """Evaluate the base on the first item of each task.
 
@@ -30,6 +30,7 @@ def answer(
         tasks: without those of drift, whose answers are not there yet.
         settings: of an evaluation; of it dtype, evaluation and loading.
         rows: of each of the project's own tasks, of the contract EXAMPLES.
+        isolation: of the programs of answers.
 
     Returns:
         by task, how many rows of results that gave.
@@ -45,7 +46,7 @@ def answer(
                 examples[task.name] = Path(scratch, f"{len(examples)}.parquet")  # an id may be any file's name
                 write_table(examples[task.name], rows[task.name][:1], contracts.EXAMPLES, {})
         chosen = replace(settings, tasks=tasks, evaluation=evaluation)
-        runtime = Runtime(batch_tokens=1, batch_rows=1, vllm_python="")
+        runtime = Runtime(batch_tokens=1, batch_rows=1, vllm_python="", sandbox=isolation)
         found = evaluate_suite(model, chat, chosen, examples, {}, runtime)
     return dict(sorted(Counter(row["eval_task"] for row in found).items()))
 

@@ -1,7 +1,10 @@
-"""Training items that are evaluated too: copies of the prompt alone, and of prompt and reference.
+"""Training items that are evaluated too: copies of the prompt alone, of prompt and reference, and items of equal id.
 
 Texts that differ in blanks and line ends alone are copies; nothing else is, neither another wording nor another case.
+The id is `origin` in an example's `meta`, by which data sets that are made of each other know their items.
 """
+
+import json
 
 from clearminds.files.digests import digest
 
@@ -29,12 +32,16 @@ def overlap(
         evaluated: its rows.
 
     Returns:
-        None where no prompt has one; else `target`, `task`, `split`, `trained` (rows there are), `prompts` (rows whose
-        prompt has a copy), `with_reference` (those whose reference is the copy's too) and the first of them by id.
+        None where no row has one; else `target`, `task`, `split`, `trained` (rows there are), `prompts` (rows whose
+        prompt has a copy), `with_reference` (those whose reference is the copy's too), `same_item` (rows whose origin
+        is evaluated, whatever their prompts are) and `examples`, the first of all these by their ids.
     """
     prompts = {_prompt(row) for row in evaluated}
     copied = [row for row, prompt in zip(trained, trained_prompts, strict=True) if prompt in prompts]
-    if not copied:
+    origins = {_origin(row) for row in evaluated} - {None}
+    same = [row for row in trained if _origin(row) in origins] if origins else []
+    found = {row["example_id"] for row in (*copied, *same)}
+    if not found:
         return None
     pairs = {_pair(row) for row in evaluated if row["reference"]}
     return {
@@ -44,12 +51,17 @@ def overlap(
         "trained": len(trained),
         "prompts": len(copied),
         "with_reference": sum(bool(row["reference"]) and _pair(row) in pairs for row in copied),
-        "examples": [row["example_id"] for row in copied[:NAMED]],
+        "same_item": len(same),
+        "examples": [row["example_id"] for row in trained if row["example_id"] in found][:NAMED],
     }
 
 
 def _prompt(row: dict) -> str:
     return digest([[turn["role"], _text(turn["content"])] for turn in row["messages"]])
+
+
+def _origin(row: dict) -> str | None:
+    return json.loads(row.get("meta") or "{}").get("origin")
 
 
 def _pair(row: dict) -> str:
@@ -62,8 +74,10 @@ def _text(text: str) -> str:
 
 def in_words(found: dict) -> str:
     """An overlap as one line. Args: as `overlap` returns it."""
+    by_id = f"; by their ids {found['same_item']:,} are the same items" if found["same_item"] else ""
+    more = max(found["prompts"], found["same_item"]) > len(found["examples"])
     return (
         f"{found['prompts']:,} of {found['trained']:,} training prompts of {found['target']} are in split "
         f"{found['split']} of {found['task']}, which is evaluated, {found['with_reference']:,} of them with the same "
-        f"reference: {', '.join(found['examples'])}{', ...' if found['prompts'] > len(found['examples']) else ''}"
+        f"reference{by_id}: {', '.join(found['examples'])}{', ...' if more else ''}"
     )

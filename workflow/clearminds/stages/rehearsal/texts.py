@@ -105,6 +105,47 @@ def check_prompts(chat: Chat, task: str, rows: list[dict], kinds: list[str]) -> 
     return Checked(prompts=len(rows))
 
 
+def check_choices(chat: Chat, task: str, rows: list[dict], lead_in: str, limit: int) -> Checked:
+    """Encode every prompt with each of its choices.
+
+    Args:
+        chat, task, rows, limit: as of `check_references`.
+        lead_in: what the assistant's turn begins with; "": nothing.
+
+    Raises:
+        UserError: the template fails on an example, or its choices cannot be compared.
+    """
+    from clearminds.stages.evaluation.choice import encoded
+
+    for row in rows:
+        with _template_errors(task, row["example_id"]):
+            encoded(chat, task, row, lead_in, limit)
+    return Checked(prompts=len(rows))
+
+
+def check_answers(task: str, rows: list[dict], verifier: str) -> None:
+    """Ask a verifier of every example whether it could judge a response to it.
+
+    Args:
+        task, rows: as of `check_references`.
+        verifier: a module of `plugins/verifiers`.
+
+    Raises:
+        UserError: it could not; it names task and example.
+    """
+    check = getattr(load("verifiers", verifier), "check", None)
+    if check is None:
+        return
+    for row in rows:
+        try:
+            check(row)
+        except ValueError as error:
+            raise UserError(
+                f"tasks: {task}: example {row['example_id']}: no response to it can be judged: "
+                f"{one_line(error, 200)}; mend the row or take it out"
+            ) from error
+
+
 @contextmanager
 def _template_errors(task: str, example: str) -> Iterator[None]:
     """Name the example that a template fails on: it is code of the model's makers, and raises what it likes."""

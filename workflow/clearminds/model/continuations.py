@@ -1,0 +1,134 @@
+"""Log-likelihoods of several continuations of a prompt, which share its forward pass.
+
+The prompts of a batch run once and their keys and values are kept; the continuations go on from these. Where a model
+has no such cache, or another result with it, every continuation runs behind its own copy of the prompt.
+"""
+
+import logging
+from collections.abc import Sequence
+
+import torch
+
+from clearminds.model.batches import plan
+from clearminds.model.causal_model import CausalModel
+from clearminds.model.encoded import Encoded
+from clearminds.model.padding import pad
+from clearminds.model.score_sequences import score
+from clearminds.progress import Progress
+
+log = logging.getLogger("clearminds")
+
+Item = tuple[list[int], list[list[int]]]  # token ids of a prompt, and of each of its continuations
+LOGITS = 512  # rows of logits of a batch at most: 100 MB in float32 for a vocabulary of 49,152
+CHUNK = 64  # of these rows, how many are normalised at a time
+
+
+def log_likelihoods(model: CausalModel, items: Sequence[Item], batch_tokens: int) -> list[list[float]]:
+    """The natural log of the probability of each continuation behind its prompt, summed over its tokens in float32.
+
+    In a float32 model neither the batch nor the other continuations move one by more than 1e-4.
+
+    Args:
+        model: causal language model in evaluation mode.
+        items: none of the prompts and continuations is empty.
+        batch_tokens: most tokens of a batch, a prompt counted for each of its continuations.
+    """
+    items = list(items)
+    if not items:
+        return []
+    shares = _shares(model, items)
+    found: dict[int, list[float]] = {}
+    progress = Progress(len(items), "items")
+    for batch in plan([_cost(item, batch_tokens) for item in items], batch_tokens):
+        members = [items[i] for i in batch]
+        values = _shared(model, members) if shares else _apart(model, members, batch_tokens)
+        found |= dict(zip(batch, values, strict=True))
+        progress.add(len(batch), sum(len(prompt) + sum(map(len, ends)) for prompt, ends in members))
+    return [found[i] for i in range(len(items))]
+
+
+def _cost(item: Item, batch_tokens: int) -> int:
+    """Tokens of a batch that an item takes, or its share of the logits where that is larger."""
+    prompt, ends = item
+    going_on = [end for end in ends if len(end) > 1]
+    tokens = max(len(prompt), len(going_on) * (len(prompt) + max(map(len, ends)) - 1))
+    logits = 1 + sum(len(end) - 1 for end in going_on)
+    return max(tokens, -(-logits * batch_tokens // LOGITS))
+
+
+@torch.inference_mode()
+def _shared(model: CausalModel, items: list[Item]) -> list[list[float]]:
+    device = next(model.parameters()).device
+    input_ids = pad([prompt for prompt, _ in items], 0, left=True).to(device)
+    mask = pad([[1] * len(prompt) for prompt, _ in items], 0, left=True).to(device)
+    places = (mask.cumsum(-1) - 1).clamp_min(0)
+    output = model(input_ids=input_ids, attention_mask=mask, position_ids=places, use_cache=True, logits_to_keep=1)
+    owner = [i for i, (_, ends) in enumerate(items) for _ in ends]
+    every = [end for _, ends in items for end in ends]
+    firsts = torch.tensor([end[0] for end in every])
+    totals = _logprobs(output.logits[:, -1], torch.tensor(owner), firsts).double()
+    longer = [row for row, end in enumerate(every) if len(end) > 1]
+    if longer:
+        rows = torch.tensor([owner[row] for row in longer], device=device)
+        cache = output.past_key_values
+        cache.batch_select_indices(rows)
+        # the last token of a continuation predicts nothing that counts
+        given = pad([every[row][:-1] for row in longer], 0).to(device)
+        there = pad([[1] * (len(every[row]) - 1) for row in longer], 0).to(device)
+        logits = model(
+            input_ids=given,
+            attention_mask=torch.cat([mask[rows], there], dim=1),
+            position_ids=places[rows, -1:] + 1 + torch.arange(given.shape[1], device=device),
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=there.bool(),
+        ).logits
+        targets = torch.tensor([token for row in longer for token in every[row][1:]])
+        of_row = torch.tensor([row for row in longer for _ in every[row][1:]])
+        totals.index_add_(0, of_row, _logprobs(logits, torch.arange(len(targets)), targets).double())
+    values = iter(totals.tolist())
+    return [[next(values) for _ in ends] for _, ends in items]
+
+
+def _logprobs(logits: torch.Tensor, rows: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+    """float32 [n] on the CPU. Args: logits [rows, vocabulary]; row and token of each that is asked for."""
+    parts = []
+    for start in range(0, len(logits), CHUNK):
+        here = (rows >= start) & (rows < start + CHUNK)
+        logprobs = logits[start : start + CHUNK].float().log_softmax(-1)
+        parts.append(logprobs[(rows[here] - start).to(logits.device), tokens[here].to(logits.device)].cpu())
+    # rows come in their order, so that the parts do too
+    return torch.cat(parts)
+
+
+def _apart(model: CausalModel, items: list[Item], batch_tokens: int) -> list[list[float]]:
+    whole = [
+        Encoded("", [*prompt, *end], len(prompt), len(end), [(0, 0)] * len(end))
+        for prompt, ends in items
+        for end in ends
+    ]
+    scored, _ = score(model, whole, batch_tokens)
+    values = iter([float(rows[:, 0].astype("float64").sum()) for rows in scored])
+    return [[next(values) for _ in ends] for _, ends in items]
+
+
+def _shares(model: CausalModel, items: list[Item]) -> bool:
+    """Whether a model's cache gives what it gives without: tried on the shortest and the longest item together."""
+    by_length = sorted(items, key=lambda item: len(item[0]))
+    few = [by_length[0], by_length[-1]]
+    try:
+        shared = _shared(model, few)
+    except (AttributeError, NotImplementedError, TypeError, ValueError) as error:
+        log.info("the model's cache cannot be shared (%s): every choice runs with its own prompt", error)
+        return False
+    apart = _apart(model, few, max(len(prompt) for prompt, _ in few))
+    dtype = next(model.parameters()).dtype
+    room = 1e-3 if dtype == torch.float32 else 0.5  # nats a token; a cache that is wrong is off by far more
+    off = max(
+        abs(a - b) / len(end)
+        for (_, ends), left, right in zip(few, shared, apart, strict=True)
+        for end, a, b in zip(ends, left, right, strict=True)
+    )
+    if off > room:
+        log.info("the model's cache gives other results (off by %.3g): every choice runs with its own prompt", off)
+    return off <= room
