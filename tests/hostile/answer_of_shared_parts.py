@@ -1,0 +1,9 @@
+# Tries:     answers a small list that is gigantic when each of its shared parts is written out
+# Tests:     assert f() == 3
+# Verdict:   incorrect or timeout
+# Unchanged: memory
+def f():
+    answer = ["x"]
+    for _ in range(60):
+        answer = [answer, answer]
+    return answer
