@@ -232,3 +232,30 @@ def test_a_task_of_the_harness_under_a_name_of_the_study_s_is_sized_as_one():
     named, plain = (found.evaluate_base(SimpleNamespace(model=MODEL, suite=name)) for name in ("named", "plain"))
     assert named == plain and named.items == UNKNOWN_ITEMS
     assert found.rehearse(SimpleNamespace(model=MODEL)).torch
+
+
+@pytest.mark.parametrize(
+    ("expression", "rows"),
+    [
+        ("train", 374),
+        ("train[:96]", 96),
+        ("train[300:]", 74),
+        ("train[300:999]", 74),
+        ("train[400:]", 0),
+        ("test[10:30]", 20),
+        ("other", None),
+        ("other[5:7]", 2),
+    ],
+)
+def test_the_size_of_a_preset_s_split_is_known_before_it_is_fetched(tmp_path, expression, rows):
+    study = copy.deepcopy(DEMO)
+    study["tasks"]["mbpp"] = {"preset": "mbpp", "splits": {"test": expression}}
+    sizes = Workloads(Study.model_validate(study), str(tmp_path)).sizes
+    assert sizes.items("mbpp", "test") == (UNKNOWN_ITEMS if rows is None else rows)
+    assert sizes.items_guessed("mbpp", "test") is (rows is None)
+
+
+def test_the_sizes_of_a_preset_are_not_those_of_another_data_set(tmp_path):
+    study = copy.deepcopy(DEMO)
+    study["tasks"]["mbpp"] = {"preset": "mbpp", "hub": "mine/programs"}
+    assert Workloads(Study.model_validate(study), str(tmp_path)).sizes.items("mbpp", "test") == UNKNOWN_ITEMS

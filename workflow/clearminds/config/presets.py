@@ -33,6 +33,7 @@ class Preset(Strict):
         licence: of the data.
         source: who made the data, and where they are described.
         contamination: what is known of overlaps with other data.
+        sizes: how many rows its splits have, by their names there; plans read them.
         task: keys of a task's block.
         by_measure: what else the block has where `evaluate` is this, by its value.
         example: a row as the data set has it, with which the template is shown and tested.
@@ -44,6 +45,7 @@ class Preset(Strict):
     licence: Text
     source: Text
     contamination: Text | None = None
+    sizes: dict[str, int] = Field({})
     task: Settings
     by_measure: dict[str, Settings] = Field({})
     example: Settings = Field({})

@@ -6,10 +6,12 @@ from the config and from names, or guessed.
 
 import json
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from clearminds.config.presets import load_preset
 from clearminds.config.study import Study
 from clearminds.errors import UserError
 from clearminds.files.layout import Layout, draw_of
@@ -81,11 +83,17 @@ class Sizes:
         size = self.study.tasks[task].splits[split]
         if self.study.tasks[task].kind == "file":
             return _rows_of_files(size, self.directory)
-        # of a data set of the hub: train[:500]
-        sliced = re.fullmatch(r"[^\[]+\[(\d*):(\d+)\]", size) if isinstance(size, str) else None
-        if sliced:
-            return int(sliced[2]) - int(sliced[1] or 0)
-        return size if isinstance(size, int) else None
+        if isinstance(size, int):
+            return size
+        return _rows_of_expression(str(size), self._sizes(task))
+
+    def _sizes(self, task: str) -> dict[str, int]:
+        """Rows of the splits of a task's data set by their names there, where a preset tells."""
+        block = self.study.tasks[task]
+        if block.kind != "hub" or block.preset is None:
+            return {}
+        preset = load_preset(block.preset)
+        return preset.sizes if preset.task.get("hub") == block.hub else {}  # a study may name another data set
 
     def response_tokens(self, model: str, task: str, split: str, source: str) -> float:
         """Tokens of a split's responses: counted once they are there, before that as many as they may have."""
@@ -133,6 +141,22 @@ def named_parameters(*names: str | None) -> int:
             experts, number, unit = found.groups()
             return round(int(experts or 1) * float(number) * UNITS[unit])
     return UNKNOWN_PARAMETERS
+
+
+def _rows_of_expression(expression: str, sizes: Mapping[str, int]) -> int | None:
+    """Rows of a split of a data set of the hub, such as train[:500]; None where nothing tells.
+
+    Args:
+        expression: of the split.
+        sizes: of whole splits by name, as far as they are known.
+    """
+    parts = re.fullmatch(r"([^\[]+)(?:\[(\d*):(\d*)\])?", expression)
+    if parts is None:
+        return None
+    name, start, stop = parts.groups()
+    ends = [int(stop)] if stop else []
+    ends += [sizes[name]] if name in sizes else []
+    return max(min(ends) - int(start or 0), 0) if ends else None
 
 
 def _rows_of_files(entry: Any, directory: Path) -> int | None:
