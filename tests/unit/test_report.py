@@ -1,6 +1,7 @@
 """The report: whole, without requests, and safe to open whatever a model wrote; and the captions beside the figures."""
 
 import math
+from dataclasses import replace
 from html.parser import HTMLParser
 from types import SimpleNamespace
 
@@ -15,6 +16,7 @@ from clearminds.files.tables import write_table
 from clearminds.report import figures
 from clearminds.report import page as report
 from clearminds.report.token_counts import counts_table
+from clearminds.stages.report import _unprotected
 from clearminds.stages.summarise import summarise
 
 HOSTILE = "</pre><script>alert(1)</script><img src=https://evil.example/x onerror=alert(2)>"
@@ -234,3 +236,13 @@ def test_captions_are_valid_with_and_without_params(name, params):
     assert "<p>" in html
     if name == "perplexity":
         assert ("τ = 2.5" in html and "0.4" in html) == bool(params)
+
+
+def test_programs_that_ran_without_isolation_are_told(data, tmp_path):
+    assert "without isolation" not in report.render(data)
+    assert "In 2 evaluations programs" in report.render(replace(data, unprotected=2))
+    rows = []
+    for name, facts in (("a", {"sandbox": "rlimits"}), ("b", {"sandbox": "bubblewrap"}), ("c", {})):
+        write_table(path := tmp_path / f"{name}.parquet", [], contracts.EVALUATION, facts)
+        rows.append({"path": path})
+    assert _unprotected(rows) == 1

@@ -317,7 +317,8 @@ TAMPERED = "import sys\nC = sys.modules['clearminds.sandbox.inside.candidate'].C
          "def f(): return A()", "import numpy\nassert numpy.allclose(f(), 1)", "incorrect"),
         ("def f(g): return g(ValueError)", "assert f(lambda h: h(3)) == 6", "incorrect"),
         ("def f(): return ValueError\ndef g(x): return x", "assert g(f()(3)) == 3", "incorrect"),
-        ("def f(g, x): return g(x)\ndef double(x): return 2 * x", "assert f(lambda x: double(x) + 1, 3) == 7", "correct"),
+        ("def f(g, x): return g(x)\ndef double(x): return 2 * x",
+         "assert f(lambda x: double(x) + 1, 3) == 7", "correct"),
         (f"{'#' * 2**18}\ndef f(): return 1", "assert f() == 1", "incorrect"),
         ("import os, time\ndef f():\n    for i in range(4):\n        if os.fork() == 0:\n            while True: pass\n"
          "    time.sleep(100)", "f()", "timeout"),

@@ -9,6 +9,7 @@ from clearminds.files.tables import write_table
 from clearminds.job.launch import Job, Output, launch
 from clearminds.model.fingerprints import adapter_files, fingerprints
 from clearminds.stages.evaluate import Runtime, Settings, by_task, evaluate
+from clearminds.stages.verify_responses import sandbox_used
 
 
 def main(
@@ -22,7 +23,8 @@ def main(
 ) -> dict:
     tables = by_task(examples), by_task(answers)
     rows, cost = evaluate(model.parent, adapter.parent, job.settings, job.runtime, job.gpus, *tables)
-    facts = job.provenance(**fingerprints(model), adapter=adapter_files(adapter))
+    sandbox = sandbox_used((task.verifier for task in job.settings.tasks), job.runtime.sandbox)
+    facts = job.provenance(**fingerprints(model), adapter=adapter_files(adapter), **sandbox)
     write_table(evaluation, rows, contracts.EVALUATION, facts)
     return cost
 

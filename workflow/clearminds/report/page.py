@@ -76,6 +76,7 @@ class ReportData:
         missing: evaluations that could not be made, each with `path` and `why`.
         overlaps: training items that are evaluated too, as of `rehearsal.overlaps.overlap`.
         warnings: other lines of the rehearsals.
+        unprotected: evaluations in which programs of models ran without isolation.
     """
 
     study: str
@@ -95,6 +96,7 @@ class ReportData:
     missing: Sequence = ()
     overlaps: Sequence[Mapping] = ()
     warnings: Sequence[str] = ()
+    unprotected: int = 0
 
 
 def render(data: ReportData) -> str:

@@ -18,5 +18,6 @@ REPORTING_ONLY = (
     "clearminds.reuse.store:note_use",  # how often a store was of use
     "clearminds.stages.fetching.wording",  # messages
     "clearminds.stages.nothing_left",  # messages
+    "clearminds.stages.verify_responses:sandbox_used",  # recorded
     "clearminds.stages.training.card",  # the model card
 )

@@ -62,6 +62,7 @@ def gather(
         missing=missing,
         overlaps=_rehearsed(files["rehearsals"], "overlaps"),
         warnings=_rehearsed(files["rehearsals"], "warnings"),
+        unprotected=_unprotected(files["evaluations"]),
     )
 
 
@@ -72,6 +73,11 @@ def _rehearsed(rehearsals: list[dict], key: str) -> list:
         record = json.loads(Path(row["path"]).read_text(encoding="utf-8"))
         found += [one for one in record.get(key, []) if one not in found]
     return found
+
+
+def _unprotected(evaluations: list[dict]) -> int:
+    """In how many evaluations programs of models ran on this machine without isolation."""
+    return sum(read_provenance(row["path"]).get("sandbox") == "rlimits" for row in evaluations)
 
 
 def _origin(model: dict) -> str:

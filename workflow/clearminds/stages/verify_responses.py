@@ -1,7 +1,7 @@
 """Verdicts on responses: correct, incorrect, or what kept them from being either."""
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from types import ModuleType
 
@@ -92,6 +92,17 @@ def judge_all(verifier: ModuleType, asked: Sequence[Asked], isolation: str) -> l
     if len(found) != len(asked):
         raise ValueError(f"{verifier.__name__}: {len(found)} verdicts on {len(asked)} responses")
     return found
+
+
+def sandbox_used(verifiers: Iterable[str | None], isolation: str) -> dict[str, str]:
+    """What provenance says of the programs that were run: `sandbox`, or nothing where none were.
+
+    Args:
+        verifiers: names of modules in `clearminds.plugins.verifiers`; None: one that is not asked for.
+        isolation: as of `judge_all`.
+    """
+    ran = any(hasattr(load("verifiers", name), "verify_many") for name in set(verifiers) if name)
+    return {"sandbox": isolation} if ran else {}
 
 
 def _alone(verifier: ModuleType, one: Asked, sandbox: object) -> tuple[str, str]:
