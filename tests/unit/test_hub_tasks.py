@@ -59,6 +59,24 @@ def test_hub(load_from_hub):
     )
 
 
+def test_hub_by_template(load_from_hub):
+    template = {
+        "prompt": "{{ question }}?",
+        "response": "{{ reply }}",
+        "id": "{{ question }}",
+        "origin": "me/{{ question }}",
+    }
+    rows, missing, bad_row = load_from_hub(
+        hub_spec(columns={}, template=template),
+        hub_spec(columns={}, template={**template, "answer": "{{ short }}"}),
+        hub_spec(part="train", columns={}, template=template),
+    )
+    assert [(questions([row]), row["reference"], row["example_id"]) for row in rows] == [(["q1?"], "r1", "train-q1")]
+    assert rows[0]["meta"] == '{"origin": "me/q1"}'
+    assert missing == "me/data train[:1]: no column 'short', which the template reads; found: question, reply"
+    assert bad_row.startswith("me/data train row 1: empty response")
+
+
 def test_hub_with_token(load_from_hub):
     [rows] = load_from_hub(hub_spec("me/gated"), HF_TOKEN="secret")
     assert questions(rows) == ["q1"]

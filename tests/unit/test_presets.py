@@ -11,6 +11,7 @@ from demo_study import WILDCARDS, demo, study_with
 
 from clearminds.checkout import ROOT
 from clearminds.commands.tasks import listed, make_database, shown
+from clearminds.config.load import load_study
 from clearminds.config.presets import expanded, load_preset, preset_names
 from clearminds.errors import UserError
 from clearminds.files import contracts
@@ -145,6 +146,20 @@ def test_any_key_is_overridden_and_a_null_takes_it_out():
     assert "config" not in block("gsm8k", config=None)
     assert "revision" not in block("gsm8k", hub="me/mirror")
     assert block("gsm8k", hub="me/mirror", revision="a" * 40)["revision"] == "a" * 40
+
+
+def test_numbers_that_the_command_line_gives_are_numbers(tmp_path):
+    config = study_with({"tasks/x": {"preset": "gsm8k"}, "suites/x": ["x"]})
+    file = tmp_path / "study.yaml"
+    file.write_text(yaml.safe_dump(config))
+    given = study_with(
+        {
+            "tasks/x": {"preset": "gsm8k", "splits": {"test": "64"}},
+            "tasks/y": {"preset": "humaneval", "splits": {"test": "5"}},
+        }
+    )
+    study = load_study([file], given)
+    assert (study.tasks["x"].splits["test"], study.tasks["y"].splits["test"]) == ("test[:64]", 5)
 
 
 def test_what_a_preset_is_called_is_in_no_spec_and_the_rest_is():

@@ -95,6 +95,7 @@ def test_shards_and_formats_give_the_same_rows(tmp_path, suffix):
     spec = {"splits": {"train": {"path": str(tmp_path), "part": "train[2:6]"}}, "template": TEMPLATE}
     assert [row["example_id"] for row in file.load(spec, "train")] == [f"train-q{number}" for number in range(2, 6)]
     file.check(spec, "train")
+    file.check({**spec, "splits": {"train": {"path": str(tmp_path), "part": "train[5:]"}}}, "train")  # of the second
 
 
 @pytest.mark.parametrize(

@@ -42,8 +42,7 @@ def check(spec: dict, split: str) -> None:
     entry = spec["splits"][split]
     first, *_ = _files(entry)
     if first.suffix != ".parquet":
-        part = dict(entry) if isinstance(entry, dict) else {"path": entry}
-        load({**spec, "splits": {split: {**part, "path": str(first), "limit": 1}}}, split)
+        load({**spec, "splits": {split: {"path": str(first), "limit": 1}}}, split)
         return
     with readable(first, remedy="save it as Parquet again, or as JSONL"):  # whose rows come by the ten thousand
         rows.columns_read(str(first), pq.read_schema(first).names, spec)
