@@ -302,3 +302,44 @@ def test_every_verifier_judges_all_answers_of_its_tasks_at_once(model, chat, mon
     ]
     assert calls[0][1][2:] == [("3", "sums-2", False), ("3", "sums-2", True)] and calls[0][2] == "rlimits"
     assert {row["score"] for row in rows} == {1}
+
+
+def test_programs_pass_their_tests_and_format_is_told_from_ability(model, chat, monkeypatch):
+    right, wrong = "def f(x):\n    return x + 1", "def f(x):\n    return x"
+    say(monkeypatch, [f"```python\n{right}\n```", right, f"```python\n{wrong}\n```", "I do not know."])
+    meta = json.dumps({"tests": "assert f(1) == 2", "setup": ""})
+    rows = run(model, chat, [{**example(n), "meta": meta} for n in range(4)], task(verifier="programs"))
+    read = {
+        reading: [(row["score"], row["format_ok"]) for row in rows if row["filter"] == reading]
+        for reading in ("lenient", "strict")
+    }
+    assert read["lenient"] == [(1, True), (1, True), (0, True), (0, False)]
+    assert read["strict"] == [(1, True), (0, False), (0, True), (0, False)]
+
+
+def test_letters_and_marked_numbers_tell_format_from_ability(model, chat, monkeypatch):
+    meta = json.dumps({"choices": ["red", "blue"], "labels": ["A", "B"], "gold": 1})
+    say(monkeypatch, ["Answer: B", "Answer: A", "I cannot tell."])
+    rows = run(model, chat, [{**example(n), "answer": "B", "meta": meta} for n in range(3)], task(verifier="letter"))
+    assert [(row["score"], row["format_ok"]) for row in rows[1::2]] == [(1, True), (0, True), (0, False)]
+    say(monkeypatch, ["1 + 2 is 3.\n#### 3", "It is 3", "#### 4"])
+    rows = run(model, chat, [example(n) for n in range(3)], task(verifier="marked_number"))
+    assert [(row["score"], row["format_ok"]) for row in rows[::2]] == [(1, True), (1, True), (0, True)]
+    assert [(row["score"], row["format_ok"]) for row in rows[1::2]] == [(1, True), (0, False), (0, True)]
+
+
+def test_another_backend_generates_once_the_model_is_unloaded(model, chat):
+    seen = []
+
+    def sampler(ends, prompts, seeds, source):
+        assert next(model.parameters()).device.type == "meta"
+        seen.append((len(prompts), len(set(seeds)), source))
+        return [[5, chat.tokenizer.eos_token_id] for _ in prompts]
+
+    rows = [example(n) for n in range(3)]
+    tasks = [task("greedy"), task("often", sampling=FOUR)]
+    found = accuracy.evaluate(model, chat, tasks, {"greedy": rows, "often": rows}, **SETTINGS, sampler=sampler)
+    greedy = {"temperature": 0, "max_new_tokens": 8}
+    drawn = {"temperature": 1.0, "top_p": 0.95, "max_new_tokens": 8}
+    assert seen == [(3, 1, greedy), *[(4, 4, drawn)] * 3]
+    assert {row["n_tokens"] for row in found} == {2, 8}

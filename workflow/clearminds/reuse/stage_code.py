@@ -42,6 +42,7 @@ ENTRIES = {
     "backends": ("Sampler",),
     "evaluations": ("evaluate",),
 }
+DISTRACTORS = "clearminds.plugins.task_kinds.distractors:choices_for"  # of generated items that have choices
 CHECK = "check"  # of a verifier, called by the rehearsal
 
 # what a verifier that runs programs is given, and what runs inside of that
@@ -87,7 +88,7 @@ def roots(stage: str, spec: dict) -> tuple[str, ...]:
 def all_roots() -> list[str]:
     """The roots of every stage and plugin there is, sorted."""
     found = {f"scripts.{stage}:main" for stage in STAGES}
-    found |= {"clearminds/plugins/wordings/everyday_prompts.txt", "clearminds/report/page.html.jinja"}
+    found |= {DISTRACTORS, "clearminds/plugins/wordings/everyday_prompts.txt", "clearminds/report/page.html.jinja"}
     found |= {root for root in (SANDBOX, *(root for inside in INSIDE.values() for root in inside)) if _is_defined(root)}
     for kind, package in PLUGINS.items():
         for module in tree().modules():
@@ -147,6 +148,8 @@ def _of_task(spec: dict) -> tuple[str, ...]:
     found = _plugin("task_kinds", task["kind"])
     if task.get("reference") == "wordings":
         found += _plugin("wordings", task["generator"])
+    if task.get("choices"):
+        found += (DISTRACTORS,)
     if task["kind"] == "everyday_prompts":
         found += ("clearminds/plugins/wordings/everyday_prompts.txt",)
     return found

@@ -5,6 +5,7 @@ No split shares operands with another (58 + 26 and 26 - 58 stay together), and a
 """
 
 import difflib
+import importlib
 import json
 import random
 import re
@@ -18,8 +19,7 @@ from reasoning_gym.factory import DATASETS
 from clearminds.errors import UserError
 from clearminds.files.digests import digest
 from clearminds.plugins.load import load as load_plugin
-from clearminds.plugins.load import names
-from clearminds.plugins.task_kinds.distractors import choices_for
+from clearminds.plugins.load import module, names
 
 SHARES = {"train": 60, "validation": 15, "test": 25}  # of the operands; only the declared splits take part
 MAX_REPEATS = 200  # items without a new example, for each example asked for, until the walk is given up
@@ -133,7 +133,11 @@ def _meta(dataset: ProceduralDataset, item: dict, spec: dict) -> str:
     if answer and dataset.score_answer(answer, stored) != dataset.score_answer(answer, item):
         raise UserError(f"generator: {spec['generator']} cannot verify an answer from a stored entry; choose another")
     if number := spec.get("choices"):
-        right = choices_for(item, number, spec["generator"], lambda said: dataset.score_answer(said, item) >= 1)
+        # by name, as it is code of those tasks alone that ask for choices
+        distractors = importlib.import_module(module("task_kinds", "distractors"))
+        right = distractors.choices_for(
+            item, number, spec["generator"], lambda said: dataset.score_answer(said, item) >= 1
+        )
         text = json.dumps({**json.loads(text), **right}, ensure_ascii=False)
     return text
 

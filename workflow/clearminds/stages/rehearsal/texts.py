@@ -115,8 +115,7 @@ def check_choices(chat: Chat, task: str, rows: list[dict], lead_in: str, limit: 
     Raises:
         UserError: the template fails on an example, or its choices cannot be compared.
     """
-    from clearminds.stages.evaluation.choice import encoded
-
+    encoded = load("evaluations", "choice").encoded
     for row in rows:
         with _template_errors(task, row["example_id"]):
             encoded(chat, task, row, lead_in, limit)
