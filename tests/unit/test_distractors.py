@@ -55,11 +55,20 @@ def test_the_right_answer_is_in_each_place_alike():
 
 
 def test_slips_are_of_several_kinds():
-    found = [choices_for({"question": "17 * 25", "answer": "425", "metadata": {}}, 10, "made", lambda said: False)]
-    choices = set(found[0]["choices"])
+    made = {"question": "317 + 108", "answer": "425", "metadata": {}}
+    choices = set(choices_for(made, 10, "made", lambda said: False)["choices"])
     assert choices & {"424", "426", "423", "427", "422", "428", "415", "435"}, "near misses"
+    assert choices & {"212", "319", "382", "383", "468", "467", "531", "638"}, "estimates"
     assert choices & {"325", "525", "245", "452", "435", "415"}, "digits"
-    assert choices & {"17", "25", "42"}, "operands and their sum"
+    assert choices & {"317", "108"}, "operands"
+    assert "209" in choices, "another operation"
+
+
+def test_a_wrong_answer_is_as_long_as_the_right_one_where_it_can_be():
+    for generator in NUMBERS:
+        for example in items(generator, 40):
+            sizes = {len(choice.lstrip("-").partition(".")[0]) for choice in meta(example)["choices"]}
+            assert len(sizes) == 1, example
 
 
 def test_what_the_generator_takes_for_right_is_no_wrong_answer():

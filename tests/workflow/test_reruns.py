@@ -334,8 +334,8 @@ def other_values(settings: dict) -> dict:
 def test_nothing_of_how_to_run_reruns_anything(built):
     from clearminds.config.blocks import Runtime
 
-    # fsdp asks for as many GPUs, and a tracker must be one that is installed
-    runtime = other_values(Runtime().model_dump()) | {"gpus": 2, "report_to": "all"}
+    # fsdp asks for as many GPUs, a tracker must be one that is installed, and there are three sandboxes
+    runtime = other_values(Runtime().model_dump()) | {"gpus": 2, "report_to": "all", "sandbox": "rlimits"}
     assert len(runtime) > 5
     assert built.plan(built.config | {"runtime": runtime}) == NOTHING
 

@@ -9,7 +9,7 @@ import random
 import re
 from collections.abc import Callable, Iterator
 from decimal import Context, Decimal
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, product
 
 from clearminds.errors import UserError
 from clearminds.files.digests import digest
@@ -19,7 +19,7 @@ PAIRS = (("Yes", "No"), ("yes", "no"), ("True", "False"), ("true", "false"))
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 OPERANDS = 4  # of a longer item only the first ones are combined
 DIGITS = 100  # of a number at most
-STEPS = 100  # beyond the right answer, where slips are too few
+STEPS = 100  # from the right answer, where slips are too few
 LARGEST = 10**15  # of an operand: products stay numbers that one may write
 
 
@@ -82,18 +82,21 @@ def _numbers(item: dict, number: int, rng: random.Random, is_right: Callable[[st
     rng.shuffle(kinds)
     found: list[str] = []
 
-    def take(candidate: Decimal) -> None:
+    def take(candidate: Decimal, digits: int) -> None:
         text = _written(candidate, decimals)
-        if text is not None and text not in found and _alike(candidate, right) and not is_right(text):
+        if text is None or candidate == right or text in found or is_right(text):
+            return
+        if _alike(candidate, right, digits):
             found.append(text)
 
     while len(found) < number and any(kinds):
         for kind in kinds:  # in turn, so that no kind of slip fills the choices alone
             if kind and len(found) < number:
-                take(kind.pop())
-    for step in range(1, STEPS):
+                take(kind.pop(), 0)
+    # a number of few digits has few that are like it
+    for digits, step, sign in product((0, 1), range(1, STEPS), (1, -1)):
         if len(found) < number:
-            take(right + (1 if right >= 0 else -1) * step * Decimal(1).scaleb(-decimals))
+            take(right + sign * step * Decimal(1).scaleb(-decimals), digits)
     return found if len(found) == number else None
 
 
@@ -136,10 +139,15 @@ def _from_operands(item: dict) -> tuple[list[Decimal], list[Decimal]]:
     return operands, made
 
 
-def _alike(candidate: Decimal, right: Decimal) -> bool:
-    """Whether sign and size give nothing away: no other sign, and at most a digit more or less."""
-    digits = [len(str(abs(int(value)))) for value in (candidate, right)]
-    return (candidate < 0) == (right < 0) and abs(digits[0] - digits[1]) <= 1
+def _alike(candidate: Decimal, right: Decimal, digits: int) -> bool:
+    """Whether sign and length give nothing away: a shorter number is likelier to a model, right or wrong.
+
+    Args:
+        candidate, right: the numbers.
+        digits: how many more or less one may have.
+    """
+    lengths = [len(str(abs(int(value)))) for value in (candidate, right)]
+    return (candidate < 0) == (right < 0) and abs(lengths[0] - lengths[1]) <= digits
 
 
 def _written(value: Decimal, decimals: int) -> str | None:
