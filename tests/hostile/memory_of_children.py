@@ -1,6 +1,6 @@
 # Tries:     takes, in children, more memory than each process may
 # Tests:     assert f() > 1_400_000_000
-# Verdict:   incorrect
+# Verdict:   incorrect or timeout
 # Unchanged: memory
 import os
 import time

@@ -1,6 +1,6 @@
 # Tries:     takes, in children, memory that they could share, which counts for none of them
 # Tests:     assert f() > 1_400_000_000
-# Verdict:   incorrect
+# Verdict:   incorrect or timeout
 # Unchanged: memory
 import mmap
 import os
