@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from compileall import compile_dir
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,8 @@ class Workers:
 
     def open(self) -> None:
         """Takes up work."""
+        self._closing = False
+        compile_dir(Path(__file__).parent / "inside", quiet=2)  # else each process would: inside nothing can be written
         self._pool = ThreadPoolExecutor(self.workers)
 
     def close(self) -> None:
