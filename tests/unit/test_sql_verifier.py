@@ -57,6 +57,8 @@ RIGHT = "SELECT name FROM animal WHERE legs > 5"
         ("SELECT 'Ada'\n\nIt has six legs.", ("correct", "format_error")),
         ("SELECT 'Ada'; SELECT 'Ada'", ("incorrect", "format_error")),
         ("Ada", ("format_error", "format_error")),
+        ("/**/" * 60 + "Ada", ("format_error", "format_error")),
+        ("SELECT \x01\ud800", ("incorrect", "format_error")),
         ("Select carefully.", ("incorrect", "format_error")),
         ("", ("format_error", "format_error")),
     ],
@@ -76,9 +78,9 @@ def test_many_responses_keep_their_places(zoo, sandbox):
     ]
     assert sql.verify_many(asked, sandbox) == [
         ("format_error", "no query in the response"),
-        ("correct", "1 rows"),
+        ("correct", "rows: 1"),
         ("format_error", "no fenced block of SQL in the response"),
-        ("incorrect", "1 rows, expected 2"),
+        ("incorrect", "rows: 1, expected 2"),
     ]
     assert sql.verify_many([], sandbox) == []
 

@@ -15,6 +15,7 @@ with NULL; a text agrees with no number, and letter by letter.
 
 import re
 import signal
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from clearminds.sandbox.inside.frames import BadMessage, Closed
 from clearminds.sandbox.isolation import SandboxError
 from clearminds.sandbox.programs import Result, Sandbox
 
-INSIDE = "/database"  # where the sandbox shows it
+INSIDE = Path("/database")  # where the sandbox shows it
 # what may hold words that are no part of the query, and the brackets around what is not its own level
 PIECE = re.compile(
     r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|--[^\n]*|/\*.*?(?:\*/|\Z)|[()]|\border\s+by\b""",
@@ -48,7 +49,7 @@ class Query:
     database: Path
     predicted: str
     gold: str
-    name: str = ""
+    name: str = "query"
 
 
 def run_queries(sandbox: Sandbox, queries: Sequence[Query]) -> list[Result]:
@@ -88,6 +89,11 @@ def ordered(sql: str) -> bool:
     return False
 
 
+def read_only(database: Path) -> str:
+    """The URI by which SQLite opens a file that nobody writes to."""
+    return f"{database.resolve().as_uri()}?mode=ro&immutable=1"
+
+
 def _result(query: Query, gold: list, predicted: list, sandbox: Sandbox) -> Result:
     for kind, detail in (gold[:2], predicted[:2]):
         if kind == "unusable":
@@ -102,31 +108,38 @@ def _result(query: Query, gold: list, predicted: list, sandbox: Sandbox) -> Resu
         return Result("incorrect", predicted[1])
     for place, what in ((1, "columns"), (2, "rows")):
         if predicted[place] != gold[place]:
-            return Result("incorrect", f"{predicted[place]} {what}, expected {gold[place]}")
+            return Result("incorrect", f"{what}: {predicted[place]}, expected {gold[place]}")
     if predicted[4] != gold[4]:
         return Result("incorrect", "other rows than expected")
     if ordered(query.gold) and predicted[3] != gold[3]:
         return Result("incorrect", "the rows are in another order")
-    return Result("correct", f"{gold[2]} rows")
+    return Result("correct", f"rows: {gold[2]}")
 
 
 def _outcome(sandbox: Sandbox, database: Path, sql: str) -> list:
     """What `inside.query.answer` says, `["unusable", why]` of a database, or why there was no answer."""
     limits = sandbox.limits
-    process = sandbox.start("query", shown={database: INSIDE})
-    process.connection.settimeout(limits.wall_seconds)
+    process = sandbox.start("query", shown={database: str(INSIDE)})
+    watch = threading.Timer(limits.wall_seconds, process.kill)
+    watch.start()
     outcome: Any = None
     ready = False
     began = time.monotonic()
     try:
-        path = str(database.resolve()) if sandbox.isolation == "rlimits" else INSIDE
-        process.channel.send([path, limits.memory_mb * 2**19, limits.cpu_seconds])
+        process.channel.send(
+            [
+                read_only(database if sandbox.isolation == "rlimits" else INSIDE),
+                limits.memory_mb * 2**19,
+                limits.cpu_seconds,
+            ]
+        )
         outcome = process.channel.receive()
         if ready := outcome == ["ready"]:
             process.channel.send(sql)
             outcome = process.channel.receive()
     except (Closed, BadMessage):
         outcome = None
+    watch.cancel()
     took = time.monotonic() - began
     status = process.ended(0.5)
     sandbox.end(process)
@@ -146,4 +159,5 @@ def _is_outcome(said: Any, ready: bool) -> bool:
     types = {"rows": [str, int, int, str, str], "failed": [str, str], "slow": [str, str]}
     if not ready:
         types = {"unusable": [str, str]}
-    return isinstance(said, list) and bool(said) and [*map(type, said)] == types.get(str(said[0]))
+    known = isinstance(said, list) and bool(said) and [*map(type, said)] == types.get(str(said[0]))
+    return known and all(part.isprintable() for part in said if isinstance(part, str))

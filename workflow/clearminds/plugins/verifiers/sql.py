@@ -16,7 +16,7 @@ from clearminds.sandbox.queries import Query, run_queries
 FILTERS = ("lenient", "strict")
 
 HEADER = b"SQLite format 3\0"
-STATEMENT = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*(?:SELECT|WITH|VALUES)\b", re.DOTALL | re.IGNORECASE)
+STATEMENT = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*+(?:SELECT|WITH|VALUES)\b", re.DOTALL | re.IGNORECASE)
 LANGUAGES = {"sql", "sqlite", "sqlite3"}
 
 

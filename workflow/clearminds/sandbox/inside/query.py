@@ -3,17 +3,21 @@
 Only SELECT and what it reads is permitted, and SQLite's own limits bound a value, a query and the memory of both.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import math
 import sqlite3
 import sys
 import time
-from typing import Any
-from urllib.parse import quote
 
 from clearminds.sandbox.inside.confine import confine, connection
 from clearminds.sandbox.inside.frames import Channel, Closed
+
+TYPE_CHECKING = False  # importing `typing` would take longer than most queries
+if TYPE_CHECKING:
+    from typing import Any
 
 MOST_ROWS = 10**6
 MOST_BYTES = 2**24  # of one text or blob
@@ -29,19 +33,18 @@ _LIMITS = {
 }
 
 
-def opened(path: str, memory_bytes: int) -> sqlite3.Connection:
+def opened(uri: str, memory_bytes: int) -> sqlite3.Connection:
     """A connection to a database that can only be read.
 
-    `immutable` needs no lock, journal or write-ahead log, so that neither the file nor its folder is written to.
-
     Args:
-        path: the file.
+        uri: of the file; with `?mode=ro&immutable=1`, which needs no lock, journal or write-ahead log, so that neither
+            the file nor its folder is written to.
         memory_bytes: most that SQLite may hold.
 
     Raises:
         sqlite3.Error: it is no database.
     """
-    database = sqlite3.connect(f"file:{quote(path)}?mode=ro&immutable=1", uri=True, isolation_level=None)
+    database = sqlite3.connect(uri, uri=True, isolation_level=None)
     database.execute("SELECT count(*) FROM sqlite_master").fetchone()  # SQLite reads the file when it must
     database.text_factory = lambda text: text.decode(errors="surrogateescape")
     for statement in ("temp_store = MEMORY", "trusted_schema = OFF", f"hard_heap_limit = {memory_bytes}"):
@@ -86,8 +89,8 @@ def answer(database: sqlite3.Connection, sql: str, cpu_seconds: float) -> list:
             ordered.update(digest)
         unordered = hashlib.sha256(b"".join(sorted(rows)))
     except Exception as error:  # whatever SQLite and its interface say of hostile text
-        said = " ".join(str(error).encode("ascii", "backslashreplace").decode().split())
-        return ["slow", ""] if slow else ["failed", f"{type(error).__name__}: {said}"[:200]]
+        said = f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
+        return ["slow", ""] if slow else ["failed", "".join(c if c.isprintable() else "?" for c in said)]
     return ["rows", len(found.description), len(rows), ordered.hexdigest(), unordered.hexdigest()]
 
 
@@ -109,10 +112,10 @@ def main() -> None:
     settings = json.loads(sys.argv[1])
     channel = Channel(connection())
     work: Any = channel.receive()
-    path, memory_bytes, cpu_seconds = work
+    uri, memory_bytes, cpu_seconds = work
     # opened before it becomes another user, who may not be allowed to
     try:
-        database = opened(path, memory_bytes)
+        database = opened(uri, memory_bytes)
     except sqlite3.Error as error:
         channel.send(["unusable", str(error)])
         return
