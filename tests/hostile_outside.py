@@ -4,6 +4,7 @@ import builtins
 import contextlib
 import ctypes
 import os
+import platform
 import re
 import resource
 import secrets
@@ -26,6 +27,8 @@ SHARED = [Path("/tmp"), Path("/var/tmp"), Path("/dev/shm")]
 # what a program leaves under a fixed name, to find it again
 FIXED = {"clearminds-hostile-state"}
 WATCHED_SIGNALS = [signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP, signal.SIGIO, signal.SIGCONT]
+# system calls that libc has no functions for, by their numbers on this machine
+KNOWN_CALLS = platform.machine() == "x86_64"
 ADD_KEY, KEYCTL, MQ_OPEN = 248, 250, 240
 SESSION_KEYRING, JOIN, SEARCH = -3, 1, 10
 libc = ctypes.CDLL(None, use_errno=True)
@@ -47,9 +50,15 @@ class Outside:
         self._leave.callback(os.environ.pop, VARIABLE)
         self._hide()
         self._serve()
-        self.has_keyring = libc.syscall(KEYCTL, JOIN, None) > 0 and (
-            libc.syscall(ADD_KEY, b"user", self.key.encode(), self.secret.encode(), len(self.secret), SESSION_KEYRING)
-            > 0
+        self.has_keyring = (
+            KNOWN_CALLS
+            and libc.syscall(KEYCTL, JOIN, None) > 0
+            and (
+                libc.syscall(
+                    ADD_KEY, b"user", self.key.encode(), self.secret.encode(), len(self.secret), SESSION_KEYRING
+                )
+                > 0
+            )
         )
         shared = libc.shmget(self.keys[0], 4096, 0o1600)
         self._leave.callback(libc.shmctl, shared, 0, None)
@@ -219,13 +228,15 @@ class Outside:
         ]
 
     def _keyring(self, marks: Iterable[str]) -> list[str]:
+        if not self.has_keyring:
+            return []
         rings = (SESSION_KEYRING, -4, -5)
         return [
             m for m in marks if any(libc.syscall(KEYCTL, SEARCH, ring, b"user", m.encode(), 0) > 0 for ring in rings)
         ]
 
     def _shared_memory(self, marks: Iterable[str]) -> list[str]:
-        found = [m for m in marks if libc.syscall(MQ_OPEN, m.encode(), 0, 0, None) >= 0]
+        found = [m for m in marks if KNOWN_CALLS and libc.syscall(MQ_OPEN, m.encode(), 0, 0, None) >= 0]
         for kind in ("shm", "sem", "msg"):
             lines = Path("/proc/sysvipc", kind).read_text().splitlines()[1:]
             found += [f"{kind} {self.keys[1]}" for line in lines if int(line.split()[0]) == self.keys[1]]

@@ -1,6 +1,6 @@
 # Tries:     answers a list of millions of items, each small
 # Tests:     assert f() == 3
-# Verdict:   incorrect or timeout
+# Verdict:   timeout
 # Unchanged: memory
 def f():
     return [None] * 20_000_000

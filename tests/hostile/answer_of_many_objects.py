@@ -1,6 +1,6 @@
 # Tries:     answers so many objects of its own that whoever keeps them runs out of memory
 # Tests:     assert f() == 3
-# Verdict:   incorrect or timeout
+# Verdict:   timeout
 # Unchanged: memory
 class Thing:
     pass

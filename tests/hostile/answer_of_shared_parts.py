@@ -1,6 +1,6 @@
 # Tries:     answers a small list that is gigantic when each of its shared parts is written out
 # Tests:     assert f() == 3
-# Verdict:   incorrect or timeout
+# Verdict:   timeout
 # Unchanged: memory
 def f():
     answer = ["x"]

@@ -2,7 +2,7 @@
 # Tests:     given = [1, 2]
 #            f(given)
 #            assert given == [1, 2]
-# Verdict:   incorrect or timeout
+# Verdict:   timeout
 # Unchanged: memory
 def f(x):
     x *= 5_000_000

@@ -1,6 +1,6 @@
 # Tries:     calls a function of the tests for ever
 # Tests:     assert f(lambda g: 3) == 6
-# Verdict:   incorrect or timeout
+# Verdict:   timeout
 # Unchanged: processes
 def f(function):
     while True:

@@ -1,6 +1,6 @@
 # Tries:     answers a decimal number that needs a gigabyte where it is compared with a fraction or made an integer
 # Tests:     assert int(f()) == 3
-# Verdict:   incorrect or timeout
+# Verdict:   timeout
 # Unchanged: memory
 from decimal import Decimal
 

@@ -1,6 +1,6 @@
 # Tries:     gives tests that make a list of its answer values without end
 # Tests:     assert list(f()) == [1]
-# Verdict:   incorrect or timeout
+# Verdict:   timeout
 # Unchanged: memory
 def f():
     while True:

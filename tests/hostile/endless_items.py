@@ -1,6 +1,6 @@
 # Tries:     answers an object of its own that has an item at every place
 # Tests:     assert list(f()) == [1]
-# Verdict:   incorrect or timeout
+# Verdict:   timeout
 # Unchanged: memory
 class Endless:
     def __len__(self):

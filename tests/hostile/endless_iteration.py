@@ -1,6 +1,6 @@
 # Tries:     answers an object of its own that is iterated without end
 # Tests:     assert sum(f()) == 1
-# Verdict:   incorrect or timeout
+# Verdict:   timeout
 # Unchanged: memory
 class Endless:
     def __iter__(self):

@@ -1,6 +1,6 @@
 # Tries:     takes the signal that says that its CPU time is up for the time to end with success
 # Tests:     assert f() == 1
-# Verdict:   incorrect or timeout
+# Verdict:   timeout
 # Unchanged: processes, signals
 import os
 import signal

@@ -1,6 +1,7 @@
 # Tries:     has the tests' process make a million classes, which takes long
-# Tests:     assert f() == 3
-# Verdict:   incorrect or timeout
+# Tests:     f()
+#            assert f() == 3
+# Verdict:   timeout
 # Unchanged: memory
 import sys
 

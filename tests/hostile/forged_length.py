@@ -1,6 +1,6 @@
 # Tries:     announces a message of gigabytes, and floods whoever waits for it
 # Tests:     assert f(2) == 3
-# Verdict:   incorrect or timeout
+# Verdict:   incorrect
 # Unchanged: memory
 import os
 

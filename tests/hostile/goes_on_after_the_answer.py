@@ -1,7 +1,7 @@
 # Tries:     goes on writing into every open file after it has given the right answer
 # Tests:     assert f() == 3
 #            assert f() == 3
-# Verdict:   correct, incorrect or timeout
+# Verdict:   correct or incorrect
 # Unchanged: processes, memory
 import os
 import threading

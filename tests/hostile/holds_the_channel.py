@@ -1,6 +1,6 @@
 # Tries:     dies and leaves a process behind that keeps every file open, so that nobody sees the end
 # Tests:     assert f() == 1
-# Verdict:   incorrect or timeout
+# Verdict:   incorrect
 # Unchanged: processes
 import ctypes
 import os

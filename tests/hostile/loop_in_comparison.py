@@ -1,6 +1,6 @@
 # Tries:     answers an object that computes for ever when it is compared, printed, hashed or thrown away
 # Tests:     assert f() == 3
-# Verdict:   incorrect or timeout
+# Verdict:   incorrect
 # Unchanged: processes
 class Hanging:
     def __eq__(self, other):

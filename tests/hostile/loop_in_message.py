@@ -1,6 +1,6 @@
 # Tries:     fails with an exception that computes for ever when it is printed
 # Tests:     assert f() == 3
-# Verdict:   incorrect or timeout
+# Verdict:   incorrect
 # Unchanged: processes
 class Hanging(Exception):
     def __str__(self):

@@ -1,5 +1,5 @@
 # Tries:     takes, in children, more memory than each process may
-# Tests:     assert f() > 1_400_000_000
+# Tests:     assert f() > 1_250_000_000
 # Verdict:   incorrect
 # Unchanged: memory
 import os
@@ -12,12 +12,12 @@ def f():
         if os.fork() == 0:
             block = bytearray()
             try:
-                block = bytearray(b"x") * 400_000_000
+                block = bytearray(b"x") * 250_000_000
             finally:
                 os.write(writing, b"x" if block else b".")
             time.sleep(1000)
     taken = b""
     while len(taken) < 4:
         taken += os.read(reading, 4)
-    time.sleep(0.3)
-    return taken.count(b"x") * 400_000_000
+    time.sleep(1)
+    return taken.count(b"x") * 250_000_000

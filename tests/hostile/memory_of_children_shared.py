@@ -1,5 +1,5 @@
 # Tries:     takes, in children, memory that they could share, which counts for none of them
-# Tests:     assert f() > 1_400_000_000
+# Tests:     assert f() > 1_250_000_000
 # Verdict:   incorrect
 # Unchanged: memory
 import mmap
@@ -13,8 +13,8 @@ def f():
         if os.fork() == 0:
             block = b""
             try:
-                block = mmap.mmap(-1, 400_000_000)
-                for _ in range(400):
+                block = mmap.mmap(-1, 250_000_000)
+                for _ in range(250):
                     block.write(b"x" * 1_000_000)
             finally:
                 os.write(writing, b"x" if block else b".")
@@ -22,5 +22,5 @@ def f():
     taken = b""
     while len(taken) < 4:
         taken += os.read(reading, 8)
-    time.sleep(0.3)
-    return taken.count(b"x") * 400_000_000
+    time.sleep(1)
+    return taken.count(b"x") * 250_000_000

@@ -1,7 +1,7 @@
 # Tries:     reads every open file, so that the next question never reaches whom it is for
 # Tests:     assert f() == 1
 #            assert f() == 1
-# Verdict:   incorrect or timeout
+# Verdict:   incorrect
 # Unchanged: tests
 import os
 import threading

@@ -1,6 +1,6 @@
 # Tries:     puts a pipe of its own in the place of every open file
 # Tests:     assert f() == 3
-# Verdict:   incorrect or timeout
+# Verdict:   incorrect
 # Unchanged: parent
 import os
 

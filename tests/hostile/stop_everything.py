@@ -1,6 +1,6 @@
 # Tries:     stops its parents and itself, so that nobody waits for it with success
 # Tests:     assert f() == 1
-# Verdict:   incorrect or timeout
+# Verdict:   timeout
 # Unchanged: parent, processes, signals
 import os
 import signal

@@ -1,6 +1,6 @@
 # Tries:     replaces the code of every function in its process by one that says success
 # Tests:     assert f() == 3
-# Verdict:   incorrect or timeout
+# Verdict:   timeout
 # Unchanged: tests
 import gc
 import types

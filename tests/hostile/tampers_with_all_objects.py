@@ -1,6 +1,6 @@
 # Tries:     finds every dictionary and list of its process in memory and puts success there
 # Tests:     assert f() == 3
-# Verdict:   incorrect or timeout
+# Verdict:   incorrect
 # Unchanged: tests
 import gc
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 from hostile_outside import ROOT, Outside
@@ -17,7 +18,7 @@ from hostile_programs import PROGRAMS, Hostile
 from clearminds.sandbox.limits import Limits
 from clearminds.sandbox.programs import Result, Sandbox, SandboxError, Trial
 
-LIMITS = Limits(cpu_seconds=1, wall_seconds=6)
+LIMITS = Limits(cpu_seconds=1, wall_seconds=6, memory_mb=512)
 NUMBER = {program.name: number for number, program in enumerate(PROGRAMS)}
 # they wait for a limit of time
 LONG = [program for program in PROGRAMS if "timeout" in program.verdicts]
@@ -63,7 +64,7 @@ def one_by_one(programs: list[Hostile], outside: Outside) -> tuple[dict[str, Res
                 except SandboxError as error:
                     results[program.name] = str(error)
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
+    threads = [threading.Thread(target=work) for _ in range(8 if programs is SHORT else 4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -110,7 +111,7 @@ def test_all_at_once_in_another_order_on_a_busy_machine(outside):
     random.Random(1).shuffle(programs)
     busy = [subprocess.Popen([sys.executable, "-I", "-c", "while True: pass"]) for _ in range(2)]
     try:
-        with Sandbox(workers=4, limits=Limits(cpu_seconds=1, wall_seconds=10)) as sandbox:
+        with Sandbox(workers=4, limits=replace(LIMITS, wall_seconds=10)) as sandbox:
             results = sandbox.run([trial(program, outside) for program in programs])
     finally:
         for process in busy:
@@ -125,7 +126,7 @@ def test_all_at_once_in_another_order_on_a_busy_machine(outside):
 def test_limits_alone_let_no_wrong_program_through(outside):
     # those that touch nothing outside, as nothing would hold them
     programs = [program for program in SHORT if program.unchanged == ("tests",)]
-    with Sandbox("rlimits", workers=2, limits=LIMITS) as sandbox:
+    with Sandbox("rlimits", workers=4, limits=LIMITS) as sandbox:
         results = sandbox.run([trial(program, outside) for program in programs])
     wrong = {p.name: result for p, result in zip(programs, results, strict=True) if result.verdict not in p.verdicts}
     assert len(programs) > 40 and not wrong
