@@ -231,11 +231,13 @@ def test_a_task_of_the_harness_is_evaluated_only(refusal):
 
 
 def test_a_task_of_the_harness_is_evaluated_under_the_studys_name():
-    specs = Specs(demo({"tasks/x": {"preset": "mmlu"}, "suites": {"s": ["sums", "x", "lm_eval:arc_easy"]}}))
+    tasks = {"tasks/x": {"preset": "mmlu"}, "tasks/y": {"preset": "mmlu", "num_fewshot": 5}}
+    specs = Specs(demo({**tasks, "suites": {"s": ["sums", "x", "y", "lm_eval:arc_easy"]}}))
     job = SimpleNamespace(**{**vars(WILDCARDS), "suite": "s"})
     tasks = specs.evaluate_base(job)["tasks"]
     assert tasks[1:] == [
         {"name": "x", "evaluate": "lm_eval", "harness": "mmlu"},
+        {"name": "y", "evaluate": "lm_eval", "harness": "mmlu", "num_fewshot": 5},
         {"name": "lm_eval:arc_easy", "evaluate": "lm_eval"},
     ]
     assert len(specs.inputs.suite_examples(job)) == 1

@@ -177,6 +177,9 @@ class LmEvalTask(Strict):
     preset: Id | None = Field(None, description="the preset that the block was made from")
     kind: Literal["lm_eval"]
     name: Text = Field(pattern=r"^[^\s,:]+$", description="of a task or a group of tasks of the harness")
+    num_fewshot: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="examples before each item; null: as many as the harness' task has"
+    )
 
     # what the other kinds have as keys
     evaluate: ClassVar[str] = "lm_eval"

@@ -213,7 +213,8 @@ class Specs:
                 continue
             task = self.study.tasks[name]
             if isinstance(task, LmEvalTask):
-                found.append({"name": name, "evaluate": "lm_eval", "harness": task.name})
+                shots = {} if task.num_fewshot is None else {"num_fewshot": task.num_fewshot}
+                found.append({"name": name, "evaluate": "lm_eval", "harness": task.name, **shots})
                 continue
             found.append(
                 {
