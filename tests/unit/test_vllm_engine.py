@@ -24,16 +24,15 @@ from transformers import AutoTokenizer
 from clearminds.checkout import ROOT
 from clearminds.config.blocks import Runtime as Given
 from clearminds.errors import UserError
-from clearminds.files import contracts
 from clearminds.files.settings import parse
-from clearminds.files.tables import write_table
 from clearminds.model.backends import transformers, vllm
 from clearminds.model.conversation import Chat
 from clearminds.model.load import load_model
 from clearminds.model.loading import Loading
 from clearminds.model.streams import stream_seed
 from clearminds.stages import fetch_model
-from clearminds.stages.evaluation import lm_harness
+from clearminds.stages.evaluate import Task
+from clearminds.stages.evaluation import accuracy, lm_harness
 from clearminds.stages.fetch_model import fetch
 from clearminds.stages.generate_responses import Runtime, Source, generate, response_store
 
@@ -174,20 +173,21 @@ def test_an_adapter_that_it_cannot_take_is_merged_and_the_harness_gets_the_same_
     monkeypatch.setattr(datasets, "load_dataset", _hub)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     adapter = adapter_of(tiny, tmp_path / "adapter", 0.3, use_dora=True)
-    write_table(tmp_path / "sums.parquet", [example(n) for n in range(6)], contracts.EXAMPLES, {})
-    tasks = [
-        {"name": "sums", "examples": str(tmp_path / "sums.parquet"), "verifier": "number"},
-        {"name": "lm_eval:arc_easy", "num_fewshot": None},
-        {"name": "lm_eval:gsm8k", "num_fewshot": 0},
-    ]
+    tasks = [{"name": "lm_eval:arc_easy", "num_fewshot": None}, {"name": "lm_eval:gsm8k", "num_fewshot": 0}]
     asked = {"batch_size": 4, "system": None, "template_arguments": {}, "max_new_tokens": 12}
+    own, items = [Task("sums", "accuracy", verifier="number")], {"sums": [example(n) for n in range(6)]}
+    answers = {"max_new_tokens": 12, "batch_rows": 4, "isolation": "rlimits"}
 
     def rows(sampler=None, adapter=adapter):
-        model = load_model(tiny, dtype="float32", loading=Loading(), adapter=adapter)
-        return lm_harness.evaluate(model, AutoTokenizer.from_pretrained(tiny), tasks, **asked, sampler=sampler)
+        model, tokenizer = (
+            load_model(tiny, dtype="float32", loading=Loading(), adapter=adapter),
+            AutoTokenizer.from_pretrained(tiny),
+        )
+        found = lm_harness.evaluate(model, tokenizer, tasks, **asked, sampler=sampler)
+        return found + accuracy.evaluate(model, Chat(tokenizer), own, items, **answers, sampler=sampler)
 
     expected = rows()
-    assert {row["eval_task"] for row in expected} == {task["name"] for task in tasks}
+    assert {row["eval_task"] for row in expected} == {"sums", *(task["name"] for task in tasks)}
     with caplog.at_level(logging.INFO, "clearminds"), vllm.Sampler(tiny, adapter=adapter, **SETTINGS) as sampler:
         assert rows(sampler) == expected
     merged = [line for line in caplog.messages if line.startswith("the adapter is merged")]
