@@ -198,19 +198,19 @@ def test_what_nobody_verifies_has_no_accuracy(refusal, task):
     ("changes", "message"),
     [
         (
-            {"tasks/gcd/lead_in": "It is"},
-            "tasks: gcd: lead_in is a key of evaluate: choice, not of accuracy; take it out",
+            {"tasks/sums/lead_in": "It is"},
+            "tasks: sums: lead_in is a key of evaluate: choice, not of accuracy; take it out",
         ),
-        ({"tasks/gcd/choices": 3}, "tasks: gcd: choices is a key of evaluate: choice, not of accuracy; take it out"),
+        ({"tasks/sums/choices": 3}, "tasks: sums: choices is a key of evaluate: choice, not of accuracy; take it out"),
         (
-            {"tasks/gcd/evaluate": "choice", "tasks/gcd/sampling": {"samples": 4}},
+            {"tasks/gcd/sampling": {"samples": 4}},
             "tasks: gcd: sampling is a key of evaluate: accuracy, not of choice; take it out",
         ),
         (
-            {"tasks/gcd/sampling": {"samples": 4, "k": [1, 5]}},
-            "tasks: gcd: sampling: k: 5 is more than the 4 samples; raise samples, or lower k",
+            {"tasks/sums/sampling": {"samples": 4, "k": [1, 5]}},
+            "tasks: sums: sampling: k: 5 is more than the 4 samples; raise samples, or lower k",
         ),
-        ({"tasks/gcd/sampling": {"samples": 4, "k": [2, 2]}}, "tasks: gcd: sampling: k: 2 appears twice; take one out"),
+        ({"tasks/sums/sampling": {"samples": 4, "k": [2, 2]}}, "tasks: sums: sampling: k: 2 appears twice; take one out"),
         (
             {"tasks/chat-drift/evaluate": "choice", "tasks/chat-drift/answers": ...},
             "tasks: chat-drift: evaluate: choice reads choices and gold of an example; add template: {..., choices: "

@@ -69,7 +69,7 @@ STM = {"responses": "reference", "weights": {"rule": "perplexity", "tau": "4"}}
             {"rehearse", "generate_responses", "score_token_perplexity", *EVALUATIONS, "report"},
         ),
         (
-            {"tasks/gcd/evaluate": "choice"},
+            {"tasks/gcd/evaluate": "accuracy", "tasks/gcd/lead_in": ...},
             {"prepare_task", "rehearse", *EVALUATIONS, "summarise", "report"},
         ),
         (
