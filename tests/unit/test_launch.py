@@ -316,8 +316,8 @@ def no_large_library(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(folder))
 
 
-ON_A_GPU = '{"gpus": 1, "batch_tokens": 64, "batch_rows": 4, "vllm_python": ""}'
-RUNTIME = '{"batch_tokens": 64, "batch_rows": 4, "vllm_python": ""}'
+ON_A_GPU = '{"gpus": 1, "batch_tokens": 64, "batch_rows": 4, "vllm_python": "", "sandbox": "bubblewrap"}'
+RUNTIME = '{"batch_tokens": 64, "batch_rows": 4, "vllm_python": "", "sandbox": "bubblewrap"}'
 
 
 class Evaluation:

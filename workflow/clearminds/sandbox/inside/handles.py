@@ -255,7 +255,7 @@ class Handle:
         return type(value) is Handle and self._program.ask("instance", self._number, self._program.form(value)) is True
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is Handle and self._number == other._number
+        return type(other) is Handle and self._number == object.__getattribute__(other, "_number")
 
     def __hash__(self) -> int:
         return hash(self._number)
