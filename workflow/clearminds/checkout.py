@@ -22,5 +22,6 @@ PLUGINS = {
     "weights": "clearminds.plugins.weights",
     "wordings": "clearminds.plugins.wordings",
     "backends": "clearminds.model.backends",
+    "losses": "clearminds.model.losses",
     "evaluations": "clearminds.stages.evaluation",
 }

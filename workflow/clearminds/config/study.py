@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -23,6 +23,7 @@ from clearminds.config.blocks import (
     Training,
     Variant,
 )
+from clearminds.config.losses import NEED_THE_BASE
 from clearminds.config.strict import Id, Strict
 from clearminds.config.tasks import FileTask, HubTask, Task
 from clearminds.config.values import Seed, Text
@@ -109,6 +110,7 @@ class Study(Strict):
                 place = [*key, *(part for part in deepest[1:] if isinstance(part, int))]
                 raise ValueError(": ".join([f"variants: {name}: training", *map(str, place), found])) from None
             self._can_be_spread(name)
+            self._has_its_base(name)
             if isinstance(variant.weights, RandomRule):
                 like = variant.weights.like
                 if len(self.variants) == 1:
@@ -135,15 +137,34 @@ class Study(Strict):
             )
         if not self.runtime.fsdp:
             return
-        if training.adapter == "dora":
+        if training.adapter in ("dora", "pissa"):
+            takes = {"dora": "norms", "pissa": "singular values"}[training.adapter]
             raise ValueError(
-                f"variants: {variant}: training: adapter: dora takes norms of whole weights, which runtime: fsdp "
-                "spreads; set adapter: lora, or unset runtime: fsdp"
+                f"variants: {variant}: training: adapter: {training.adapter} takes {takes} of whole weights, which "
+                "runtime: fsdp spreads; set adapter: lora, or unset runtime: fsdp"
             )
         for name, model in self.models.items():
             if model.quantization != "none":
                 raise ValueError(
                     f"models: {name}: quantization: weights of 4 bits cannot be spread; unset runtime: fsdp"
+                )
+
+    def _has_its_base(self, variant: str) -> None:
+        """Refuse PiSSA where the base is asked, whose weights it changes, or where it cannot take them apart."""
+        loss = self.variants[variant].loss
+        if self.training_of(variant).adapter != "pissa":
+            return
+        where = f"variants: {variant}: training: adapter: pissa"
+        if loss and loss.rule in NEED_THE_BASE:
+            raise ValueError(
+                f"{where} changes the base's weights, which loss: rule: {loss.rule} compares with; set adapter: lora, "
+                "dora or rslora, or another rule"
+            )
+        for name, model in self.models.items():
+            if model.quantization != "none":
+                raise ValueError(
+                    f"{where} takes apart whole weights, but models: {name}: quantization: {model.quantization}; set "
+                    "adapter: lora, or quantization: none"
                 )
 
     def _can_be_served(self) -> None:
@@ -191,6 +212,11 @@ class Study(Strict):
     def training_of(self, variant: str) -> Training:
         """The training settings of a variant, its own keys put over the study's."""
         return Training.model_validate({**self.training.model_dump(), **self.variants[variant].training})
+
+    def training_keys(self, variant: str) -> dict[str, Any]:
+        """What stages are told of a variant's training: those settings by key, and its `loss`."""
+        loss = self.variants[variant].loss
+        return {**dict(self.training_of(variant)), "loss": loss and loss.model_dump()}
 
 
 def _among(where: str, found: Sequence[str | None], allowed: Collection[str]) -> None:

@@ -8,6 +8,7 @@
 | weights | `weights(scores, parameters, rng) -> float32 [tokens]`: `scores` are the token-score columns of one response as NumPy arrays, by name, `parameters` the rule's settings, `rng` a NumPy generator of this response's own |
 | wordings | `word_reference(terms, operators, result, rng) -> str`: reference answers of a generator, by its name |
 | evaluations | `evaluate(...) -> rows of contracts.EVALUATION`: what is measured of a model, see `stages.evaluate` |
+| losses | `RULE`, a `model.losses.rule.LossRule`: the loss of a rule that depends on the model while it is trained |
 | backends | `Sampler(folder, *, dtype, loading, adapter, gpus, vllm_python)`, a context manager that loads nothing before it is called: `sampler(ends, prompts, seeds, source)` gives the new token ids of each prompt, as `sampling.generate_batch` does; `sampler.cost(progress)` what that cost |
 """  # noqa: E501 (a table)
 
@@ -20,7 +21,7 @@ from clearminds.checkout import PLUGINS
 from clearminds.errors import UserError
 
 # modules that plugins of a kind have in common, not plugins themselves
-SHARED = {"task_kinds": {"rows"}, "evaluations": {"harness_compat", "harness_model"}}
+SHARED = {"task_kinds": {"rows"}, "evaluations": {"harness_compat", "harness_model"}, "losses": {"rule", "terms"}}
 
 
 def load(kind: str, name: str) -> ModuleType:

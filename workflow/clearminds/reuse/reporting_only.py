@@ -19,4 +19,5 @@ REPORTING_ONLY = (
     "clearminds.stages.fetching.wording",  # messages
     "clearminds.stages.nothing_left",  # messages
     "clearminds.stages.training.card",  # the model card
+    "clearminds.stages.training.loss_in_words",
 )

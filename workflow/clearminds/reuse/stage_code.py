@@ -41,6 +41,7 @@ ENTRIES = {
     "wordings": ("word_reference",),
     "backends": ("Sampler",),
     "evaluations": ("evaluate",),
+    "losses": ("RULE",),
 }
 HARNESS_TASKS: tuple[str, ...] = ("tasks.clearminds_tasks:ConversationTask", "tasks.clearminds_tasks:load_examples")
 HARNESS_TASKS += ("tasks.clearminds_tasks:process_results", "tasks/clearminds_generate.yaml")
@@ -135,9 +136,16 @@ def _of_weights(spec: dict) -> tuple[str, ...]:
     return _plugin("weights", weights["rule"]) + (_plugin("weights", like["rule"]) if like else ())
 
 
+def _of_training(spec: dict) -> tuple[str, ...]:
+    """The online rule of a training's loss. Args: its settings, or those of a rehearsal's training block."""
+    loss = spec.get("loss")
+    return _plugin("losses", loss["rule"]) if loss else ()
+
+
 def _of_rehearsal(spec: dict) -> tuple[str, ...]:
-    sources = {root for kind in spec["sources"] for root in _plugin("sources", kind)}
-    return (*_of_evaluation(spec), *sorted(sources))
+    chosen = {root for kind in spec["sources"] for root in _plugin("sources", kind)}
+    chosen |= {root for training in spec["trainings"] for root in _of_training(training)}
+    return (*_of_evaluation(spec), *sorted(chosen))
 
 
 def _of_evaluation(spec: dict) -> tuple[str, ...]:
@@ -158,6 +166,7 @@ _CHOSEN = {
     "generate_responses": _of_source,
     "verify_responses": lambda spec: _plugin("verifiers", spec["verifier"]),
     "build_masks": _of_weights,
+    "train_adapter": lambda spec: _of_training(spec["training"]),
     "evaluate_base": _of_evaluation,
     "evaluate_adapter": _of_evaluation,
     "report": lambda spec: ("clearminds/report/page.html.jinja",),

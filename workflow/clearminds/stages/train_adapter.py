@@ -6,7 +6,7 @@ What an optimiser step computes is in `training.trainer`, how a killed training 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clearminds.files.settings import settings
 from clearminds.model.loading import Loading
@@ -14,10 +14,10 @@ from clearminds.model.loading import Loading
 if TYPE_CHECKING:  # the workflow reads `Settings` here, and needs no torch for it
     import pyarrow as pa
     import torch
-    from transformers import Trainer
 
     from clearminds.stages.training.base import Base
     from clearminds.stages.training.checkpoints import Checkpoints
+    from clearminds.stages.training.trainer import WeightedTrainer
 
 
 @settings
@@ -25,7 +25,7 @@ class Step:
     """What an optimiser step depends on.
 
     Attributes:
-        adapter: lora or dora.
+        adapter: lora, dora, rslora or pissa.
         rank: of the adapter's two factors.
         alpha: the adapter's output is scaled by alpha / rank.
         dropout: on the adapter's input.
@@ -58,10 +58,15 @@ class Training(Step):
     Attributes:
         epochs: passes over the examples.
         batch_examples: per optimiser step, over all processes.
+        normaliser: what a step's loss is divided by: the number of `kept` tokens, or of `all` response tokens; None:
+            the sum of the weights.
+        loss: an online rule, a module of `model/losses`, and its settings; None: each token counts by its weight.
     """
 
     epochs: float
     batch_examples: int
+    normaliser: str | None = None
+    loss: dict[str, Any] | None = None
 
 
 @settings
@@ -94,7 +99,7 @@ class Runtime:
 
 def train_adapter(
     model: Path, base: Base, masks: pa.Table, settings: Settings, runtime: Runtime, gpus: int, checkpoints: Checkpoints
-) -> tuple[Trainer, dict]:
+) -> tuple[WeightedTrainer, dict]:
     """Load a model, put a fresh adapter on it, and train that.
 
     Args:

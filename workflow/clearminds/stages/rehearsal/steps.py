@@ -32,7 +32,8 @@ def step(model: CausalModel, base: str, example: pa.Table, training: Training, r
         runtime: of trainings, without trackers.
 
     Returns:
-        the model without the adapter; of its weights none has changed.
+        the model without the adapter; of its weights none has changed, but for rounding and that step where PiSSA
+        took a part of them into the adapter.
 
     Raises:
         UserError: the adapter cannot be put on this model, or the scheduler or another setting cannot be used.
@@ -54,9 +55,14 @@ def step(model: CausalModel, base: str, example: pa.Table, training: Training, r
         except REFUSALS as error:
             raise UserError(
                 f"training: a step with adapter: {training.adapter}, scheduler: {training.scheduler}, dtype: "
-                f"{training.dtype} fails on this model ({one_line(error, named=True)}); change what the reason names"
+                f"{training.dtype}{_of_loss(training)} fails on this model ({one_line(error, named=True)}); "
+                "change what the reason names"
             ) from error
-    return adapted.unload()
+    return adapted.merge_and_unload() if training.adapter == "pissa" else adapted.unload()
+
+
+def _of_loss(training: Training) -> str:
+    return f", loss: {training.loss['rule']}" if training.loss else ""
 
 
 def check_trackers(report_to: str | list[str]) -> None:

@@ -1,5 +1,7 @@
 """An adapter: put on a model, told from it, and the history of its training."""
 
+from typing import Any
+
 import torch
 from peft import LoraConfig, get_peft_model
 from transformers import Trainer
@@ -11,11 +13,13 @@ def add_adapter(model: torch.nn.Module, training: Training, base: str, revision:
     """Put a fresh adapter on a model.
 
     Args:
-        model: the base.
+        model: the base; PiSSA changes its weights, so that with the adapter they are what they were.
         training: of it adapter, rank, alpha, dropout and target_modules.
         base: what the adapter's config names as its base, which it can be loaded by.
         revision: its commit, where that is a repository of the hub.
     """
+    # by 16 power iterations: whole decompositions take minutes where this takes seconds
+    first: Any = "pissa_niter_16" if training.adapter == "pissa" else True
     config = LoraConfig(
         task_type="CAUSAL_LM",
         r=training.rank,
@@ -23,6 +27,8 @@ def add_adapter(model: torch.nn.Module, training: Training, base: str, revision:
         lora_dropout=training.dropout,
         target_modules=training.target_modules,
         use_dora=training.adapter == "dora",
+        use_rslora=training.adapter == "rslora",
+        init_lora_weights=first,
     )
     peft = get_peft_model(model, config)
     peft.peft_config["default"].base_model_name_or_path = base

@@ -8,6 +8,7 @@ from huggingface_hub import ModelCard, ModelCardData
 
 from clearminds.model.conversation import FIXED_DATE
 from clearminds.stages.training.base import Base
+from clearminds.stages.training.loss_in_words import loss_in_words
 
 CARD = """---
 {metadata}
@@ -76,7 +77,7 @@ def card(base: Base, spec: dict, masks: dict, versions: dict, folder: Path) -> s
 
 
 def _kind(spec: dict) -> str:
-    return {"lora": "LoRA", "dora": "DoRA"}[spec["training"]["adapter"]]
+    return {"lora": "LoRA", "dora": "DoRA", "rslora": "rsLoRA", "pissa": "PiSSA"}[spec["training"]["adapter"]]
 
 
 def _origin(base: Base) -> str:
@@ -104,7 +105,7 @@ def _facts(base: Base, spec: dict, masks: dict, versions: dict) -> dict[str, str
             f"those offered by {'each of ' if len(made['match']) > 1 else ''}{_names(made['match'])}"
         ),
         "responses": f"source `{made['responses']}`{own}",
-        "loss": f"mean over {_rule(made)}: {counts['kept']:,} of {counts['tokens']:,} response tokens",
+        "loss": loss_in_words(training, f"{_rule(made)}: {counts['kept']:,} of {counts['tokens']:,} response tokens"),
         "token perplexities": f"of the base, computed in {masks['scoring']['dtype']}",
         "adapter": (
             f"{_kind(spec)} of rank {training['rank']}, alpha {training['alpha']}, dropout {training['dropout']}, on "

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from transformers import Trainer
 
 from clearminds.files.digests import file_sha256
 from clearminds.files.tables import atomic_path, write_json
 from clearminds.stages.training.adapter import history, trained_parameters
 from clearminds.stages.training.checkpoints import disk_errors
+from clearminds.stages.training.pissa import as_lora
+from clearminds.stages.training.trainer import WeightedTrainer
 
 
-def save(trainer: Trainer, adapter_json: Path, provenance: dict, run: dict, card: str) -> None:
+def save(trainer: WeightedTrainer, adapter_json: Path, provenance: dict, run: dict, card: str) -> None:
     """Write the adapter's folder under another name and rename it: `adapter.json` in its place says that it is whole.
 
     Of several processes the first one writes.
@@ -36,6 +37,8 @@ def save(trainer: Trainer, adapter_json: Path, provenance: dict, run: dict, card
         adapter = trainer.accelerator.unwrap_model(trainer.model)
         # "auto" would ask the hub for the base's vocabulary; what is trained is in the state already
         adapter.save_pretrained(fresh, state_dict=trained_parameters(adapter), save_embedding_layers=False)
+    if trainer.first is not None:
+        as_lora(fresh, trainer.first)
     _in_order(fresh / "adapter_config.json")
     (fresh / "README.md").write_text(card, encoding="utf-8")
     with atomic_path(fresh / "history.parquet") as temporary:
