@@ -171,7 +171,7 @@ def test_a_loss_counts_in_the_trainings_and_rehearsals_that_name_it_and_in_no_ot
         return [stage_code.fingerprint(stage, one) for stage, one in jobs_of]
 
     before = found()
-    edit(package / "model" / "losses" / "kl.py", 'settings["beta"]', '2 * settings["beta"]')
+    edit(package / "model" / "losses" / "kl.py", 'nll, settings["beta"]', 'nll, 2 * settings["beta"]')
     of_kl = found()
     assert [a == b for a, b in zip(before, of_kl, strict=True)] == [True] * 4 + [False] * 2
     edit(package / "model" / "losses" / "terms.py", "base - now", "now - base")

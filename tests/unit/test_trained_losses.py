@@ -135,8 +135,8 @@ def test_a_saved_adapter_is_what_was_trained(base, tmp_path, kind):
     rank = TRAINING["rank"]
     assert config["r"] == (2 * rank if kind == "pissa" else rank)
     assert config["use_rslora"] == (kind == "rslora") and config["init_lora_weights"] is True
-    [widths] = ({v.shape[0] for n, v in load_file(folder / "adapter_model.safetensors").items() if "lora_A" in n},)
-    assert widths == {config["r"]}
+    stored = load_file(folder / "adapter_model.safetensors")
+    assert {value.shape[0] for name, value in stored.items() if "lora_A" in name} == {config["r"]}
 
 
 def test_pissa_begins_as_the_base_with_its_largest_singular_values_in_the_adapter(base):
