@@ -40,7 +40,10 @@ class InfoSft(Strict):
     """Tokens of medium probability q count most: max(0, q * (c - ln(q / (1 - q))))."""
 
     rule: Literal["infosft"]
-    c: Number = Field(description="tokens from probability 1 / (1 + exp(-c)) on do not count: .88 at 2, .95 at 3")
+    c: Number = Field(
+        description="tokens from probability 1 / (1 + exp(-c)) on do not count: .88 at 2, .95 at 3; the largest weight "
+        "is 1 at 2"
+    )
 
 
 class Clip(Strict):

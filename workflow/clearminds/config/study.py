@@ -155,7 +155,7 @@ class Study(Strict):
         if self.training_of(variant).adapter != "pissa":
             return
         where = f"variants: {variant}: training: adapter: pissa"
-        if loss and loss.rule in NEED_THE_BASE:
+        if loss and self.asks_the_base(variant):
             raise ValueError(
                 f"{where} changes the base's weights, which loss: rule: {loss.rule} compares with; set adapter: lora, "
                 "dora or rslora, or another rule"
@@ -212,6 +212,11 @@ class Study(Strict):
     def training_of(self, variant: str) -> Training:
         """The training settings of a variant, its own keys put over the study's."""
         return Training.model_validate({**self.training.model_dump(), **self.variants[variant].training})
+
+    def asks_the_base(self, variant: str) -> bool:
+        """Whether a variant's loss asks the base beside the model."""
+        loss = self.variants[variant].loss
+        return loss is not None and loss.rule in NEED_THE_BASE
 
     def training_keys(self, variant: str) -> dict[str, Any]:
         """What stages are told of a variant's training: those settings by key, and its `loss`."""

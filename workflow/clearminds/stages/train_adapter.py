@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from clearminds.files.settings import settings
 from clearminds.model.loading import Loading
+from clearminds.plugins.load import load
 
 if TYPE_CHECKING:  # the workflow reads `Settings` here, and needs no torch for it
     import pyarrow as pa
@@ -124,4 +125,6 @@ def train_adapter(
     network = load_model(model, dtype=settings.training.dtype, loading=settings.loading, processes=spread)
     network = add_adapter(network, settings.training, base.name, base.revision)
     trainer, progress, resumed = train(network, masks, settings.training, settings.seed, runtime, checkpoints)
-    return trainer, {**throughput(progress, network, passes=4), "resumed_from_step": resumed}
+    # operations per parameter and token: forward, backward, and forward of the base where a rule asks it
+    passes = 6 if settings.training.loss and load("losses", settings.training.loss["rule"]).RULE.needs_base else 4
+    return trainer, {**throughput(progress, network, passes), "resumed_from_step": resumed}

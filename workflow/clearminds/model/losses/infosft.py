@@ -1,7 +1,7 @@
 """InfoSFT: tokens of medium confidence count most, c = max(0, q (C - ln(q / (1 - q)))), q = sg(p).
 
-Nothing counts from q = 1 / (1 + exp(-C)) on, which the model knows, and little that it finds absurd. A weight may be
-above 1: at C = 2 it is 1.1 at most.
+Nothing counts from q = 1 / (1 + exp(-C)) on, which the model knows, and little that it finds absurd. The largest weight
+is 1 at C = 2, of q = 1/2; at C = 3 it is 1.56, of q = .61.
 
 Source: "InfoSFT: Learn More and Forget Less with Information-Aware Token Weighting", arXiv 2605.14967.
 """

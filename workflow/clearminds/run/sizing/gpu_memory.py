@@ -21,6 +21,7 @@ FEED_FORWARD, KEYS = 3.5, 0.25  # widths of those layers over a model's, likewis
 SAVED, SAVED_FEED_FORWARD = 28.5, 8.1
 CHECKPOINTED = 2  # where only a layer's input is kept
 LOGITS = 12  # bytes per token and entry of the vocabulary, forward and backward
+BASE_LOGITS = 4  # likewise, where a loss asks the base
 TRAINED = 16  # bytes per parameter of an adapter: weight, gradient and AdamW's two moments in float32
 NF4 = 0.5 + 4 / 64  # bytes per parameter: 4 bits, and a float32 per block of 64
 PASSING = 8, 3  # activations of a layer beside one another without a backward pass, in widths and feed-forward widths
@@ -134,4 +135,5 @@ def _trained(shape: Shape, works: Workloads, work: Workload, variant: str) -> fl
     training, runtime = works.study.training_of(variant), works.study.runtime
     adapter = adapter_parameters(shape.parameters, training.rank) * TRAINED
     tokens = max(work.batch, training.max_length)
-    return adapter + shape.training(tokens, runtime.gradient_checkpointing)
+    of_base = tokens * shape.vocabulary * BASE_LOGITS if works.study.asks_the_base(variant) else 0
+    return adapter + shape.training(tokens, runtime.gradient_checkpointing) + of_base

@@ -166,15 +166,16 @@ class Workloads:
         return Workload(items=self.sizes.items(wc.target, "train") * sum(map(self.sizes.samples, sources)))
 
     def train_adapter(self, wc: Wildcards) -> Workload:
-        """Every epoch over the masks' tokens, forward and backward; checkpointed gradients cost a pass more."""
+        """Every epoch over the masks' tokens, forward and backward; checkpointed gradients and a loss that asks the base
+        cost a pass more each."""
         study, training = self.study, self.study.training_of(wc.variant)
-        checkpointed = study.runtime.gradient_checkpointing
+        more = study.runtime.gradient_checkpointing + study.asks_the_base(wc.variant)
         return Workload(
             self.sizes.parameters(wc.model),
             BYTES[training.dtype],
             read=self.sizes.mask_tokens(wc) * training.epochs,
             batch=min(study.runtime.batch_tokens, training.batch_examples * training.max_length),
-            passes=3 if checkpointed else 2,
+            passes=2 + more,
             gpus=self.gpus("train_adapter"),
             torch=True,
         )
