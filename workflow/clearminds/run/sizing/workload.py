@@ -166,8 +166,8 @@ class Workloads:
         return Workload(items=self.sizes.items(wc.target, "train") * sum(map(self.sizes.samples, sources)))
 
     def train_adapter(self, wc: Wildcards) -> Workload:
-        """Every epoch over the masks' tokens, forward and backward; checkpointed gradients and a loss that asks the base
-        cost a pass more each."""
+        """Every epoch over the masks' tokens, forward and backward; checkpointed gradients cost a pass more, and a loss
+        that asks the base another."""
         study, training = self.study, self.study.training_of(wc.variant)
         more = study.runtime.gradient_checkpointing + study.asks_the_base(wc.variant)
         return Workload(
