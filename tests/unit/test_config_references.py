@@ -131,6 +131,10 @@ def test_a_variant_takes_the_other_keys_from_training(load):
             "variants: stm-2.5: training: adapter: pissa takes singular values of whole weights, which runtime: fsdp ",
         ),
         (
+            {"runtime/gpus": 2, "runtime/fsdp": True, "variants/stm-2.5/training": {"adapter": "full"}},
+            "variants: stm-2.5: training: adapter: full saves whole weights, which runtime: fsdp spreads; ",
+        ),
+        (
             {"runtime/gpus": 2, "runtime/fsdp": True, "models/smollm2-135m-q4/quantization": "4bit"},
             "models: smollm2-135m-q4: quantization: weights of 4 bits cannot be spread; ",
         ),
@@ -164,14 +168,15 @@ def test_a_loss_is_a_known_rule_with_its_own_keys(refusal, loss, message):
 
 
 @pytest.mark.parametrize("rule", ["asft", "clip", "eksft", "kl"])
-def test_pissa_is_refused_where_the_base_is_asked(refusal, load, rule):
+@pytest.mark.parametrize("kind", ["pissa", "full"])
+def test_what_changes_the_base_is_refused_where_that_is_asked(refusal, load, rule, kind):
     loss = {"rule": rule, **({"beta": 0.1} if rule == "kl" else {})}
-    found = refusal(study_with({"variants/new": {**NEW, "loss": loss, "training": {"adapter": "pissa"}}}))
+    found = refusal(study_with({"variants/new": {**NEW, "loss": loss, "training": {"adapter": kind}}}))
     assert found.startswith(
-        f"variants: new: training: adapter: pissa changes the base's weights, which loss: rule: {rule}"
+        f"variants: new: training: adapter: {kind} changes the base's weights, which loss: rule: {rule}"
     )
     assert load(study_with({"variants/new": {**NEW, "loss": loss, "training": {"adapter": "rslora"}}}))
-    assert load(study_with({"variants/new": {**NEW, "loss": {"rule": "dft"}, "training": {"adapter": "pissa"}}}))
+    assert load(study_with({"variants/new": {**NEW, "loss": {"rule": "dft"}, "training": {"adapter": kind}}}))
 
 
 def test_the_rules_that_are_refused_with_pissa_are_those_that_ask_the_base():
@@ -179,10 +184,11 @@ def test_the_rules_that_are_refused_with_pissa_are_those_that_ask_the_base():
     assert found == sorted(NEED_THE_BASE)
 
 
-def test_pissa_takes_no_weights_of_four_bits(refusal):
-    changes = {"models/smollm2-135m-q4/quantization": "4bit", "variants/stm-2.5/training": {"adapter": "pissa"}}
+@pytest.mark.parametrize("kind", ["pissa", "full"])
+def test_what_changes_the_base_takes_no_weights_of_four_bits(refusal, kind):
+    changes = {"models/smollm2-135m-q4/quantization": "4bit", "variants/stm-2.5/training": {"adapter": kind}}
     assert refusal(study_with(changes)).startswith(
-        "variants: stm-2.5: training: adapter: pissa takes apart whole weights"
+        f"variants: stm-2.5: training: adapter: {kind} changes whole weights"
     )
 
 

@@ -101,6 +101,7 @@ def test_a_step_is_taken_with_each_loss_and_kind_of_adapter(run, caplog):
     blocks = [
         {**BLOCK, "adapter": "pissa"},
         {**BLOCK, "loss": {"rule": "kl", "beta": 0.1}},
+        {**BLOCK, "adapter": "full", "dtype": "bfloat16"},
         {**BLOCK, "adapter": "rslora"},
     ]
     assert run(trainings=blocks)["tried"]["trainings"] == blocks

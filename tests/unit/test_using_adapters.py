@@ -195,6 +195,21 @@ def test_the_card_says_what_the_loss_was(tmp_path, changed, said):
     assert said in next(line for line in text.splitlines() if line.startswith("- loss: "))
 
 
+def test_the_card_of_full_weights_is_that_of_a_model_and_its_lines_load_it(run, tmp_path, capsys):
+    spec = {**SPEC, "training": {**TRAINING, "adapter": "full"}}
+    run(HUB)
+    folder = Path("whole/target/variant/seed0")
+    model = AutoModelForCausalLM.from_pretrained(MODEL)
+    model.save_pretrained(folder)
+    text = card(Base.of(MODEL / "model.json"), spec, MASKS, VERSIONS, folder)
+    assert text.count("All weights of `me/tiny`") == 1 and "library_name: transformers" in text
+    assert "- adapter: none: all weights are trained" in text and "peft" not in blocks(text)[0]
+    assert len(blocks(text)) == 1, "there is nothing to merge"
+    code = re.sub(r'"me/tiny", revision="c+"', repr(str(MODEL)), blocks(text)[0])
+    execute(code)
+    assert capsys.readouterr().out.strip()
+
+
 def test_every_loss_is_said_in_words():
     assert sorted(RULES) == names("losses")
 

@@ -132,7 +132,9 @@ Weights = Annotated[AllTokens | PerplexityRule | RandomRule, Field(discriminator
 class Training(Strict):
     """One adapter's training. A variant may override any key but max_length, which fixes the matched examples."""
 
-    adapter: Literal["lora", "dora", "rslora", "pissa"] = "lora"
+    adapter: Literal["lora", "dora", "rslora", "pissa", "full"] = Field(
+        "lora", description="full: no adapter, all weights are trained and a whole model is saved"
+    )
     rank: Positive = 16
     alpha: Positive = 32
     dropout: Number = Field(0.0, ge=0, lt=1)

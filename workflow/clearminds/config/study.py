@@ -137,11 +137,11 @@ class Study(Strict):
             )
         if not self.runtime.fsdp:
             return
-        if training.adapter in ("dora", "pissa"):
-            takes = {"dora": "norms", "pissa": "singular values"}[training.adapter]
+        takes = {"dora": "takes norms of", "pissa": "takes singular values of", "full": "saves"}.get(training.adapter)
+        if takes:
             raise ValueError(
-                f"variants: {variant}: training: adapter: {training.adapter} takes {takes} of whole weights, which "
-                "runtime: fsdp spreads; set adapter: lora, or unset runtime: fsdp"
+                f"variants: {variant}: training: adapter: {training.adapter} {takes} whole weights, which runtime: "
+                "fsdp spreads; set adapter: lora, or unset runtime: fsdp"
             )
         for name, model in self.models.items():
             if model.quantization != "none":
@@ -150,11 +150,11 @@ class Study(Strict):
                 )
 
     def _has_its_base(self, variant: str) -> None:
-        """Refuse PiSSA where the base is asked, whose weights it changes, or where it cannot take them apart."""
-        loss = self.variants[variant].loss
-        if self.training_of(variant).adapter != "pissa":
+        """Refuse what changes the base's own weights where the base is asked, or where these have four bits."""
+        adapter, loss = self.training_of(variant).adapter, self.variants[variant].loss
+        if adapter not in ("pissa", "full"):
             return
-        where = f"variants: {variant}: training: adapter: pissa"
+        where = f"variants: {variant}: training: adapter: {adapter}"
         if loss and self.asks_the_base(variant):
             raise ValueError(
                 f"{where} changes the base's weights, which loss: rule: {loss.rule} compares with; set adapter: lora, "
@@ -163,7 +163,7 @@ class Study(Strict):
         for name, model in self.models.items():
             if model.quantization != "none":
                 raise ValueError(
-                    f"{where} takes apart whole weights, but models: {name}: quantization: {model.quantization}; set "
+                    f"{where} changes whole weights, but models: {name}: quantization: {model.quantization}; set "
                     "adapter: lora, or quantization: none"
                 )
 

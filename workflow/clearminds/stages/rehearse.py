@@ -201,7 +201,7 @@ def _run(
     for training in settings.trainings:
         log.info("a training step: %s, rank %d, on %s", training.adapter, training.rank, training.target_modules)
         if not runtime.fsdp:  # what fits one device only when spread stays in the dtype of evaluations
-            cast(network, training.dtype)
+            cast(network, "float32" if training.adapter == "full" else training.dtype)
         once = train_adapter.Training(**vars(training), epochs=1, batch_examples=1)
         network = step(network, base, example, once, trainer)
     return answers

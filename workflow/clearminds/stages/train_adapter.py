@@ -26,7 +26,7 @@ class Step:
     """What an optimiser step depends on.
 
     Attributes:
-        adapter: lora, dora, rslora or pissa.
+        adapter: lora, dora, rslora or pissa; full: all weights are trained, and there is none.
         rank: of the adapter's two factors.
         alpha: the adapter's output is scaled by alpha / rank.
         dropout: on the adapter's input.
@@ -36,7 +36,7 @@ class Step:
         warmup_steps: optimiser steps of linear rise to the peak.
         weight_decay: of AdamW.
         max_grad_norm: larger gradients are scaled down to it.
-        dtype: of the base's weights; the adapter's own are float32.
+        dtype: of the base's weights, and of products; what is trained is float32.
     """
 
     adapter: str
@@ -101,7 +101,7 @@ class Runtime:
 def train_adapter(
     model: Path, base: Base, masks: pa.Table, settings: Settings, runtime: Runtime, gpus: int, checkpoints: Checkpoints
 ) -> tuple[WeightedTrainer, dict]:
-    """Load a model, put a fresh adapter on it, and train that.
+    """Load a model, put a fresh adapter on it, and train that, or train all of its weights.
 
     Args:
         model: its folder.
@@ -122,9 +122,13 @@ def train_adapter(
     seeded(settings.seed)
     spread = gpus if runtime.fsdp else 1
     network: torch.nn.Module
-    network = load_model(model, dtype=settings.training.dtype, loading=settings.loading, processes=spread)
+    # small steps would round to nothing in weights of fewer bits
+    dtype = "float32" if settings.training.adapter == "full" else settings.training.dtype
+    network = load_model(model, dtype=dtype, loading=settings.loading, processes=spread)
     network = add_adapter(network, settings.training, base.name, base.revision)
     trainer, progress, resumed = train(network, masks, settings.training, settings.seed, runtime, checkpoints)
-    # operations per parameter and token: forward, backward, and forward of the base where a rule asks it
-    passes = 6 if settings.training.loss and load("losses", settings.training.loss["rule"]).RULE.needs_base else 4
+    # operations per parameter and token: forward, backward; of the base where a rule asks it, of weights that learn
+    loss = settings.training.loss
+    asks_base = loss is not None and load("losses", loss["rule"]).RULE.needs_base
+    passes = 6 if asks_base or settings.training.adapter == "full" else 4
     return trainer, {**throughput(progress, network, passes), "resumed_from_step": resumed}

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from clearminds.errors import UserError
 from clearminds.files.stamps import refuse_changed
+from clearminds.model.full_weights import is_whole
 from clearminds.model.load import device, longest_input
 from clearminds.model.loading import Loading
 from clearminds.model.throughput import device_name
@@ -123,6 +124,8 @@ class Sampler:
 
     def _started(self) -> Engine:
         python = interpreter(self.vllm_python)
+        if self.adapter and is_whole(self.adapter):
+            return self._with(python, self.adapter, None)
         if self.adapter and not self.why_merge:
             try:
                 engine = self._with(python, self.folder, self.adapter)

@@ -39,6 +39,7 @@ def step(model: CausalModel, base: str, example: pa.Table, training: Training, r
         UserError: the adapter cannot be put on this model, or the scheduler or another setting cannot be used.
     """
     seeded(0)
+    before = [value.detach().to("cpu", copy=True) for value in model.parameters()] if training.adapter == "full" else []
     adapted: Any  # PEFT's model around the base
     try:
         adapted = add_adapter(model, training, base)
@@ -58,6 +59,10 @@ def step(model: CausalModel, base: str, example: pa.Table, training: Training, r
                 f"{training.dtype}{_of_loss(training)} fails on this model ({one_line(error, named=True)}); "
                 "change what the reason names"
             ) from error
+    if training.adapter == "full":
+        for parameter, value in zip(model.parameters(), before, strict=True):
+            parameter.data = value.to(parameter.device)
+        return model
     return adapted.merge_and_unload() if training.adapter == "pissa" else adapted.unload()
 
 

@@ -1,5 +1,5 @@
-"""Saving a trained adapter: PEFT's files, a model card, the history of the loss, what the run cost, and
-`adapter.json` with the hashes of the files that the adapter consists of."""
+"""Saving what was trained: PEFT's files of an adapter or those of a model, a model card, the history of the loss, what
+the run cost, and `adapter.json` with the kind and the hashes of the files that it consists of."""
 
 import json
 import shutil
@@ -10,14 +10,19 @@ import pyarrow.parquet as pq
 
 from clearminds.files.digests import file_sha256
 from clearminds.files.tables import atomic_path, write_json
-from clearminds.stages.training.adapter import history, trained_parameters
+from clearminds.model.full_weights import is_whole
+from clearminds.stages.training.adapter import history, save_trained
 from clearminds.stages.training.checkpoints import disk_errors
 from clearminds.stages.training.pissa import as_lora
 from clearminds.stages.training.trainer import WeightedTrainer
 
+OWN = ("model.json", "config.json")  # what a base's folder says of itself
 
-def save(trainer: WeightedTrainer, adapter_json: Path, provenance: dict, run: dict, card: str) -> None:
-    """Write the adapter's folder under another name and rename it: `adapter.json` in its place says that it is whole.
+
+def save(
+    trainer: WeightedTrainer, adapter_json: Path, provenance: dict, run: dict, card: str, base: Path | None = None
+) -> None:
+    """Write the adapter's or model's folder under another name and rename it: `adapter.json` says that it is whole.
 
     Of several processes the first one writes.
 
@@ -27,6 +32,7 @@ def save(trainer: WeightedTrainer, adapter_json: Path, provenance: dict, run: di
         provenance: spec, code and fingerprints, from the job.
         run: what the training cost.
         card: the text of its model card.
+        base: the base's folder; a whole model gets its tokenizer from there.
     """
     if not trainer.is_world_process_zero():
         return
@@ -34,18 +40,20 @@ def save(trainer: WeightedTrainer, adapter_json: Path, provenance: dict, run: di
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
     with disk_errors(fresh):
-        adapter = trainer.accelerator.unwrap_model(trainer.model)
-        # "auto" would ask the hub for the base's vocabulary; what is trained is in the state already
-        adapter.save_pretrained(fresh, state_dict=trained_parameters(adapter), save_embedding_layers=False)
+        save_trained(trainer.accelerator.unwrap_model(trainer.model), fresh)
     if trainer.first is not None:
         as_lora(fresh, trainer.first)
-    _in_order(fresh / "adapter_config.json")
+    if is_whole(fresh):
+        _beside_weights(base, fresh)
+    else:
+        _in_order(fresh / "adapter_config.json")
     (fresh / "README.md").write_text(card, encoding="utf-8")
     with atomic_path(fresh / "history.parquet") as temporary:
         pq.write_table(pa.Table.from_pylist(history(trainer)), temporary)
     for file in fresh.iterdir():
         file.chmod(0o644)
-    files = {name: file_sha256(fresh / name) for name in ("adapter_config.json", "adapter_model.safetensors")}
+    declared = sorted(file.name for file in fresh.iterdir() if file.suffix in (".safetensors", ".json", ".jinja"))
+    files = {name: file_sha256(fresh / name) for name in declared}
     write_json(fresh / "run.json", run)
     kind = provenance["spec"]["training"]["adapter"]
     write_json(fresh / adapter_json.name, {"kind": kind, "files": files, **provenance})
@@ -53,6 +61,14 @@ def save(trainer: WeightedTrainer, adapter_json: Path, provenance: dict, run: di
     adapter_json.unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
     fresh.rename(folder)
+
+
+def _beside_weights(base: Path | None, folder: Path) -> None:
+    """Copy what belongs to a model beside its weights: tokenizer, chat template and settings, code of its own."""
+    for file in sorted(base.iterdir()) if base else ():
+        kept = file.suffix in (".json", ".jinja", ".py", ".txt", ".model") and file.name not in OWN
+        if kept and not file.name.endswith(".index.json") and not (folder / file.name).exists():
+            shutil.copyfile(file, folder / file.name)
 
 
 def _in_order(config: Path) -> None:

@@ -28,7 +28,7 @@ from clearminds.model.weighted_loss import WeightedBatch, weighted_token_loss
 from clearminds.plugins.load import load
 from clearminds.progress import Progress
 from clearminds.stages.train_adapter import Runtime, Training
-from clearminds.stages.training.adapter import trained_parameters
+from clearminds.stages.training.adapter import save_trained, trained_parameters
 from clearminds.stages.training.checkpoints import Checkpoints, disk_errors
 
 log = logging.getLogger("clearminds")
@@ -104,14 +104,9 @@ class WeightedTrainer(Trainer):
         return loss
 
     def save_model(self, output_dir: str | None = None, *_: object, **__: object) -> None:
-        """Write the adapter, for a checkpoint; from every process, of which the first one writes."""
-        adapter = self.accelerator.unwrap_model(self.model)
-        adapter.save_pretrained(
-            output_dir or self.args.output_dir,
-            state_dict=trained_parameters(adapter),
-            is_main_process=self.args.should_save,
-            save_embedding_layers=False,  # as when the adapter is saved: no request to the hub
-        )
+        """Write what is trained, for a checkpoint; from every process, of which the first one writes."""
+        trained = self.accelerator.unwrap_model(self.model)
+        save_trained(trained, output_dir or str(self.args.output_dir), is_main_process=self.args.should_save)
 
     def _without_repeats(self, rows: list[dict]) -> list[dict]:
         """Take the weight from examples that are repeated to give every process its rows of an epoch's last step."""
