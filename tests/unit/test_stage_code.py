@@ -178,6 +178,24 @@ def test_a_loss_counts_in_the_trainings_and_rehearsals_that_name_it_and_in_no_ot
     assert [a == b for a, b in zip(of_kl, found(), strict=True)] == [True] * 2 + [False] * 4
 
 
+@pytest.mark.parametrize("kind", ["pissa", "full"])
+def test_what_a_kind_of_training_saves_counts_in_its_own_trainings_alone(package, kind):
+    plain = json.loads(spec(demo(), "train_adapter"))
+    jobs_of = [{**plain, "training": {**plain["training"], "adapter": name}} for name in ("lora", "dora", kind)]
+    before = [stage_code.fingerprint("train_adapter", one) for one in jobs_of]
+    edit(package / "stages" / "training" / f"{kind}.py", "def finish(", "def finish(more=0, *")
+    after = [stage_code.fingerprint("train_adapter", one) for one in jobs_of]
+    assert [a == b for a, b in zip(before, after, strict=True)] == [True, True, False]
+
+
+def test_scores_and_responses_know_nothing_of_losses_and_kinds_of_training():
+    for stage, text in specs():
+        modules = {key.partition(":")[0] for key in stage_code.parts(stage, json.loads(text))}
+        found = {name for name in modules if ".losses." in name or name.endswith((".pissa", ".training.full"))}
+        assert not found, stage
+        assert stage.startswith("evaluate") or "clearminds.model.full_weights" not in modules, stage
+
+
 @pytest.mark.parametrize("kind", ["drift", "likelihood"])
 def test_an_evaluation_counts_only_where_a_suite_has_such_a_task(package, kind):
     with_it = json.loads(spec(demo(), "evaluate_base"))

@@ -19,6 +19,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from clearminds.files import contracts
 from clearminds.model.encoded import Encoded
+from clearminds.model.full_weights import load_trained
 from clearminds.model.load import load_model
 from clearminds.model.loading import Loading
 from clearminds.model.weighted_loss import WeightedBatch, weighted_token_loss
@@ -198,7 +199,7 @@ def assert_saved_whole(base, folder, trainer):
     assert declared["kind"] == "full"
     assert {"model.safetensors", "config.json", "tokenizer.json", "chat_template.jinja"} <= declared["files"].keys()
     assert not {"adapter_config.json", "model.json", "run.json"} & declared["files"].keys()
-    tuned = load_model(base, dtype="float32", loading=Loading(), adapter=folder)
+    tuned = load_trained(base, dtype="float32", loading=Loading(), adapter=folder)
     plain = load_model(base, dtype="float32", loading=Loading())
     with torch.no_grad():
         expected, untrained = trainer.model.eval()(input_ids=ids).logits, plain(input_ids=ids).logits
@@ -232,7 +233,7 @@ def test_full_weights_go_on_from_a_checkpoint_to_the_same_bytes(base, tmp_path, 
 
 def test_the_drift_of_full_weights_is_that_from_their_base(base, tmp_path):
     folder = saved_whole(run(base, tmp_path, adapter="full"), base, tmp_path / "whole")
-    tuned = load_model(base, dtype="float32", loading=Loading(), adapter=folder)
+    tuned = load_trained(base, dtype="float32", loading=Loading(), adapter=folder)
     plain = load_model(base, dtype="float32", loading=Loading())
     ids = torch.arange(3, 40)
     found = drift._divergences(tuned, [Encoded("", ids.tolist(), 10, 20, [])], 4096)

@@ -23,5 +23,6 @@ PLUGINS = {
     "wordings": "clearminds.plugins.wordings",
     "backends": "clearminds.model.backends",
     "losses": "clearminds.model.losses",
+    "kinds": "clearminds.stages.training",
     "evaluations": "clearminds.stages.evaluation",
 }

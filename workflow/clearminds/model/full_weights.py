@@ -6,10 +6,29 @@ from pathlib import Path
 
 import torch
 
+from clearminds.model.causal_model import CausalModel
+from clearminds.model.load import load_model
+from clearminds.model.loading import Loading
+
 
 def is_whole(folder: Path) -> bool:
     """Whether a folder that a training made holds a whole model, and no adapter."""
     return (folder / "config.json").is_file()
+
+
+def load_trained(folder: Path, *, dtype: str, loading: Loading, adapter: Path | None) -> CausalModel:
+    """Load a model with what was trained of it, in evaluation mode.
+
+    Args:
+        folder, dtype, loading: as of `load_model`.
+        adapter: the folder of a training: a PEFT adapter, which is put on top, or a whole model, which is loaded in the
+            place of `folder`'s; None: there was none.
+    """
+    if adapter is None or not is_whole(adapter):
+        return load_model(folder, dtype=dtype, loading=loading, adapter=adapter)
+    model = load_model(adapter, dtype=dtype, loading=loading)
+    model.disable_adapter = BaseWeights(model, lambda: load_model(folder, dtype=dtype, loading=loading))
+    return model
 
 
 class BaseWeights:

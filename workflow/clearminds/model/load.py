@@ -12,7 +12,6 @@ from transformers.distributed import DistributedConfig
 from clearminds.errors import UserError, one_line
 from clearminds.files.stamps import refuse_changed
 from clearminds.model.causal_model import CausalModel
-from clearminds.model.full_weights import BaseWeights, is_whole
 from clearminds.model.loading import BITSANDBYTES, Loading
 
 
@@ -48,7 +47,7 @@ def load_model(
         folder: a model folder.
         dtype: float32, bfloat16 or float16: what the weights are loaded in.
         loading: of the config's model.
-        adapter: the folder of a training: a PEFT adapter, which is put on top, or a whole model in the place of this.
+        adapter: a PEFT adapter's folder to put on top.
         processes: over how many of them the weights are spread (FSDP); each loads its own part.
 
     Raises:
@@ -70,7 +69,7 @@ def load_model(
     model: Any  # what PEFT wraps is of another type than before, and neither says that it is a `CausalModel`
     try:
         model = AutoModelForCausalLM.from_pretrained(
-            adapter if adapter is not None and is_whole(adapter) else folder,
+            folder,
             dtype=getattr(torch, dtype),
             trust_remote_code=loading.trust_remote_code,
             **options,
@@ -78,9 +77,7 @@ def load_model(
     except (ImportError, ValueError):
         _require_attention(folder, loading)
         raise
-    if adapter is not None and is_whole(adapter):
-        model.disable_adapter = BaseWeights(model, lambda: load_model(folder, dtype=dtype, loading=loading))
-    elif adapter is not None:
+    if adapter is not None:
         from peft import PeftModel
 
         model = PeftModel.from_pretrained(model, adapter)

@@ -42,6 +42,7 @@ ENTRIES = {
     "backends": ("Sampler",),
     "evaluations": ("evaluate",),
     "losses": ("RULE",),
+    "kinds": ("finish",),
 }
 HARNESS_TASKS: tuple[str, ...] = ("tasks.clearminds_tasks:ConversationTask", "tasks.clearminds_tasks:load_examples")
 HARNESS_TASKS += ("tasks.clearminds_tasks:process_results", "tasks/clearminds_generate.yaml")
@@ -142,6 +143,13 @@ def _of_training(spec: dict) -> tuple[str, ...]:
     return _plugin("losses", loss["rule"]) if loss else ()
 
 
+def _of_adapter(spec: dict) -> tuple[str, ...]:
+    """The rule of its loss, and what is made of what it saves, where its kind has a module for that."""
+    kind = spec["training"]["adapter"]
+    has_module = f"{PLUGINS['kinds']}.{kind}" in tree().modules()
+    return _of_training(spec["training"]) + (_plugin("kinds", kind) if has_module else ())
+
+
 def _of_rehearsal(spec: dict) -> tuple[str, ...]:
     chosen = {root for kind in spec["sources"] for root in _plugin("sources", kind)}
     chosen |= {root for training in spec["trainings"] for root in _of_training(training)}
@@ -166,7 +174,7 @@ _CHOSEN = {
     "generate_responses": _of_source,
     "verify_responses": lambda spec: _plugin("verifiers", spec["verifier"]),
     "build_masks": _of_weights,
-    "train_adapter": lambda spec: _of_training(spec["training"]),
+    "train_adapter": _of_adapter,
     "evaluate_base": _of_evaluation,
     "evaluate_adapter": _of_evaluation,
     "report": lambda spec: ("clearminds/report/page.html.jinja",),

@@ -54,9 +54,10 @@ def step(model: CausalModel, base: str, example: pa.Table, training: Training, r
         try:
             train(adapted, example, training, 0, runtime, checkpoints)
         except REFUSALS as error:
+            loss = f", loss: {training.loss['rule']}" if training.loss else ""
             raise UserError(
                 f"training: a step with adapter: {training.adapter}, scheduler: {training.scheduler}, dtype: "
-                f"{training.dtype}{_of_loss(training)} fails on this model ({one_line(error, named=True)}); "
+                f"{training.dtype}{loss} fails on this model ({one_line(error, named=True)}); "
                 "change what the reason names"
             ) from error
     if training.adapter == "full":
@@ -64,10 +65,6 @@ def step(model: CausalModel, base: str, example: pa.Table, training: Training, r
             parameter.data = value.to(parameter.device)
         return model
     return adapted.merge_and_unload() if training.adapter == "pissa" else adapted.unload()
-
-
-def _of_loss(training: Training) -> str:
-    return f", loss: {training.loss['rule']}" if training.loss else ""
 
 
 def check_trackers(report_to: str | list[str]) -> None:

@@ -14,13 +14,15 @@ from safetensors.torch import load_file, save_file
 from clearminds.files.tables import write_json
 
 
-def as_lora(folder: Path, first: dict[str, torch.Tensor]) -> None:
+def finish(folder: Path, first: dict[str, torch.Tensor] | None, base: Path | None) -> None:
     """Rewrite the files of a saved adapter.
 
     Args:
         folder: what PEFT has saved.
         first: the adapter's parameters before its training, by the model's names.
+        base: unused.
     """
+    assert first is not None, "the trainer keeps them"
     file, config = folder / "adapter_model.safetensors", folder / "adapter_config.json"
     before = {name.replace(".default.", "."): value.cpu() for name, value in first.items()}
     trained = load_file(file)

@@ -10,13 +10,10 @@ import pyarrow.parquet as pq
 
 from clearminds.files.digests import file_sha256
 from clearminds.files.tables import atomic_path, write_json
-from clearminds.model.full_weights import is_whole
+from clearminds.plugins.load import load, names
 from clearminds.stages.training.adapter import history, save_trained
 from clearminds.stages.training.checkpoints import disk_errors
-from clearminds.stages.training.pissa import as_lora
 from clearminds.stages.training.trainer import WeightedTrainer
-
-OWN = ("model.json", "config.json")  # what a base's folder says of itself
 
 
 def save(
@@ -41,12 +38,11 @@ def save(
     fresh.mkdir(parents=True)
     with disk_errors(fresh):
         save_trained(trainer.accelerator.unwrap_model(trainer.model), fresh)
-    if trainer.first is not None:
-        as_lora(fresh, trainer.first)
-    if is_whole(fresh):
-        _beside_weights(base, fresh)
-    else:
-        _in_order(fresh / "adapter_config.json")
+    kind = provenance["spec"]["training"]["adapter"]
+    if kind in names("kinds"):
+        load("kinds", kind).finish(fresh, trainer.first, base)
+    if (config := fresh / "adapter_config.json").exists():
+        _in_order(config)
     (fresh / "README.md").write_text(card, encoding="utf-8")
     with atomic_path(fresh / "history.parquet") as temporary:
         pq.write_table(pa.Table.from_pylist(history(trainer)), temporary)
@@ -55,20 +51,11 @@ def save(
     declared = sorted(file.name for file in fresh.iterdir() if file.suffix in (".safetensors", ".json", ".jinja"))
     files = {name: file_sha256(fresh / name) for name in declared}
     write_json(fresh / "run.json", run)
-    kind = provenance["spec"]["training"]["adapter"]
     write_json(fresh / adapter_json.name, {"kind": kind, "files": files, **provenance})
     # what says that the old folder is whole goes first; killed from here to the rename, the checkpoints are still there
     adapter_json.unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
     fresh.rename(folder)
-
-
-def _beside_weights(base: Path | None, folder: Path) -> None:
-    """Copy what belongs to a model beside its weights: tokenizer, chat template and settings, code of its own."""
-    for file in sorted(base.iterdir()) if base else ():
-        kept = file.suffix in (".json", ".jinja", ".py", ".txt", ".model") and file.name not in OWN
-        if kept and not file.name.endswith(".index.json") and not (folder / file.name).exists():
-            shutil.copyfile(file, folder / file.name)
 
 
 def _in_order(config: Path) -> None:
