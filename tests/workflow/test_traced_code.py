@@ -30,6 +30,7 @@ def jobs(tmp_path_factory):
     study["variants"] |= {
         "eksft": {"responses": "reference", "loss": {"rule": "eksft"}, "training": {"normaliser": "all"}},
         "pissa": {"responses": "reference", "loss": {"rule": "eaft"}, "training": {"adapter": "pissa"}},
+        "full": {"responses": "reference", "training": {"adapter": "full"}},
     }
     return run_traced(SNAKEFILE, study, folder / "study")
 
