@@ -110,7 +110,10 @@ def test_a_block_without_keys_is_refused(refusal, key):
     [
         ({"training/rank": -3}, "training: rank: input should be greater than 0, not -3"),
         ({"training/dropout": 1}, "training: dropout: input should be less than 1, not 1"),
-        ({"training/adapter": "lorra"}, "training: adapter: 'lorra' is not one of lora, dora; did you mean lora?"),
+        (
+            {"training/adapter": "lorra"},
+            "training: adapter: 'lorra' is not one of lora, dora, rslora, pissa, full; did you mean lora?",
+        ),
         (
             {"training/target_modules": 3},
             "training: target_modules: a text or a list is needed, not 3; write it in quotes",

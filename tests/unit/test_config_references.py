@@ -5,6 +5,10 @@ import re
 import pytest
 from demo_study import DEMO, study_with
 
+from clearminds.config.losses import NEED_THE_BASE
+from clearminds.plugins.load import load as plugin
+from clearminds.plugins.load import names
+
 TASKS = ", ".join(DEMO["tasks"])
 SOURCES = ", ".join(["reference", *DEMO["sources"]])
 
@@ -123,6 +127,14 @@ def test_a_variant_takes_the_other_keys_from_training(load):
             "variants: stm-2.5: training: adapter: dora takes norms of whole weights, which runtime: fsdp spreads; ",
         ),
         (
+            {"runtime/gpus": 2, "runtime/fsdp": True, "variants/stm-2.5/training": {"adapter": "pissa"}},
+            "variants: stm-2.5: training: adapter: pissa takes singular values of whole weights, which runtime: fsdp ",
+        ),
+        (
+            {"runtime/gpus": 2, "runtime/fsdp": True, "variants/stm-2.5/training": {"adapter": "full"}},
+            "variants: stm-2.5: training: adapter: full saves whole weights, which runtime: fsdp spreads; ",
+        ),
+        (
             {"runtime/gpus": 2, "runtime/fsdp": True, "models/smollm2-135m-q4/quantization": "4bit"},
             "models: smollm2-135m-q4: quantization: weights of 4 bits cannot be spread; ",
         ),
@@ -131,6 +143,58 @@ def test_a_variant_takes_the_other_keys_from_training(load):
 def test_what_several_processes_cannot_train_is_refused_before_anything_runs(refusal, load, changes, message):
     assert refusal(study_with(changes)).startswith(message)
     assert load(study_with({**changes, "runtime/gpus": 1, "runtime/fsdp": False}))
+
+
+# --- online rules -----------------------------------------------------------------------------------------------------
+
+NEW = {"responses": "reference"}
+
+
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [
+        ({"rule": "dtf"}, "'dtf' is not one of dft, profit, eaft, asft, infosft, clip, kl, eksft; did you mean dft?"),
+        ({"rule": "kl"}, "kl: beta: missing; add this key"),
+        ({"rule": "infosft"}, "infosft: c: missing; add this key"),
+        ({"rule": "kl", "beta": -0.1}, "beta: input should be greater than or equal to 0, not -0.1"),
+        ({"rule": "clip", "epsilon": 0}, "epsilon: input should be greater than 0, not 0"),
+        ({"rule": "eksft", "top": 1}, "top: input should be less than 1, not 1"),
+        ({"rule": "dft", "alpha": 1}, "dft: alpha: unknown key"),
+    ],
+)
+def test_a_loss_is_a_known_rule_with_its_own_keys(refusal, loss, message):
+    found = refusal(study_with({"variants/new": {**NEW, "loss": loss}}))
+    assert found.startswith("variants: new: loss") and message in found
+
+
+@pytest.mark.parametrize("rule", ["asft", "clip", "eksft", "kl"])
+@pytest.mark.parametrize("kind", ["pissa", "full"])
+def test_what_changes_the_base_is_refused_where_that_is_asked(refusal, load, rule, kind):
+    loss = {"rule": rule, **({"beta": 0.1} if rule == "kl" else {})}
+    found = refusal(study_with({"variants/new": {**NEW, "loss": loss, "training": {"adapter": kind}}}))
+    assert found.startswith(
+        f"variants: new: training: adapter: {kind} changes the base's weights, which loss: rule: {rule}"
+    )
+    assert load(study_with({"variants/new": {**NEW, "loss": loss, "training": {"adapter": "rslora"}}}))
+    assert load(study_with({"variants/new": {**NEW, "loss": {"rule": "dft"}, "training": {"adapter": kind}}}))
+
+
+def test_the_rules_that_are_refused_with_pissa_are_those_that_ask_the_base():
+    found = [name for name in names("losses") if plugin("losses", name).RULE.needs_base]
+    assert found == sorted(NEED_THE_BASE)
+
+
+@pytest.mark.parametrize("kind", ["pissa", "full"])
+def test_what_changes_the_base_takes_no_weights_of_four_bits(refusal, kind):
+    changes = {"models/smollm2-135m-q4/quantization": "4bit", "variants/stm-2.5/training": {"adapter": kind}}
+    assert refusal(study_with(changes)).startswith(
+        f"variants: stm-2.5: training: adapter: {kind} changes whole weights"
+    )
+
+
+def test_weights_are_the_normaliser_unless_another_is_named(load):
+    studies = [load(study_with({"training/normaliser": name})) for name in (None, "weights", "kept")]
+    assert [study.training.normaliser for study in studies] == [None, None, "kept"]
 
 
 # --- backends ---------------------------------------------------------------------------------------------------------
@@ -210,7 +274,10 @@ def test_what_nobody_verifies_has_no_accuracy(refusal, task):
             {"tasks/sums/sampling": {"samples": 4, "k": [1, 5]}},
             "tasks: sums: sampling: k: 5 is more than the 4 samples; raise samples, or lower k",
         ),
-        ({"tasks/sums/sampling": {"samples": 4, "k": [2, 2]}}, "tasks: sums: sampling: k: 2 appears twice; take one out"),
+        (
+            {"tasks/sums/sampling": {"samples": 4, "k": [2, 2]}},
+            "tasks: sums: sampling: k: 2 appears twice; take one out",
+        ),
         (
             {"tasks/chat-drift/evaluate": "choice", "tasks/chat-drift/answers": ...},
             "tasks: chat-drift: evaluate: choice reads choices and gold of an example; add template: {..., choices: "

@@ -52,6 +52,12 @@ def test_a_training_step_through_frozen_weights_costs_two_passes():
     config = copy.deepcopy(DEMO)
     config["runtime"]["gradient_checkpointing"] = True
     assert of("train_adapter", config).flops == 1.5 * found.flops
+    for loss, more in (({"rule": "kl", "beta": 0.1}, 0.5), ({"rule": "dft"}, 0)):  # one that asks the base, and not
+        config["variants"] = {name: {**variant, "loss": loss} for name, variant in DEMO["variants"].items()}
+        assert of("train_adapter", config).flops == (1.5 + more) * found.flops
+    config = {**DEMO, "training": {**DEMO["training"], "adapter": "full"}}  # a pass more, and a model is saved
+    assert of("train_adapter", config).flops == 1.5 * found.flops
+    assert of("train_adapter", config).disk == 4 * 135e6
 
 
 def test_what_is_only_copied_or_needs_no_model_costs_no_operations():

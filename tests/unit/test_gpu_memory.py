@@ -145,6 +145,24 @@ def test_memory_goes_by_the_key_that_a_plan_names(stage):
     assert of(stage, config, source="self_output") > few
 
 
+def test_a_loss_that_asks_the_base_needs_its_logits_beside_the_model_s():
+    config = copy.deepcopy(DEMO)
+    plain = of("train_adapter", config)
+    config["variants"][WILDCARDS.variant]["loss"] = {"rule": "dft"}
+    assert of("train_adapter", config) == plain
+    config["variants"][WILDCARDS.variant]["loss"] = {"rule": "kl", "beta": 0.1}
+    tokens = min(config["runtime"]["batch_tokens"], 8 * config["training"]["max_length"])
+    assert of("train_adapter", config) - plain == pytest.approx(1.25 * tokens * 4 * 128_256)
+
+
+def test_full_weights_need_sixteen_bytes_a_parameter_in_a_training_and_its_rehearsal():
+    config = copy.deepcopy(DEMO)
+    few = {stage: of(stage, config) for stage in ("train_adapter", "rehearse")}
+    config["variants"][WILDCARDS.variant]["training"] = {"adapter": "full"}
+    for stage, before in few.items():
+        assert of(stage, config) - before == pytest.approx(135e6 * 14, rel=0.3), stage
+
+
 def test_checkpointed_gradients_and_weights_in_4_bits_need_less():
     config = copy.deepcopy(DEMO)
     config["models"][MODEL] = {"hub": "meta-llama/Llama-3.1-8B-Instruct", "revision": "0" * 40}

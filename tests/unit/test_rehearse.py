@@ -104,9 +104,23 @@ def test_what_was_tried_is_told_without_times_and_alike_each_time(run):
     assert json.dumps(again) == json.dumps(found)
 
 
+def test_a_step_is_taken_with_each_loss_and_kind_of_adapter(run, caplog):
+    blocks = [
+        {**BLOCK, "adapter": "pissa"},
+        {**BLOCK, "loss": {"rule": "kl", "beta": 0.1}},
+        {**BLOCK, "adapter": "full", "dtype": "bfloat16"},
+        {**BLOCK, "adapter": "rslora"},
+    ]
+    assert run(trainings=blocks)["tried"]["trainings"] == blocks
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        (
+            {"trainings": [{**BLOCK, "loss": {"rule": "kl"}}]},
+            "training: a step with adapter: lora, scheduler: .*, loss: kl fails on this model .*beta",
+        ),
         (
             {"trainings": [BLOCK, {**BLOCK, "target_modules": ["no_such_layer"]}]},
             r"training: adapter: lora, target_modules: \['no_such_layer'\]: cannot be put on this model .*its linear "

@@ -158,6 +158,44 @@ def test_a_plugin_changes_the_jobs_that_name_it_and_no_others(package, file, old
     assert {job[0] for job in changed} - {job[0] for job in chosen} == ({"rehearse"} if "sources" in file else set())
 
 
+def test_a_loss_counts_in_the_trainings_and_rehearsals_that_name_it_and_in_no_others(package):
+    plain = json.loads(spec(demo(), "train_adapter"))
+    rehearsal = json.loads(spec(demo(), "rehearse"))
+    jobs_of = [("train_adapter", plain), ("rehearse", rehearsal)]
+    for name in ("dft", "kl"):
+        loss = {"loss": {"rule": name, "beta": 0.1}}
+        jobs_of.append(("train_adapter", {**plain, "training": {**plain["training"], **loss}}))
+        jobs_of.append(("rehearse", {**rehearsal, "trainings": [{**rehearsal["trainings"][0], **loss}]}))
+
+    def found():
+        return [stage_code.fingerprint(stage, one) for stage, one in jobs_of]
+
+    before = found()
+    edit(package / "model" / "losses" / "kl.py", 'nll, settings["beta"]', 'nll, 2 * settings["beta"]')
+    of_kl = found()
+    assert [a == b for a, b in zip(before, of_kl, strict=True)] == [True] * 4 + [False] * 2
+    edit(package / "model" / "losses" / "terms.py", "base - now", "now - base")
+    assert [a == b for a, b in zip(of_kl, found(), strict=True)] == [True] * 2 + [False] * 4
+
+
+@pytest.mark.parametrize("kind", ["pissa", "full"])
+def test_what_a_kind_of_training_saves_counts_in_its_own_trainings_alone(package, kind):
+    plain = json.loads(spec(demo(), "train_adapter"))
+    jobs_of = [{**plain, "training": {**plain["training"], "adapter": name}} for name in ("lora", "dora", kind)]
+    before = [stage_code.fingerprint("train_adapter", one) for one in jobs_of]
+    edit(package / "stages" / "training" / f"{kind}.py", "def finish(", "def finish(more=0, *")
+    after = [stage_code.fingerprint("train_adapter", one) for one in jobs_of]
+    assert [a == b for a, b in zip(before, after, strict=True)] == [True, True, False]
+
+
+def test_scores_and_responses_know_nothing_of_losses_and_kinds_of_training():
+    for stage, text in specs():
+        modules = {key.partition(":")[0] for key in stage_code.parts(stage, json.loads(text))}
+        found = {name for name in modules if ".losses." in name or name.endswith((".pissa", ".training.full"))}
+        assert not found, stage
+        assert stage.startswith("evaluate") or "clearminds.model.full_weights" not in modules, stage
+
+
 @pytest.mark.parametrize("kind", ["drift", "likelihood"])
 def test_an_evaluation_counts_only_where_a_suite_has_such_a_task(package, kind):
     with_it = json.loads(spec(demo(), "evaluate_base"))

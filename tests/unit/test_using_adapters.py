@@ -18,9 +18,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from clearminds.checkout import ROOT
 from clearminds.files.tables import write_json
+from clearminds.plugins.load import names
 from clearminds.stages.training.adapter import add_adapter, trained_parameters
 from clearminds.stages.training.base import Base
 from clearminds.stages.training.card import card
+from clearminds.stages.training.loss_in_words import RULES
 
 MODEL = Path("results/demo/models/smollm2-135m-q4")
 ADAPTER = Path("results/demo/adapters/smollm2-135m-q4/sums/stm-2.5/seed0")
@@ -177,8 +179,43 @@ def test_the_card_says_how_it_was_trained(tmp_path, weights, draw, said):
     assert lines["made with"] == "peft 1.0, torch 9.9"
 
 
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({}, "mean over tokens of perplexity up to 2.5"),
+        ({"normaliser": "all"}, "sum over tokens of perplexity up to 2.5"),
+        ({"normaliser": "all"}, ", divided by the number of response tokens"),
+        ({"normaliser": "kept"}, ", divided by the number of tokens with a weight"),
+        ({"loss": {"rule": "kl", "beta": 0.25}}, "1,500 of 2,000 response tokens; each plus 0.25 KL(model, base)"),
+        ({"loss": {"rule": "eksft", "top": 0.2, "kl": 0.05, "entropy": 0.01}}, "without the 20 % of each response"),
+    ],
+)
+def test_the_card_says_what_the_loss_was(tmp_path, changed, said):
+    text = card_of(WHEEL, tmp_path, {**SPEC, "training": {**TRAINING, **changed}})
+    assert said in next(line for line in text.splitlines() if line.startswith("- loss: "))
+
+
+def test_the_card_of_full_weights_is_that_of_a_model_and_its_lines_load_it(run, tmp_path, capsys):
+    spec = {**SPEC, "training": {**TRAINING, "adapter": "full"}}
+    run(HUB)
+    folder = Path("whole/target/variant/seed0")
+    model = AutoModelForCausalLM.from_pretrained(MODEL)
+    model.save_pretrained(folder)
+    text = card(Base.of(MODEL / "model.json"), spec, MASKS, VERSIONS, folder)
+    assert text.count("All weights of `me/tiny`") == 1 and "library_name: transformers" in text
+    assert "- adapter: none: all weights are trained" in text and "peft" not in blocks(text)[0]
+    assert len(blocks(text)) == 1, "there is nothing to merge"
+    code = re.sub(r'"me/tiny", revision="c+"', repr(str(MODEL)), blocks(text)[0])
+    execute(code)
+    assert capsys.readouterr().out.strip()
+
+
+def test_every_loss_is_said_in_words():
+    assert sorted(RULES) == names("losses")
+
+
 @pytest.mark.parametrize("source", [WHEEL, HUB], ids=["wheel", "hub"])
-@pytest.mark.parametrize("kind", ["lora", "dora"])
+@pytest.mark.parametrize("kind", ["lora", "dora", "rslora"])
 def test_the_lines_of_the_card_work_as_printed(run, cached, capsys, source, kind):
     spec = {**SPEC, "training": {**TRAINING, "adapter": kind}}
     code = "\n".join(blocks((run(source, spec) / "README.md").read_text()))

@@ -12,6 +12,7 @@ import sys
 import time
 from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -183,6 +184,20 @@ def test_an_adapter_that_vllm_cannot_take_is_merged(adapted, monkeypatch):
     assert adapted._started() == "engine"
     assert [Path(request["model"]).name for request in engine.requests][1] == "merged"
     assert [request["adapter"] is None for request in engine.requests] == [False, True]
+
+
+def test_a_whole_model_is_taken_in_the_place_of_its_base(tmp_path, monkeypatch):
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    (whole / "config.json").write_text("{}")
+    engine = OneEngine()
+    monkeypatch.setattr(vllm_backend, "interpreter", lambda runtime: "python")
+    monkeypatch.setattr(vllm_backend, "Engine", engine)
+    sampler = Sampler(tmp_path, dtype="float32", loading=Loading(), adapter=whole)
+    assert sampler._started() == "engine"
+    assert [(request["model"], request["adapter"]) for request in engine.requests] == [(str(whole), None)]
+    sampler.engine = SimpleNamespace(version="1", device="cpu")
+    assert sampler.cost()["vllm"]["adapter"] == "model"
 
 
 @pytest.mark.parametrize("error", [EngineError("a lora, a word", "other"), OutOfMemory("adapter", on_gpu=True)])

@@ -72,7 +72,11 @@ TEXTS = [  # what the demo's file has, what is written instead, and how the line
     ("generator: gcd", "9: gcd", "tasks: gcd: generator: missing; found instead: 9"),
     ("generator: gcd", "generator: gcd\n    9: 1", "tasks: gcd: 9: unknown key; known here: preset, normalise, "),
     ("max_digits: 2", "max_digits: 2024-01-01", "line N: YAML reads 2024-01-01 as a date; write a text in quotes"),
-    ("max_digits: 2", "max_digits: !!set {a}", "tasks: sums: parameters: max_digits: a number, a text, a list or a blo"),
+    (
+        "max_digits: 2",
+        "max_digits: !!set {a}",
+        "tasks: sums: parameters: max_digits: a number, a text, a list or a blo",
+    ),
     ("    answers: everyday", "    answers: []", "tasks: chat-drift: answers: a text is needed, not []"),
     ("    answers: everyday", "    prompt: 3", "tasks: chat-drift: prompt: unknown key; known here: "),
     ("    answers: everyday", "", "tasks: chat-drift: answers: missing; evaluate: drift needs one of the sources, whi"),

@@ -47,6 +47,12 @@ def jobs(tmp_path_factory):
     study["tasks"]["code-run"] = {**PROGRAMS, "splits": {"test": str(folder / "data" / "programs.jsonl")}}
     study["suites"]["more"] = ["asked", "often", "code-run"]
     study["runtime"]["sandbox"] = "rlimits"
+    # not in the golden study itself, which code from before them has to run, too
+    study["variants"] |= {
+        "eksft": {"responses": "reference", "loss": {"rule": "eksft"}, "training": {"normaliser": "all"}},
+        "pissa": {"responses": "reference", "loss": {"rule": "eaft"}, "training": {"adapter": "pissa"}},
+        "full": {"responses": "reference", "training": {"adapter": "full"}},
+    }
     return run_traced(SNAKEFILE, study, folder / "study")
 
 

@@ -22,5 +22,7 @@ PLUGINS = {
     "weights": "clearminds.plugins.weights",
     "wordings": "clearminds.plugins.wordings",
     "backends": "clearminds.model.backends",
+    "losses": "clearminds.model.losses",
+    "kinds": "clearminds.stages.training",
     "evaluations": "clearminds.stages.evaluation",
 }

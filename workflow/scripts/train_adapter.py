@@ -28,7 +28,7 @@ def main(job: Job[Settings, Runtime], *, masks: Path, model: Path, adapter: Outp
     text = card(base, job.spec, read_provenance(masks), library_versions(), adapter.parent)
     checkpoints = Checkpoints(checkpoints_of(adapter), job.provenance(**facts, masks=file_sha256(masks)))
     trainer, cost = train_adapter(model.parent, base, rows, job.settings, job.runtime, job.gpus, checkpoints)
-    save(trainer, adapter, job.provenance(**facts), job.record(cost), text)
+    save(trainer, adapter, job.provenance(**facts), job.record(cost), text, model.parent)
     if trainer.is_world_process_zero():
         checkpoints.remove()  # only now that the adapter is in its place
     return cost

@@ -15,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from clearminds.config.losses import Loss
 from clearminds.config.origins import Commit, Repository, Sha256
 from clearminds.config.strict import Id, Positive, Strict
 from clearminds.config.values import POLYNOMIAL_END, Number, Place, Scheduler, Seed, Settings, Text, Tracker
@@ -23,6 +24,10 @@ Dtype = Literal["float32", "bfloat16", "float16"]
 # the default is null, which is in no spec
 Backend = Annotated[
     Literal["transformers", "vllm"] | None, AfterValidator(lambda name: None if name == "transformers" else name)
+]
+# likewise
+Normaliser = Annotated[
+    Literal["weights", "kept", "all"] | None, AfterValidator(lambda name: None if name == "weights" else name)
 ]
 
 
@@ -127,7 +132,9 @@ Weights = Annotated[AllTokens | PerplexityRule | RandomRule, Field(discriminator
 class Training(Strict):
     """One adapter's training. A variant may override any key but max_length, which fixes the matched examples."""
 
-    adapter: Literal["lora", "dora"] = "lora"
+    adapter: Literal["lora", "dora", "rslora", "pissa", "full"] = Field(
+        "lora", description="full: no adapter, all weights are trained and a whole model is saved"
+    )
     rank: Positive = 16
     alpha: Positive = 32
     dropout: Number = Field(0.0, ge=0, lt=1)
@@ -141,6 +148,11 @@ class Training(Strict):
     batch_examples: Positive = Field(8, description="examples per optimiser step, over all processes")
     max_length: Positive = Field(1024, description="longer conversations are dropped from every variant and counted")
     dtype: Dtype = "bfloat16"
+    normaliser: Normaliser = Field(
+        None,
+        description="what a step's loss is divided by: weights (the default), the sum of the weights; kept, the number "
+        "of tokens that have one; all, the number of response tokens",
+    )
 
     @model_validator(mode="after")
     def _has_a_way_down(self) -> Training:
@@ -157,6 +169,9 @@ class Variant(Strict):
 
     responses: Id = Field(description="reference, or one of the sources")
     weights: Weights = AllTokens(rule="all")
+    loss: Loss | None = Field(
+        None, description="a rule that depends on the model while it is trained, on the tokens that `weights` keeps"
+    )
     training: Settings = Field({}, description="keys of training that differ for this variant")
 
 

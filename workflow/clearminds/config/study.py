@@ -23,6 +23,7 @@ from clearminds.config.blocks import (
     Training,
     Variant,
 )
+from clearminds.config.losses import NEED_THE_BASE
 from clearminds.config.presets import expanded
 from clearminds.config.strict import Id, Strict
 from clearminds.config.tasks import FileTask, HubTask, HumanEvalTask, LmEvalTask, ReasoningGymTask, Task
@@ -127,6 +128,7 @@ class Study(Strict):
                 place = [*key, *(part for part in deepest[1:] if isinstance(part, int))]
                 raise ValueError(": ".join([f"variants: {name}: training", *map(str, place), found])) from None
             self._can_be_spread(name)
+            self._has_its_base(name)
             if isinstance(variant.weights, RandomRule):
                 like = variant.weights.like
                 if len(self.variants) == 1:
@@ -153,15 +155,34 @@ class Study(Strict):
             )
         if not self.runtime.fsdp:
             return
-        if training.adapter == "dora":
+        takes = {"dora": "takes norms of", "pissa": "takes singular values of", "full": "saves"}.get(training.adapter)
+        if takes:
             raise ValueError(
-                f"variants: {variant}: training: adapter: dora takes norms of whole weights, which runtime: fsdp "
-                "spreads; set adapter: lora, or unset runtime: fsdp"
+                f"variants: {variant}: training: adapter: {training.adapter} {takes} whole weights, which runtime: "
+                "fsdp spreads; set adapter: lora, or unset runtime: fsdp"
             )
         for name, model in self.models.items():
             if model.quantization != "none":
                 raise ValueError(
                     f"models: {name}: quantization: weights of 4 bits cannot be spread; unset runtime: fsdp"
+                )
+
+    def _has_its_base(self, variant: str) -> None:
+        """Refuse what changes the base's own weights where the base is asked, or where these have four bits."""
+        adapter, loss = self.training_of(variant).adapter, self.variants[variant].loss
+        if adapter not in ("pissa", "full"):
+            return
+        where = f"variants: {variant}: training: adapter: {adapter}"
+        if loss and self.asks_the_base(variant):
+            raise ValueError(
+                f"{where} changes the base's weights, which loss: rule: {loss.rule} compares with; set adapter: lora, "
+                "dora or rslora, or another rule"
+            )
+        for name, model in self.models.items():
+            if model.quantization != "none":
+                raise ValueError(
+                    f"{where} changes whole weights, but models: {name}: quantization: {model.quantization}; set "
+                    "adapter: lora, or quantization: none"
                 )
 
     def _can_be_served(self) -> None:
@@ -224,6 +245,16 @@ class Study(Strict):
     def training_of(self, variant: str) -> Training:
         """The training settings of a variant, its own keys put over the study's."""
         return Training.model_validate({**self.training.model_dump(), **self.variants[variant].training})
+
+    def asks_the_base(self, variant: str) -> bool:
+        """Whether a variant's loss asks the base beside the model."""
+        loss = self.variants[variant].loss
+        return loss is not None and loss.rule in NEED_THE_BASE
+
+    def training_keys(self, variant: str) -> dict[str, Any]:
+        """What stages are told of a variant's training: those settings by key, and its `loss`."""
+        loss = self.variants[variant].loss
+        return {**dict(self.training_of(variant)), "loss": loss and loss.model_dump()}
 
 
 def _among(where: str, found: Sequence[str | None], allowed: Collection[str]) -> None:

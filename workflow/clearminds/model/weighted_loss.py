@@ -42,13 +42,19 @@ def weighted_token_loss(model: torch.nn.Module, batch: WeightedBatch, normaliser
     Returns:
         scalar: sum over the batch's tokens of weight * -log p, divided by `normaliser`; nats per unit of weight.
     """
+    keep, targets, weights = kept_tokens(batch)
+    logits = model(
+        input_ids=batch.input_ids, attention_mask=batch.attention_mask, logits_to_keep=keep, use_cache=False
+    ).logits
+    losses = cross_entropy(logits.float(), targets, reduction="none")
+    return (losses * weights).sum() / normaliser
+
+
+def kept_tokens(batch: WeightedBatch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The positions whose next token has a weight, bool [batch, length]; those tokens; and their weights."""
     # the logits at t predict the token at t+1; a first token has nothing that predicts it
     next_weights = batch.weights[:, 1:]
     keep = torch.zeros_like(batch.weights, dtype=torch.bool)
     keep[:, :-1] = next_weights != 0
-    logits = model(
-        input_ids=batch.input_ids, attention_mask=batch.attention_mask, logits_to_keep=keep, use_cache=False
-    ).logits
     counted = keep[:, :-1]
-    losses = cross_entropy(logits.float(), batch.input_ids[:, 1:][counted], reduction="none")
-    return (losses * next_weights[counted]).sum() / normaliser
+    return keep, batch.input_ids[:, 1:][counted], next_weights[counted]

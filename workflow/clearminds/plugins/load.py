@@ -8,6 +8,8 @@
 | weights | `weights(scores, parameters, rng) -> float32 [tokens]`: `scores` are the token-score columns of one response as NumPy arrays, by name, `parameters` the rule's settings, `rng` a NumPy generator of this response's own |
 | wordings | `word_reference(terms, operators, result, rng) -> str`: reference answers of a generator, by its name |
 | evaluations | `evaluate(...) -> rows of contracts.EVALUATION`: what is measured of a model, see `stages.evaluate` |
+| losses | `RULE`, a `model.losses.rule.LossRule`: the loss of a rule that depends on the model while it is trained |
+| kinds | `finish(folder, first, base)`, which makes of what a training saved what is kept; of some kinds of adapter, see `stages.training.save_adapter` |
 | backends | `Sampler(folder, *, dtype, loading, adapter, gpus, vllm_python)`, a context manager that loads nothing before it is called: `sampler(ends, prompts, seeds, source)` gives the new token ids of each prompt, as `sampling.generate_batch` does; `sampler.cost(progress)` what that cost |
 """  # noqa: E501 (a table)
 
@@ -23,6 +25,8 @@ from clearminds.errors import UserError
 SHARED = {
     "task_kinds": {"checked", "distractors", "rows", "split_files", "templates"},
     "evaluations": {"answers", "doc_hashes", "harness_compat", "harness_model"},
+    "losses": {"rule", "terms"},
+    "kinds": {"adapter", "base", "card", "checkpoints", "loss_in_words", "save_adapter", "trainer"},
 }
 
 

@@ -20,4 +20,5 @@ REPORTING_ONLY = (
     "clearminds.stages.nothing_left",  # messages
     "clearminds.stages.verify_responses:sandbox_used",  # recorded
     "clearminds.stages.training.card",  # the model card
+    "clearminds.stages.training.loss_in_words",
 )

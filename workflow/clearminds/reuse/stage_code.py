@@ -41,6 +41,8 @@ ENTRIES = {
     "wordings": ("word_reference",),
     "backends": ("Sampler",),
     "evaluations": ("evaluate",),
+    "losses": ("RULE",),
+    "kinds": ("finish",),
 }
 DISTRACTORS = "clearminds.plugins.task_kinds.distractors:choices_for"  # of generated items that have choices
 CHECK = "check"  # of a verifier, called by the rehearsal
@@ -167,11 +169,25 @@ def _of_weights(spec: dict) -> tuple[str, ...]:
     return _plugin("weights", weights["rule"]) + (_plugin("weights", like["rule"]) if like else ())
 
 
+def _of_training(spec: dict) -> tuple[str, ...]:
+    """The online rule of a training's loss. Args: its settings, or those of a rehearsal's training block."""
+    loss = spec.get("loss")
+    return _plugin("losses", loss["rule"]) if loss else ()
+
+
+def _of_adapter(spec: dict) -> tuple[str, ...]:
+    """The rule of its loss, and what is made of what it saves, where its kind has a module for that."""
+    kind = spec["training"]["adapter"]
+    has_module = f"{PLUGINS['kinds']}.{kind}" in tree().modules()
+    return _of_training(spec["training"]) + (_plugin("kinds", kind) if has_module else ())
+
+
 def _of_rehearsal(spec: dict) -> tuple[str, ...]:
-    sources = {root for kind in spec["sources"] for root in _plugin("sources", kind)}
+    chosen = {root for kind in spec["sources"] for root in _plugin("sources", kind)}
+    chosen |= {root for training in spec["trainings"] for root in _of_training(training)}
     verifiers = {task["verifier"] for task in spec["tasks"] if task["evaluate"] == "accuracy"}
-    checks = {key for name in verifiers if (key := _entry(f"{PLUGINS['verifiers']}.{name}", CHECK))}
-    return (*_of_evaluation(spec), *sorted(sources | checks))
+    chosen |= {key for name in verifiers if (key := _entry(f"{PLUGINS['verifiers']}.{name}", CHECK))}
+    return (*_of_evaluation(spec), *sorted(chosen))
 
 
 def _of_evaluation(spec: dict) -> tuple[str, ...]:
@@ -191,6 +207,7 @@ _CHOSEN = {
     "generate_responses": _of_source,
     "verify_responses": lambda spec: _plugin("verifiers", spec["verifier"]),
     "build_masks": _of_weights,
+    "train_adapter": _of_adapter,
     "evaluate_base": _of_evaluation,
     "evaluate_adapter": _of_evaluation,
     "report": lambda spec: ("clearminds/report/page.html.jinja",),

@@ -8,7 +8,7 @@ from clearminds.files.digests import canonical
 from clearminds.files.layout import Artefact, Layout
 from clearminds.files.settings import chosen
 from clearminds.reuse.job_memory import find_record
-from clearminds.stages import rehearse, train_adapter
+from clearminds.stages import rehearse
 from clearminds.stages.source_names import source_names
 
 
@@ -20,7 +20,7 @@ def rehearsal_spec(study: Study, tasks: dict[str, dict], loading: dict) -> dict:
         tasks: those that are evaluated, by name, as specs of evaluations have them.
         loading: of the model.
     """
-    blocks = {canonical(chosen(train_adapter.Step, dict(study.training_of(name)))) for name in study.variants}
+    blocks = {canonical(chosen(rehearse.Block, study.training_keys(name))) for name in study.variants}
     policies = {name: source.when_none_accepted for name, source in study.sources.items()}
     used = {
         name

@@ -201,8 +201,8 @@ class Specs:
         }
 
     def train_adapter(self, wc: Wildcards) -> dict:
-        """The variant's training settings without `max_length`, which the masks have used, and the seed."""
-        training = chosen(train_adapter.Training, dict(self.study.training_of(wc.variant)))
+        """The variant's training settings without `max_length`, which the masks have used, its loss, and the seed."""
+        training = chosen(train_adapter.Training, self.study.training_keys(wc.variant))
         return {"training": training, "seed": int(wc.seed), "loading": self._loading(wc.model)}
 
     def _evaluated(self, suite: str) -> list[dict]:

@@ -129,7 +129,7 @@ def evaluate(
 
     Args:
         model: its folder.
-        adapter: a PEFT adapter's folder to put on top, if any.
+        adapter: the folder of a training, if any: as of `load_trained`.
         settings, runtime: of the stage.
         gpus: devices of the job.
         examples, responses: as of `evaluate_suite`.
@@ -137,12 +137,13 @@ def evaluate(
     Returns:
         rows of the contract EVALUATION, and what they cost.
     """
-    from clearminds.model.load import device, load_model
+    from clearminds.model.full_weights import load_trained
+    from clearminds.model.load import device
     from clearminds.model.throughput import rate, throughput
 
     chat = Chat.from_folder(model)
     check_texts(chat, settings.tasks, examples)  # before the model is loaded
-    network = load_model(model, dtype=settings.dtype, loading=settings.loading, adapter=adapter)
+    network = load_trained(model, dtype=settings.dtype, loading=settings.loading, adapter=adapter)
     progress, backend = Progress(len(settings.tasks), "tasks"), settings.evaluation.backend
     if backend is None:
         rows = evaluate_suite(network, chat, settings, examples, responses, runtime)

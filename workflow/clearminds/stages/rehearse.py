@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clearminds.files import contracts
 from clearminds.files.settings import as_keys, settings
@@ -41,6 +41,17 @@ class Evaluation:
 
 
 @settings
+class Block(train_adapter.Step):
+    """What of a training block one step depends on.
+
+    Attributes:
+        loss: as of `train_adapter.Training`.
+    """
+
+    loss: dict[str, Any] | None = None
+
+
+@settings
 class Settings:
     """What a rehearsal depends on.
 
@@ -61,7 +72,7 @@ class Settings:
     targets: list[str]
     references: bool
     sources: list[str]
-    trainings: list[train_adapter.Step]
+    trainings: list[Block]
     max_length: int
     tasks: list[evaluate.Task]
     split: str
@@ -197,7 +208,7 @@ def _run(
     for training in settings.trainings:
         log.info("a training step: %s, rank %d, on %s", training.adapter, training.rank, training.target_modules)
         if not runtime.fsdp:  # what fits one device only when spread stays in the dtype of evaluations
-            cast(network, training.dtype)
+            cast(network, "float32" if training.adapter == "full" else training.dtype)
         one_step = train_adapter.Training(**vars(training), epochs=1, batch_examples=1)
         network = step(network, base, example, one_step, trainer)
     return answers

@@ -6,18 +6,19 @@ What an optimiser step computes is in `training.trainer`, how a killed training 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clearminds.files.settings import settings
 from clearminds.model.loading import Loading
+from clearminds.plugins.load import load
 
 if TYPE_CHECKING:  # the workflow reads `Settings` here, and needs no torch for it
     import pyarrow as pa
     import torch
-    from transformers import Trainer
 
     from clearminds.stages.training.base import Base
     from clearminds.stages.training.checkpoints import Checkpoints
+    from clearminds.stages.training.trainer import WeightedTrainer
 
 
 @settings
@@ -25,7 +26,7 @@ class Step:
     """What an optimiser step depends on.
 
     Attributes:
-        adapter: lora or dora.
+        adapter: lora, dora, rslora or pissa; full: all weights are trained, and there is none.
         rank: of the adapter's two factors.
         alpha: the adapter's output is scaled by alpha / rank.
         dropout: on the adapter's input.
@@ -35,7 +36,7 @@ class Step:
         warmup_steps: optimiser steps of linear rise to the peak.
         weight_decay: of AdamW.
         max_grad_norm: larger gradients are scaled down to it.
-        dtype: of the base's weights; the adapter's own are float32.
+        dtype: of the base's weights, and of products; what is trained is float32.
     """
 
     adapter: str
@@ -58,10 +59,15 @@ class Training(Step):
     Attributes:
         epochs: passes over the examples.
         batch_examples: per optimiser step, over all processes.
+        normaliser: what a step's loss is divided by: the number of `kept` tokens, or of `all` response tokens; None:
+            the sum of the weights.
+        loss: an online rule, a module of `model/losses`, and its settings; None: each token counts by its weight.
     """
 
     epochs: float
     batch_examples: int
+    normaliser: str | None = None
+    loss: dict[str, Any] | None = None
 
 
 @settings
@@ -94,8 +100,8 @@ class Runtime:
 
 def train_adapter(
     model: Path, base: Base, masks: pa.Table, settings: Settings, runtime: Runtime, gpus: int, checkpoints: Checkpoints
-) -> tuple[Trainer, dict]:
-    """Load a model, put a fresh adapter on it, and train that.
+) -> tuple[WeightedTrainer, dict]:
+    """Load a model, put a fresh adapter on it, and train that, or train all of its weights.
 
     Args:
         model: its folder.
@@ -116,7 +122,13 @@ def train_adapter(
     seeded(settings.seed)
     spread = gpus if runtime.fsdp else 1
     network: torch.nn.Module
-    network = load_model(model, dtype=settings.training.dtype, loading=settings.loading, processes=spread)
+    # small steps would round to nothing in weights of fewer bits
+    dtype = "float32" if settings.training.adapter == "full" else settings.training.dtype
+    network = load_model(model, dtype=dtype, loading=settings.loading, processes=spread)
     network = add_adapter(network, settings.training, base.name, base.revision)
     trainer, progress, resumed = train(network, masks, settings.training, settings.seed, runtime, checkpoints)
-    return trainer, {**throughput(progress, network, passes=4), "resumed_from_step": resumed}
+    # operations per parameter and token: forward, backward; of the base where a rule asks it, of weights that learn
+    loss = settings.training.loss
+    asks_base = loss is not None and load("losses", loss["rule"]).RULE.needs_base
+    passes = 6 if asks_base or settings.training.adapter == "full" else 4
+    return trainer, {**throughput(progress, network, passes), "resumed_from_step": resumed}

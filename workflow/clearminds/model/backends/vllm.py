@@ -11,6 +11,7 @@ from pathlib import Path
 
 from clearminds.errors import UserError
 from clearminds.files.stamps import refuse_changed
+from clearminds.model.full_weights import is_whole
 from clearminds.model.load import device, longest_input
 from clearminds.model.loading import Loading
 from clearminds.model.throughput import device_name
@@ -31,7 +32,7 @@ class Sampler:
         folder: the model's.
         dtype: of its weights.
         loading: of the config's model; vLLM chooses its own attention.
-        adapter: a PEFT adapter's folder to put on top.
+        adapter: the folder of a training: a PEFT adapter, or a whole model in the place of `folder`.
         gpus: devices of the job.
         vllm_python: the interpreter that has vLLM, seen from the checkout.
     """
@@ -94,9 +95,15 @@ class Sampler:
                 "device": self.engine.device,
                 "starting_seconds": round(self.starting, 1),
                 "peak_memory_bytes": self.peak,
-                "adapter": None if not self.adapter else "merged" if self.why_merge else "lora",
+                "adapter": self.adapter and self._taken_as(),
             },
         }
+
+    def _taken_as(self) -> str:
+        """How vLLM has what was trained."""
+        if self.adapter and is_whole(self.adapter):
+            return "model"
+        return "merged" if self.why_merge else "lora"
 
     def _engine(self, needed: int) -> Engine:
         """A running engine for sequences of this many tokens; it makes room for that many, so few will not do."""
@@ -123,6 +130,8 @@ class Sampler:
 
     def _started(self) -> Engine:
         python = interpreter(self.vllm_python)
+        if self.adapter and is_whole(self.adapter):
+            return self._with(python, self.adapter, None)
         if self.adapter and not self.why_merge:
             try:
                 engine = self._with(python, self.folder, self.adapter)

@@ -1,4 +1,5 @@
-"""How vLLM gets an adapter: as a LoRA request, or, where it cannot take it so, merged into a copy of the model."""
+"""How vLLM gets what was trained: an adapter as a LoRA request, or, where it cannot take it so, merged into a copy of
+the model; a whole model as it is."""
 
 import json
 import tempfile
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from clearminds.model.full_weights import is_whole
 from clearminds.model.load import load_model
 from clearminds.model.loading import Loading
 from clearminds.model.unload import unload
@@ -22,7 +24,9 @@ def rank_for(adapter: Path) -> int:
 
 
 def why_merge(adapter: Path) -> str | None:
-    """Why vLLM cannot take an adapter as a LoRA request; None: as far as its config tells, it can."""
+    """Why vLLM cannot take an adapter as a LoRA request; None: as far as its config tells, it can, or it is a model."""
+    if is_whole(adapter):
+        return None
     config = _config(adapter)
     if config.get("use_dora"):
         return "vLLM knows no DoRA"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
+from clearminds.config.blocks import Training
 from clearminds.config.study import Study
 from clearminds.files.layout import run_records
 from clearminds.run.sizing.hardware import Device
@@ -115,6 +116,11 @@ def adapter_parameters(parameters: float, rank: int) -> float:
     return rank * MATRICES * width * width / HIDDEN_PER_LAYER
 
 
+def trained_parameters(parameters: float, training: Training) -> float:
+    """About how many a training changes. Args: those of the model."""
+    return parameters if training.adapter == "full" else adapter_parameters(parameters, training.rank)
+
+
 def _disk(stage: str, wc: Wildcards, works: Workloads) -> float:
     study = works.study
     if stage == "fetch_model":
@@ -123,7 +129,7 @@ def _disk(stage: str, wc: Wildcards, works: Workloads) -> float:
             works.sizes.parameters(wc.model) * BYTES["float32" if model.pypi else "bfloat16"] if not model.path else 0
         )
     if stage == "train_adapter":
-        return 4 * adapter_parameters(works.sizes.parameters(wc.model), study.training_of(wc.variant).rank)
+        return 4 * trained_parameters(works.sizes.parameters(wc.model), study.training_of(wc.variant))
     work = works.parts(stage, wc)
     items = sum(part.items for part in work)
     if stage == "score_token_perplexity":

@@ -10,8 +10,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from clearminds.run.sizing.costs import HIDDEN_PER_LAYER, adapter_parameters
-from clearminds.run.sizing.workload import RUN_A_MODEL, Workload, Workloads
+from clearminds.run.sizing.costs import HIDDEN_PER_LAYER, trained_parameters
+from clearminds.run.sizing.workload import RUN_A_MODEL, TRAINED, Workload, Workloads
 from clearminds.run.wildcards import Wildcards
 
 VOCABULARY = 128_256  # of a model that is not there yet: Llama 3's; Qwen's has 152,000, Gemma's 256,000
@@ -21,7 +21,7 @@ FEED_FORWARD, KEYS = 3.5, 0.25  # widths of those layers over a model's, likewis
 SAVED, SAVED_FEED_FORWARD = 28.5, 8.1
 CHECKPOINTED = 2  # where only a layer's input is kept
 LOGITS = 12  # bytes per token and entry of the vocabulary, forward and backward
-TRAINED = 16  # bytes per parameter of an adapter: weight, gradient and AdamW's two moments in float32
+BASE_LOGITS = 4  # likewise, where a loss asks the base
 NF4 = 0.5 + 4 / 64  # bytes per parameter: 4 bits, and a float32 per block of 64
 PASSING = 8, 3  # activations of a layer beside one another without a backward pass, in widths and feed-forward widths
 SAMPLING = 32  # bytes per row and entry of the vocabulary: logits, probabilities, their sum in float64
@@ -132,6 +132,9 @@ def gpu_memory(stage: str, wildcards: Wildcards, works: Workloads) -> float:
 def _trained(shape: Shape, works: Workloads, work: Workload, variant: str) -> float:
     """Bytes of an adapter and of a pass through it; a conversation longer than a batch is a batch of its own."""
     training, runtime = works.study.training_of(variant), works.study.runtime
-    adapter = adapter_parameters(shape.parameters, training.rank) * TRAINED
+    trained = trained_parameters(shape.parameters, training) * TRAINED
+    if training.adapter == "full":
+        trained -= shape.parameters * work.weight_bytes  # what is there as the model's weights
     tokens = max(work.batch, training.max_length)
-    return adapter + shape.training(tokens, runtime.gradient_checkpointing)
+    of_base = tokens * shape.vocabulary * BASE_LOGITS if works.study.asks_the_base(variant) else 0
+    return trained + shape.training(tokens, runtime.gradient_checkpointing) + of_base

@@ -16,6 +16,7 @@ from clearminds.run.wildcards import Wildcards
 RUN_A_MODEL: tuple[str, ...] = ("rehearse", "generate_responses", "score_token_perplexity", "train_adapter")
 RUN_A_MODEL += ("evaluate_base", "evaluate_adapter")
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+TRAINED = 16  # bytes per parameter that is trained: weight, gradient and AdamW's two moments in float32
 # bytes of host memory per token of a table's responses, as Python's objects; measured 432 where they are scored
 GENERATED, SCORED = 100, 450
 REHEARSED = 8  # tokens of a rehearsed answer
@@ -169,15 +170,17 @@ class Workloads:
         return Workload(items=self.sizes.items(wc.target, "train") * sum(map(self.sizes.samples, sources)))
 
     def train_adapter(self, wc: Wildcards) -> Workload:
-        """Every epoch over the masks' tokens, forward and backward; checkpointed gradients cost a pass more."""
+        """Every epoch over the masks' tokens, forward and backward; checkpointed gradients cost a pass more, and a loss
+        that asks the base another."""
         study, training = self.study, self.study.training_of(wc.variant)
-        checkpointed = study.runtime.gradient_checkpointing
+        full = training.adapter == "full"  # its own weights learn too, which is a product more for each
+        more = study.runtime.gradient_checkpointing + study.asks_the_base(wc.variant) + full
         return Workload(
             self.sizes.parameters(wc.model),
-            BYTES[training.dtype],
+            TRAINED if full else BYTES[training.dtype],
             read=self.sizes.mask_tokens(wc) * training.epochs,
             batch=min(study.runtime.batch_tokens, training.batch_examples * training.max_length),
-            passes=3 if checkpointed else 2,
+            passes=2 + more,
             gpus=self.gpus("train_adapter"),
             torch=True,
         )

@@ -32,12 +32,14 @@ def step(model: CausalModel, base: str, example: pa.Table, training: Training, r
         runtime: of trainings, without trackers.
 
     Returns:
-        the model without the adapter; of its weights none has changed.
+        the model without the adapter; of its weights none has changed, but for rounding and that step where PiSSA
+        took a part of them into the adapter.
 
     Raises:
         UserError: the adapter cannot be put on this model, or the scheduler or another setting cannot be used.
     """
     seeded(0)
+    before = [value.detach().to("cpu", copy=True) for value in model.parameters()] if training.adapter == "full" else []
     adapted: Any  # PEFT's model around the base
     try:
         adapted = add_adapter(model, training, base)
@@ -52,11 +54,17 @@ def step(model: CausalModel, base: str, example: pa.Table, training: Training, r
         try:
             train(adapted, example, training, 0, runtime, checkpoints)
         except REFUSALS as error:
+            loss = f", loss: {training.loss['rule']}" if training.loss else ""
             raise UserError(
                 f"training: a step with adapter: {training.adapter}, scheduler: {training.scheduler}, dtype: "
-                f"{training.dtype} fails on this model ({one_line(error, named=True)}); change what the reason names"
+                f"{training.dtype}{loss} fails on this model ({one_line(error, named=True)}); "
+                "change what the reason names"
             ) from error
-    return adapted.unload()
+    if training.adapter == "full":
+        for parameter, value in zip(model.parameters(), before, strict=True):
+            parameter.data = value.to(parameter.device)
+        return model
+    return adapted.merge_and_unload() if training.adapter == "pissa" else adapted.unload()
 
 
 def check_trackers(report_to: str | list[str]) -> None:

@@ -8,6 +8,7 @@ from huggingface_hub import ModelCard, ModelCardData
 
 from clearminds.model.conversation import FIXED_DATE
 from clearminds.stages.training.base import Base
+from clearminds.stages.training.loss_in_words import loss_in_words
 
 CARD = """---
 {metadata}
@@ -15,7 +16,7 @@ CARD = """---
 
 # {title}
 
-{kind} adapter of {base}, trained by clearminds on the task `{task}`.
+{kind} {base}, trained by clearminds on the task `{task}`.
 
 ## How it was trained
 
@@ -40,6 +41,8 @@ model.merge_and_unload().save_pretrained("merged")
 tokenizer.save_pretrained("merged")
 ```"""
 UNMERGED = "To merge it into the weights, load the base without `quantization_config` first."
+ALL = "none: all weights are trained, in float32"
+WHOLE = "The folder of this file is a whole model, with its tokenizer and chat template."
 QUESTION = "What is 2 + 3?"
 
 
@@ -53,30 +56,32 @@ def card(base: Base, spec: dict, masks: dict, versions: dict, folder: Path) -> s
         versions: of libraries, by name.
         folder: the adapter's own, as the run names it: its last parts are target, variant and seed.
     """
-    kind = _kind(spec)
+    kind, full = _kind(spec), spec["training"]["adapter"] == "full"
     metadata = ModelCardData(
         # the hub refuses a base that is not a repository's id, and takes one with a slash for such
         base_model=base.name if base.revision else None,
-        library_name="peft",
+        library_name="transformers" if full else "peft",
         pipeline_tag="text-generation",
-        tags=["clearminds", kind.lower()],
+        tags=["clearminds", "full-weights" if full else kind.lower()],
     )
     text = CARD.format(
         metadata=metadata.to_yaml(),
         title="/".join(folder.parts[-3:]),
-        kind=f"A {kind}",
+        kind="All weights of" if full else f"A {kind} adapter of",
         base=_origin(base),
         task=folder.parts[-3],
         facts="\n".join(f"- {name}: {value}" for name, value in _facts(base, spec, masks, versions).items()),
-        place=_place(base, folder),
+        place=WHOLE if full else _place(base, folder),
         snippet=_snippet(base, spec, folder),
-        merge=UNMERGED if spec["loading"].get("quantization") == "4bit" else MERGE,
+        merge="" if full else UNMERGED if spec["loading"].get("quantization") == "4bit" else MERGE,
     )
     return ModelCard(text).content
 
 
 def _kind(spec: dict) -> str:
-    return {"lora": "LoRA", "dora": "DoRA"}[spec["training"]["adapter"]]
+    return {"lora": "LoRA", "dora": "DoRA", "rslora": "rsLoRA", "pissa": "PiSSA", "full": "full"}[
+        spec["training"]["adapter"]
+    ]
 
 
 def _origin(base: Base) -> str:
@@ -104,9 +109,11 @@ def _facts(base: Base, spec: dict, masks: dict, versions: dict) -> dict[str, str
             f"those offered by {'each of ' if len(made['match']) > 1 else ''}{_names(made['match'])}"
         ),
         "responses": f"source `{made['responses']}`{own}",
-        "loss": f"mean over {_rule(made)}: {counts['kept']:,} of {counts['tokens']:,} response tokens",
+        "loss": loss_in_words(training, f"{_rule(made)}: {counts['kept']:,} of {counts['tokens']:,} response tokens"),
         "token perplexities": f"of the base, computed in {masks['scoring']['dtype']}",
-        "adapter": (
+        "adapter": ALL
+        if training["adapter"] == "full"
+        else (
             f"{_kind(spec)} of rank {training['rank']}, alpha {training['alpha']}, dropout {training['dropout']}, on "
             f"{_names([modules] if isinstance(modules, str) else modules)}"
         ),
@@ -163,7 +170,11 @@ def _snippet(base: Base, spec: dict, folder: Path) -> str:
         options["attn_implementation"] = _python(loading["attn_implementation"])
     if loading.get("trust_remote_code"):
         options["trust_remote_code"] = "True"
-    imports = ["from peft import AutoPeftModelForCausalLM", "from transformers import AutoTokenizer"]
+    if spec["training"]["adapter"] == "full":
+        imports, loaded = ["from transformers import AutoModelForCausalLM, AutoTokenizer"], "AutoModelForCausalLM"
+    else:
+        imports = ["from peft import AutoPeftModelForCausalLM", "from transformers import AutoTokenizer"]
+        loaded = "AutoPeftModelForCausalLM"
     if loading.get("quantization") == "4bit":
         imports[1] = "from transformers import AutoTokenizer, BitsAndBytesConfig"
         dtype = options["dtype"]
@@ -189,7 +200,7 @@ def _snippet(base: Base, spec: dict, folder: Path) -> str:
         *imports,
         "",
         f"adapter = {_python(str(folder))}",
-        f"model = AutoPeftModelForCausalLM.from_pretrained(adapter, {_arguments(options)})",
+        f"model = {loaded}.from_pretrained(adapter, {_arguments(options)})",
         f"tokenizer = AutoTokenizer.from_pretrained({tokenizer})",
         f"messages = {_python(asked)}",
         f"template = {_python(template)}",

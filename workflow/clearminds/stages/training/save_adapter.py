@@ -1,5 +1,5 @@
-"""Saving a trained adapter: PEFT's files, a model card, the history of the loss, what the run cost, and
-`adapter.json` with the hashes of the files that the adapter consists of."""
+"""Saving what was trained: PEFT's files of an adapter or those of a model, a model card, the history of the loss, what
+the run cost, and `adapter.json` with the kind and the hashes of the files that it consists of."""
 
 import json
 import shutil
@@ -7,16 +7,19 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from transformers import Trainer
 
 from clearminds.files.digests import file_sha256
 from clearminds.files.tables import atomic_path, write_json
-from clearminds.stages.training.adapter import history, trained_parameters
+from clearminds.plugins.load import load, names
+from clearminds.stages.training.adapter import history, save_trained
 from clearminds.stages.training.checkpoints import disk_errors
+from clearminds.stages.training.trainer import WeightedTrainer
 
 
-def save(trainer: Trainer, adapter_json: Path, provenance: dict, run: dict, card: str) -> None:
-    """Write the adapter's folder under another name and rename it: `adapter.json` in its place says that it is whole.
+def save(
+    trainer: WeightedTrainer, adapter_json: Path, provenance: dict, run: dict, card: str, base: Path | None = None
+) -> None:
+    """Write the adapter's or model's folder under another name and rename it: `adapter.json` says that it is whole.
 
     Of several processes the first one writes.
 
@@ -26,6 +29,7 @@ def save(trainer: Trainer, adapter_json: Path, provenance: dict, run: dict, card
         provenance: spec, code and fingerprints, from the job.
         run: what the training cost.
         card: the text of its model card.
+        base: the base's folder; a whole model gets its tokenizer from there.
     """
     if not trainer.is_world_process_zero():
         return
@@ -33,18 +37,20 @@ def save(trainer: Trainer, adapter_json: Path, provenance: dict, run: dict, card
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
     with disk_errors(fresh):
-        adapter = trainer.accelerator.unwrap_model(trainer.model)
-        # "auto" would ask the hub for the base's vocabulary; what is trained is in the state already
-        adapter.save_pretrained(fresh, state_dict=trained_parameters(adapter), save_embedding_layers=False)
-    _in_order(fresh / "adapter_config.json")
+        save_trained(trainer.accelerator.unwrap_model(trainer.model), fresh)
+    kind = provenance["spec"]["training"]["adapter"]
+    if kind in names("kinds"):
+        load("kinds", kind).finish(fresh, trainer.first, base)
+    if (config := fresh / "adapter_config.json").exists():
+        _in_order(config)
     (fresh / "README.md").write_text(card, encoding="utf-8")
     with atomic_path(fresh / "history.parquet") as temporary:
         pq.write_table(pa.Table.from_pylist(history(trainer)), temporary)
     for file in fresh.iterdir():
         file.chmod(0o644)
-    files = {name: file_sha256(fresh / name) for name in ("adapter_config.json", "adapter_model.safetensors")}
+    declared = sorted(file.name for file in fresh.iterdir() if file.suffix in (".safetensors", ".json", ".jinja"))
+    files = {name: file_sha256(fresh / name) for name in declared}
     write_json(fresh / "run.json", run)
-    kind = provenance["spec"]["training"]["adapter"]
     write_json(fresh / adapter_json.name, {"kind": kind, "files": files, **provenance})
     # what says that the old folder is whole goes first; killed from here to the rename, the checkpoints are still there
     adapter_json.unlink(missing_ok=True)

@@ -1,7 +1,8 @@
 """The training loop: transformers' Trainer with a weight per token, in place of its labels.
 
 An optimiser step takes `batch_examples` examples; the token budget only splits a step into forward passes. The loss is
-the weighted mean over the whole step: every forward pass and every process divides by the step's total weight.
+the weighted mean over the whole step: every forward pass and every process divides by the step's total weight, or by
+another number of the whole step. An online rule puts a loss of its own in place of the weighted one.
 
 A training that was killed goes on from its last whole checkpoint to the same adapter, bit by bit on one machine.
 """
@@ -9,7 +10,9 @@ A training that was killed goes on from its last whole checkpoint to the same ad
 import logging
 import os
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import torch
@@ -22,19 +25,28 @@ from clearminds.errors import UserError
 from clearminds.model.batches import plan
 from clearminds.model.transformers_compat import use_one_device, weights_are_spread
 from clearminds.model.weighted_loss import WeightedBatch, weighted_token_loss
+from clearminds.plugins.load import load
 from clearminds.progress import Progress
 from clearminds.stages.train_adapter import Runtime, Training
-from clearminds.stages.training.adapter import trained_parameters
+from clearminds.stages.training.adapter import save_trained, trained_parameters
 from clearminds.stages.training.checkpoints import Checkpoints, disk_errors
 
 log = logging.getLogger("clearminds")
 
+TokenLoss = Callable[[torch.nn.Module, WeightedBatch, torch.Tensor], torch.Tensor]
+# by normaliser, what a row of the masks adds to it
+COUNTED: dict[str | None, Callable[[dict], float]] = {
+    None: lambda row: sum(row["weights"]),
+    "kept": lambda row: sum(weight != 0 for weight in row["weights"]),
+    "all": lambda row: row["n_response"],
+}
+
 
 class Examples(Dataset):
-    """Rows of the contract MASKS as dictionaries of `input_ids` and `weights`."""
+    """Rows of the contract MASKS as dictionaries of `input_ids`, `weights` and `n_response`."""
 
     def __init__(self, masks):
-        self.masks = masks.select(["input_ids", "weights"])
+        self.masks = masks.select(["input_ids", "weights", "n_response"])
 
     def __len__(self) -> int:
         return len(self.masks)
@@ -48,20 +60,34 @@ class WeightedTrainer(Trainer):
 
     Args:
         batch_tokens: most tokens of a forward pass, padding included.
+        token_loss: model, batch and normaliser to the batch's share of a step's loss.
+        counted: what a row adds to the normaliser of its step.
+
+    Attributes:
+        first: the adapter's parameters before its training, where it is saved as the difference from them; else None.
     """
 
-    def __init__(self, *args: *tuple[torch.nn.Module, TrainingArguments], batch_tokens: int, **options: Any):
+    first: dict[str, torch.Tensor] | None = None
+
+    def __init__(
+        self,
+        *args: *tuple[torch.nn.Module, TrainingArguments],
+        batch_tokens: int,
+        token_loss: TokenLoss,
+        counted: Callable[[dict], float],
+        **options: Any,
+    ):
         super().__init__(*args, data_collator=_as_list, **options)
         self.train_dataset: Examples
-        self.batch_tokens = batch_tokens
+        self.batch_tokens, self.token_loss, self.counted = batch_tokens, token_loss, counted
         self.tokens_seen = 0
 
     def training_step(self, model: torch.nn.Module, inputs: dict, num_items_in_batch=None) -> torch.Tensor:
-        """Forward and backward of one step; the weighted mean loss of this process's part, times the processes."""
+        """Forward and backward of one step; the loss of this process's part, times the processes."""
         model.train()
         rows = self._without_repeats(inputs["rows"])
         processes = self.accelerator.num_processes
-        weight = torch.tensor(sum(sum(row["weights"]) for row in rows), dtype=torch.float64, device=self.args.device)
+        weight = torch.tensor(sum(map(self.counted, rows)), dtype=torch.float64, device=self.args.device)
         total = self.accelerator.reduce(weight, reduction="sum").clamp_min(torch.finfo(torch.float32).tiny).float()
         batches = self._as_many_everywhere(plan([len(row["input_ids"]) for row in rows], self.batch_tokens))
         loss = torch.zeros((), device=self.args.device)
@@ -71,21 +97,16 @@ class WeightedTrainer(Trainer):
             with nullcontext() if last else self.accelerator.no_sync(model):
                 with self.compute_loss_context_manager():
                     # gradients are averaged over processes, but the normaliser is global already
-                    part = weighted_token_loss(model, batch, total) * processes
+                    part = self.token_loss(model, batch, total) * processes
                 self.accelerator.backward(part)
             loss += part.detach()
             self.tokens_seen += int(batch.attention_mask.sum()) if indices else 0
         return loss
 
     def save_model(self, output_dir: str | None = None, *_: object, **__: object) -> None:
-        """Write the adapter, for a checkpoint; from every process, of which the first one writes."""
-        adapter = self.accelerator.unwrap_model(self.model)
-        adapter.save_pretrained(
-            output_dir or self.args.output_dir,
-            state_dict=trained_parameters(adapter),
-            is_main_process=self.args.should_save,
-            save_embedding_layers=False,  # as when the adapter is saved: no request to the hub
-        )
+        """Write what is trained, for a checkpoint; from every process, of which the first one writes."""
+        trained = self.accelerator.unwrap_model(self.model)
+        save_trained(trained, output_dir or str(self.args.output_dir), is_main_process=self.args.should_save)
 
     def _without_repeats(self, rows: list[dict]) -> list[dict]:
         """Take the weight from examples that are repeated to give every process its rows of an epoch's last step."""
@@ -148,7 +169,7 @@ class _Checkpointing(TrainerCallback):
 
 def train(
     model: torch.nn.Module, masks, training: Training, seed: int, runtime: Runtime, checkpoints: Checkpoints
-) -> tuple[Trainer, Progress, int]:
+) -> tuple[WeightedTrainer, Progress, int]:
     """Train the adapter in place, from the last whole checkpoint where there is one.
 
     Args:
@@ -210,7 +231,11 @@ def train(
         train_dataset=Examples(masks),
         callbacks=[report, saving],
         batch_tokens=runtime.batch_tokens,
+        token_loss=_token_loss(training.loss),
+        counted=COUNTED[training.normaliser],
     )
+    if training.adapter == "pissa":
+        trainer.first = {name: value.detach().clone() for name, value in trained_parameters(model).items()}
     trainer.remove_callback(PrinterCallback)
     report.trainer = trainer
     try:
@@ -234,8 +259,12 @@ def seeded(seed: int) -> None:
     set_seed(seed)
 
 
+def _token_loss(rule: dict[str, Any] | None) -> TokenLoss:
+    return partial(load("losses", rule["rule"]).RULE, settings=rule) if rule else weighted_token_loss
+
+
 def _unweighted(row: dict) -> dict:
-    return {**row, "weights": [0.0] * len(row["weights"])}
+    return {**row, "weights": [0.0] * len(row["weights"]), "n_response": 0}
 
 
 def _as_list(rows: list[dict]) -> dict:

@@ -1,0 +1,1 @@
+"""Online rules, found by name: a module each."""
