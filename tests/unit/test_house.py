@@ -7,17 +7,18 @@ import pytest
 from clearminds.checkout import PACKAGE, ROOT
 
 WINGS = sorted(folder.parent.name for folder in PACKAGE.glob("*/__init__.py"))
-ITEM = re.compile(r"- `([\w.]+/?)`: (.+)")
+ITEM = re.compile(r"- ((?:`[\w.]+/?`(?:, )?)+): (.+)")  # one place, or several that belong together
 
 
 def listed(wing: str) -> dict[str, str]:
     """What a wing's README lists: path below the wing to the text of its line; of a folder's files, the folder's."""
     found = {}
     for item in ITEM.finditer((PACKAGE / wing / "README.md").read_text(encoding="utf-8")):
-        place, text = item.groups()
-        found[place] = text
-        if place.endswith("/"):
-            found |= {f"{place}{name}": text for name in re.findall(r"`([\w.]+\.\w+)`", text)}
+        places, text = item.groups()
+        for place in re.findall(r"`([\w.]+/?)`", places):
+            found[place] = text
+            if place.endswith("/"):
+                found |= {f"{place}{name}": text for name in re.findall(r"`([\w.]+\.\w+)`", text)}
     return found
 
 
