@@ -151,13 +151,17 @@ def card_of(source, folder, spec=SPEC, masks=MASKS):
     ("weights", "draw", "said"),
     [
         ({"rule": "all"}, None, "every token (rule `all`)"),
-        ({"rule": "perplexity", "tau": "2.5"}, None, "tokens of perplexity up to 2.5 (rule `perplexity`, tau 2.5)"),
+        ({"rule": "perplexity", "tau": "2.5"}, None, "tokens of perplexity up to 2.5 (rule `perplexity`)"),
         (
             {"rule": "random", "like": {"rule": "perplexity", "tau": "2.5"}},
             3,
-            "tokens drawn at random (rule `random`, seed 3), of each response as many as rule `perplexity`, tau 2.5",
+            "drawn at random, in each response as many as tokens of perplexity up to 2.5 (rule `random`, seed 3)",
         ),
-        ({"rule": "mine", "n": 2}, None, '`{"n": 2, "rule": "mine"}`'),
+        (
+            {"rule": "band", "tau_low": "1.1", "tau_high": "40"},
+            None,
+            "tokens of perplexity 1.1 to 40 (rule `band`)",
+        ),
     ],
     ids=lambda value: value["rule"] if isinstance(value, dict) else None,
 )

@@ -76,6 +76,8 @@ class ReportData:
         missing: evaluations that could not be made, each with `path` and `why`.
         overlaps: training items that are evaluated too, as of `rehearsal.overlaps.overlap`.
         warnings: other lines of the rehearsals.
+        rules: which tokens count: `variant`, `model`, `target`, `words`, and whether these are `alike` for all models
+            and targets, which are then not told apart.
     """
 
     study: str
@@ -95,6 +97,7 @@ class ReportData:
     missing: Sequence = ()
     overlaps: Sequence[Mapping] = ()
     warnings: Sequence[str] = ()
+    rules: Sequence[Mapping] = ()
 
 
 def render(data: ReportData) -> str:

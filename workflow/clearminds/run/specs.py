@@ -8,8 +8,8 @@ Used by the Snakefile; no stage imports it.
 from collections.abc import Callable, Iterable
 
 from clearminds.checkout import LAUNCHERS
-from clearminds.config.blocks import RandomRule
 from clearminds.config.study import Study
+from clearminds.config.weights import draws, resolved
 from clearminds.files.digests import canonical
 from clearminds.files.layout import WILDCARDS, Layout, draw_of, one_of, seed_of
 from clearminds.files.settings import chosen
@@ -19,6 +19,7 @@ from clearminds.run.inputs import Inputs
 from clearminds.run.refusals.file_names import refuse_equal_files, refuse_results_in_a_store
 from clearminds.run.refusals.name_lengths import refuse_long_names
 from clearminds.run.refusals.plugin_names import refuse_unknown_plugins
+from clearminds.run.refusals.weight_rules import refuse_wrong_rules
 from clearminds.run.rehearsals import rehearsal_spec
 from clearminds.run.sizing import resources
 from clearminds.run.sizing.workload import Workloads
@@ -52,6 +53,7 @@ class Specs:
         refuse_long_names(study)
         refuse_results_in_a_store(study)
         refuse_unknown_plugins(study)
+        refuse_wrong_rules(study)
         self._codes: dict[tuple[str, str], str] = {}
         self.study = study
         self.layout = Layout.of(study.study)
@@ -174,9 +176,7 @@ class Specs:
     def build_masks(self, wc: Wildcards) -> dict:
         """The variant's rule, its source, what fixes the matched examples, and the seed if its rule draws at random."""
         variant, study = self.study.variants[wc.variant], self.study
-        weights = variant.weights.model_dump(exclude_none=True)
-        if isinstance(variant.weights, RandomRule):
-            weights["like"] = study.variants[variant.weights.like].weights.model_dump(exclude_none=True)
+        weights = resolved(variant.weights, {name: other.weights for name, other in study.variants.items()})
         names = [n for n in dict.fromkeys([*study.match.sources, variant.responses]) if n != "reference"]
         return {
             "responses": variant.responses,
@@ -238,7 +238,7 @@ class Specs:
             "targets": study.targets,
             "suites": list(study.suites),
             "seeds": study.seeds,
-            "variants": [[name, isinstance(v.weights, RandomRule)] for name, v in study.variants.items()],
+            "variants": [[name, draws(v.weights)] for name, v in study.variants.items()],
             "sources": list(used),
         }
 
@@ -266,7 +266,7 @@ class Specs:
 
     def draws(self, variant: str, seed: int) -> str:
         """The wildcard `draw` of a variant's masks: of the seed where its rule draws at random, else of none."""
-        return draw_of(seed if isinstance(self.study.variants[variant].weights, RandomRule) else None)
+        return draw_of(seed if draws(self.study.variants[variant].weights) else None)
 
     def constraints(self) -> dict[str, str]:
         """Regular expressions of the wildcards, built from the study's ids."""
