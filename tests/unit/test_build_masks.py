@@ -15,7 +15,7 @@ from clearminds.files.digests import digest
 from clearminds.files.tables import read_provenance, read_table, write_table
 from clearminds.plugins.rules import fitted
 from clearminds.stages import build_masks
-from clearminds.stages.build_masks import Settings, source_tables, write_masks
+from clearminds.stages.build_masks import Settings, other_tables, source_tables, write_masks
 from clearminds.stages.masking import blocks
 from clearminds.stages.masking.blocks import ChosenResponses
 from clearminds.stages.select_examples import Choice, SourceTables
@@ -287,6 +287,56 @@ def test_scores_that_end_before_the_sequences_are_refused(tmp_path):
     mixed = {"own": SourceTables(short.verdicts, write(tmp_path / "x", found).sequences, short.scores)}
     with pytest.raises(UserError, match="rows do not follow"):
         rows_of(mixed, chosen_of(found), spec(tau="2.5"))
+
+
+STM_OTHER = {"tau": "2.5", "scorer": "other"}
+
+
+@pytest.mark.parametrize("size", [2, 64])
+def test_scores_of_another_model_are_those_of_the_same_responses(tmp_path, monkeypatch, size):
+    monkeypatch.setattr(blocks, "RESPONSES", size)
+    found, rng = responses(20), np.random.default_rng(9)
+    theirs = {key: -rng.exponential(1, len(values)) for key, values in found.items()}
+    more = {("first", 0): -np.ones(3)} | dict(list(theirs.items())[:9]) | {("between", 0): -np.ones(2)} | theirs
+    less = {key: values for key, values in theirs.items() if key[1] == 1}  # the others are too long for it
+    tables = {"own": write(tmp_path / "own", found)}
+    expected = {key[0]: (-values.astype(np.float32) <= np.log(2.5)).tolist() for key, values in less.items()}
+    for name, given in (("same", theirs), ("more", more), ("less", less)):
+        others = {"other": {"own": write(tmp_path / name, given).scores}}
+        path = tmp_path / f"{name}.parquet"
+        write_masks(path, "sums", spec(**STM_OTHER), tables, chosen_of(found, 1), {}, others)
+        rows = read_table(path, contracts.MASKS).to_pylist()
+        kept = {r["example_id"]: [bool(w) for w in r["weights"][len(r["example_id"]) : -N_AFTER]] for r in rows}
+        assert kept == expected
+
+
+def test_a_response_that_the_other_model_did_not_score_is_named(tmp_path):
+    found = responses(6)
+    short = write(tmp_path / "y", {key: values for key, values in found.items() if key != ("e4", 0)})
+    with pytest.raises(UserError, match=r"s.parquet: other did not score example e4, sample 0, .*lower training: max_"):
+        tables, others = {"own": write(tmp_path / "x", found)}, {"other": {"own": short.scores}}
+        write_masks(tmp_path / "m.parquet", "sums", spec(**STM_OTHER), tables, chosen_of(found), {}, others)
+
+
+def test_scores_of_other_tokens_are_refused(tmp_path):
+    found = responses(6)
+    longer = {key: np.append(values, -1) if key == ("e4", 0) else values for key, values in found.items()}
+    for name, other in (("longer", longer), ("turned", dict(reversed(found.items())))):
+        tables, others = {"own": write(tmp_path / "x", found)}, {"other": {"own": write(tmp_path / name, other).scores}}
+        with pytest.raises(UserError, match="rows are not of the tokens that are trained on; delete it"):
+            write_masks(tmp_path / "m.parquet", "sums", spec(**STM_OTHER), tables, chosen_of(found), {}, others)
+
+
+def test_tables_of_other_models_are_named_by_model_and_source():
+    rules = [{"rule": "excess", "reference": "b"}, {"rule": "rank", "scorer": "a"}, {"rule": "all"}]
+    given = spec("combine", of=rules)
+    given = replace(given, match=["mine"], sources={"own": "reference"})
+    paths = [Path(name) for name in ("a1", "a2", "b1", "b2")]
+    assert other_tables(given, paths) == {
+        "a": {"own": Path("a1"), "reference": Path("a2")},
+        "b": {"own": Path("b1"), "reference": Path("b2")},
+    }
+    assert other_tables(spec(tau="2.5"), []) == {}
 
 
 def test_an_empty_file_has_no_responses(tmp_path):

@@ -34,16 +34,25 @@ RULES = {
     "info": {"rule": "info", "c": 2.0},
     "class": {"rule": "class", "mask": ["numbers", "words"]},
     "expression": {"rule": "expression", "formula": "where(entropy < 1.5, 1, exp(logprob))"},
+    "excess": {"rule": "excess", "keep": 40.0, "per": "response", "reference": "other"},
     "combine": {"rule": "combine", "how": "product", "of": [STM, {"rule": "soft", "temperature": 2.0}]},
 }
 
 
-def block(found, first=0, draw=0, **columns):
-    """Scores of responses. Args: a list of log-probabilities of each; the number of the first; other columns."""
+def block(found, first=0, draw=0, others=None, **columns):
+    """Scores of responses.
+
+    Args:
+        found: a list of log-probabilities of each.
+        first: the number of the first.
+        draw: of rules that draw at random.
+        others: by scorer, its columns.
+        columns: other ones of the base.
+    """
     flat = np.asarray([value for one in found for value in one], np.float32)
     starts = np.cumsum([0, *map(len, found)])
     given = {"logprob": flat, **{name: np.asarray(values) for name, values in columns.items()}}
-    return Scores({BASE: given}, starts, [(f"e{n + first}", 0) for n in range(len(found))], draw)
+    return Scores({BASE: given, **(others or {})}, starts, [(f"e{n + first}", 0) for n in range(len(found))], draw)
 
 
 def whole_block(found, first=0):
@@ -52,6 +61,7 @@ def whole_block(found, first=0):
     return block(
         found,
         first,
+        others={"other": {"logprob": np.asarray([-((value * 7) % 5) for value in flat], np.float32)}},
         entropy=np.asarray([-value / 3 for value in flat], np.float16),
         rank=np.asarray([int(-value) for value in flat], np.int32),
         token=np.asarray([[" 12", " the", ",", "x_1"][int(-value * 7) % 4] for value in flat], object),
@@ -341,3 +351,57 @@ def test_rules_are_combined_as_their_weights_say(values, a, b):
     np.testing.assert_array_equal(apply("combine", values, {"how": "and", "of": of}), one * other * (soft > 0))
     np.testing.assert_array_equal(apply("combine", values, {"how": "or", "of": [first, third]}), np.maximum(one, other))
     np.testing.assert_array_equal(apply("combine", values, {"how": "product", "of": of}), one * soft * other)
+
+
+# --- scores of other models -------------------------------------------------------------------------------------------
+
+
+@given(responses, KEEP, st.data())
+def test_excess_keeps_the_share_of_tokens_that_are_most_above_the_reference(found, keep, data):
+    flat = [value for one in found for value in one]
+    theirs = np.asarray(data.draw(st.lists(LOGPROB, min_size=len(flat), max_size=len(flat))), np.float32)
+    scores = block(found, others={"other": {"logprob": theirs}})
+    excess = theirs - scores["logprob"]
+    rule = {"rule": "excess", "keep": keep, "reference": "other"}
+    kept = apply_rule(scores, {**rule, "per": "response"}) > 0
+    assert scores.count(kept).tolist() == [math.ceil(Decimal(str(keep)) * len(one) / 100) for one in found]
+    for start, stop in zip(scores.starts, scores.starts[1:], strict=False):
+        value, own = excess[start:stop], kept[start:stop]
+        assert own.all() or value[own].min() >= value[~own].max()
+    least = np.sort(excess)[::-1][math.ceil(Decimal(str(keep)) * len(flat) / 100) - 1]
+    whole = apply_rule(scores, fitted([scores], {**rule, "per": "set"}))
+    np.testing.assert_array_equal(whole > 0, excess >= least)
+
+
+def test_excess_is_none_where_neither_model_gives_a_token_any_probability():
+    scores = block([[-np.inf, -2.0, -1.0]], others={"other": {"logprob": np.array([-np.inf, -1.0, -9.0], np.float32)}})
+    rule = {"rule": "excess", "keep": 34.0, "per": "response", "reference": "other"}
+    assert apply_rule(scores, rule).tolist() == [1, 1, 0]
+
+
+OTHER = {"other": {"logprob": np.array([-9.0, -0.1, -9.0, -0.1], np.float32)}}
+MINE = [[-0.1, -9.0, -9.0, -0.1]]
+
+
+def test_a_rule_reads_the_scores_of_the_model_that_it_names():
+    scores = block(MINE, others=OTHER)
+    assert apply_rule(scores, STM).tolist() == [1, 0, 0, 1]
+    assert apply_rule(scores, {**STM, "scorer": "other"}).tolist() == [0, 1, 0, 1]
+    both = {"rule": "combine", "how": "and", "of": [STM, {**STM, "scorer": "other"}]}
+    assert apply_rule(scores, both).tolist() == [0, 0, 0, 1]
+    inherited = {"rule": "combine", "how": "and", "of": [STM, {"rule": "all"}], "scorer": "other"}
+    assert apply_rule(scores, inherited).tolist() == [0, 1, 0, 1]
+    formula = {"rule": "expression", "formula": "logprob > -1", "scorer": "other"}
+    assert apply_rule(scores, formula).tolist() == [0, 1, 0, 1]
+    assert in_words({**STM, "scorer": "other"}) == "tokens of perplexity up to 2.5 (as other scores them)"
+
+
+def test_a_rule_that_is_imitated_keeps_its_own_scorer():
+    scores = block(MINE, others=OTHER)
+    soft = {"rule": "soft", "temperature": "median"}
+    lowest = {"rule": "lowest", "scorer": "other", "like": {"rule": "combine", "how": "product", "of": [STM, soft]}}
+    taken = fitted([scores], lowest)
+    assert taken["like"]["of"][1]["temperature"] == pytest.approx(0.1)
+    # two are masked by the base's own scores; which ones, by the other's
+    assert apply_rule(scores, taken).tolist() == [1, 0, 1, 0]
+    assert fitted([scores], {**soft, "scorer": "other"})["temperature"] == pytest.approx(0.1)

@@ -25,7 +25,7 @@ from clearminds.config.blocks import (
 from clearminds.config.strict import Id, Strict
 from clearminds.config.tasks import FileTask, HubTask, Task
 from clearminds.config.values import Seed, Text
-from clearminds.config.weights import circle, draws, imitated
+from clearminds.config.weights import circle, draws, imitated, models_of
 from clearminds.config.wording import nearest, problem, short
 
 COMPARING = ("exact", "number", "math")  # verifiers of an example's answer, which a user's data need not have
@@ -109,6 +109,7 @@ class Study(Strict):
                 place = [*key, *(part for part in deepest[1:] if isinstance(part, int))]
                 raise ValueError(": ".join([f"variants: {name}: training", *map(str, place), found])) from None
             self._can_be_spread(name)
+            _among(f"variants: {name}: weights: scorer", models_of(variant.weights), self.models)
             self._can_imitate(name)
         return self
 

@@ -37,7 +37,15 @@ class AllTokens(Strict):
     rule: Literal["all"]
 
 
-class PerplexityRule(Strict):
+class Scored(Strict):
+    """A rule that reads a model's scores of the tokens."""
+
+    scorer: Id | None = Field(
+        None, description="a model of the study with the same tokenizer; null: the one that is trained"
+    )
+
+
+class PerplexityRule(Scored):
     """Tokens of perplexity at most tau count."""
 
     rule: Literal["perplexity"]
@@ -46,7 +54,7 @@ class PerplexityRule(Strict):
     )
 
 
-class BandRule(Strict):
+class BandRule(Scored):
     """Tokens of a perplexity between two thresholds count."""
 
     rule: Literal["band"]
@@ -60,7 +68,7 @@ class BandRule(Strict):
         return self
 
 
-class BudgetRule(Strict):
+class BudgetRule(Scored):
     """A share of the tokens counts, those of lowest loss."""
 
     rule: Literal["budget"]
@@ -75,21 +83,21 @@ class RandomRule(Strict):
     like: Id = Field(description="the variant whose count is imitated")
 
 
-class LowestRule(Strict):
+class LowestRule(Scored):
     """As many tokens masked as in another variant, the most predictable ones of each response."""
 
     rule: Literal["lowest"]
     like: Id = Field(description="the variant whose count is imitated")
 
 
-class RankRule(Strict):
+class RankRule(Scored):
     """Tokens among the model's first choices count."""
 
     rule: Literal["rank"]
     top: Positive = Field(description="how many choices; 1: only tokens that greedy decoding would have chosen")
 
 
-class SoftRule(Strict):
+class SoftRule(Scored):
     """Every token counts exp(-loss / temperature)."""
 
     rule: Literal["soft"]
@@ -98,7 +106,7 @@ class SoftRule(Strict):
     )
 
 
-class EntropyRule(Strict):
+class EntropyRule(Scored):
     """Tokens at places of a certain entropy count."""
 
     rule: Literal["entropy"]
@@ -114,7 +122,7 @@ class EntropyRule(Strict):
         return self
 
 
-class InfoRule(Strict):
+class InfoRule(Scored):
     """Tokens of medium confidence count most."""
 
     rule: Literal["info"]
@@ -128,15 +136,24 @@ class ClassRule(Strict):
     mask: Annotated[list[Class], Field(min_length=1)]
 
 
-class ExpressionRule(Strict):
+class ExpressionRule(Scored):
     """A formula over the columns of a token's scores."""
 
     rule: Literal["expression"]
     formula: Text = Field(description='such as "where(entropy < 1.5, 1, exp(logprob))"')
 
 
-class CombineRule(Strict):
-    """Several rules as one."""
+class ExcessRule(Scored):
+    """A share of the tokens counts, those whose loss is most above that of another model."""
+
+    rule: Literal["excess"]
+    keep: Share = Field(description="percent of the tokens")
+    per: Literal["response", "set"] = Field("response", description="whether every response keeps this share, or all")
+    reference: Id = Field(description="a model of the study with the same tokenizer, whose loss is subtracted")
+
+
+class CombineRule(Scored):
+    """Several rules as one; those of them without a scorer have its scorer."""
 
     rule: Literal["combine"]
     how: Literal["and", "or", "product"] = Field(description="kept by all, kept by any, or the product of the weights")
@@ -163,6 +180,7 @@ Weights = Annotated[
     | InfoRule
     | ClassRule
     | ExpressionRule
+    | ExcessRule
     | CombineRule,
     Field(discriminator="rule"),
 ]
@@ -181,6 +199,12 @@ def rules_of(weights: Weights) -> Iterator[Weights]:
 def imitated(weights: Weights) -> list[str]:
     """The variants that a rule imitates itself, or one that it holds."""
     return [rule.like for rule in rules_of(weights) if isinstance(rule, IMITATING)]
+
+
+def models_of(weights: Weights) -> list[str]:
+    """The models whose scores a rule, or one that it holds, asks for by name."""
+    found = (getattr(rule, key, None) for rule in rules_of(weights) for key in ("scorer", "reference"))
+    return [name for name in found if name is not None]
 
 
 def circle(path: list[str], variants: Mapping[str, Weights]) -> list[str] | None:

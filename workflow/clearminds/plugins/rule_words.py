@@ -15,7 +15,7 @@ def in_words(parameters: Mapping) -> str:
     shown = {key: _worded(value) for key, value in parameters.items()}
     phrases = getattr(load("weights", parameters["rule"]), "WORDS", (f"what the rule {parameters['rule']} weights",))
     told = [phrase.format(**shown) for phrase in phrases if _keys(phrase) <= shown.keys()]
-    return " ".join([*told, f"by {shown['scorer']}"] if "scorer" in shown else told)
+    return " ".join([*told, f"(as {shown['scorer']} scores them)"] if "scorer" in shown else told)
 
 
 def _keys(phrase: str) -> set[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from clearminds.plugins.load import load
-from clearminds.plugins.scores import Scores
+from clearminds.plugins.scores import BASE, Scores
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,9 @@ def fitted(blocks: Iterable[Scores], parameters: Mapping) -> dict:
         parameters: the rule's name and settings.
     """
     seen = Blocks(blocks, parameters.get("scorer"))
-    found = {key: _fitted_within(seen, value) for key, value in parameters.items()}
+    # a rule that is imitated belongs to another variant, and never sees this one's scorer
+    own = Blocks(blocks, BASE)
+    found = {key: _fitted_within(own if key == "like" else seen, value) for key, value in parameters.items()}
     fit = getattr(load("weights", parameters["rule"]), "fit", None)
     return fit(seen, found) if fit else found
 

@@ -6,6 +6,7 @@ Responses stream through in blocks, so that memory does not grow with the number
 import math
 from collections import Counter
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from clearminds.stages.masking.blocks import ChosenResponses
 from clearminds.stages.masking.rows import in_groups, in_order, mask_rows, usable
 from clearminds.stages.nothing_left import every_token_masked, no_example_left
 from clearminds.stages.select_examples import Choice, SourceTables, choose, match
-from clearminds.stages.source_names import source_names
+from clearminds.stages.source_names import scorer_names, source_names
 
 ROW_GROUP = 1024  # responses of the file's groups of rows
 
@@ -56,6 +57,21 @@ def source_tables(
     names = source_names(settings.match, settings.responses, settings.sources)
     files = zip(names, verdicts, sequences, scores, strict=True)
     return {name: SourceTables(*tables) for name, *tables in files}
+
+
+def other_tables(settings: Settings, scores: list[Path]) -> dict[str, dict[str, Path]]:
+    """Other models' scores, by model and source.
+
+    Args:
+        settings: of the stage.
+        scores: per model of `scorer_names` a file for each source that the variant's responses may be of.
+    """
+    scorers = scorer_names(settings.weights)
+    names = source_names([], settings.responses, settings.sources)
+    found: dict[str, dict[str, Path]] = {scorer: {} for scorer in scorers}
+    for (scorer, source), path in zip(product(scorers, names), scores, strict=True):
+        found[scorer][source] = path
+    return found
 
 
 def plan_examples(
@@ -106,6 +122,7 @@ def write_masks(
     tables: dict[str, SourceTables],
     chosen: dict[str, Choice],
     provenance: dict,
+    others: dict[str, dict[str, Path]] | None = None,
 ) -> Counter:
     """Write the contract MASKS for the chosen responses, some rows at a time.
 
@@ -118,6 +135,7 @@ def write_masks(
         provenance: facts about how the masks come to be. The counts, what the rule took from the responses, the dtype
             of scoring, and the fingerprints of the model and tokenizer that the token ids belong to, are added in the
             file.
+        others: of `other_tables`, where the rule asks for any.
 
     Returns:
         `tokens` of the responses, `kept` ones, `all_masked`: responses without any; and `near_tau`: tokens whose
@@ -128,7 +146,7 @@ def write_masks(
     """
     counts: Counter = Counter(tokens=0, kept=0, all_masked=0)
     scored = read_provenance(tables[settings.responses].scores)
-    responses = ChosenResponses(tables, chosen, settings.draw)
+    responses = ChosenResponses(tables, chosen, settings.draw, others or {})
     rule = fitted(responses, settings.weights)
     rows = weighted(task, responses, rule, counts)
     if len(responses.sources) > 1:  # a fallback mixes two sources; their rows are brought into the examples' order
@@ -161,7 +179,7 @@ def weighted(task: str, responses: ChosenResponses, rule: dict, counts: Counter)
         weights = usable(apply(block.scores, rule), block, rule["rule"])
         kept = block.scores.count(weights != 0)
         counts.update(tokens=len(weights), kept=int(kept.sum()), all_masked=int((kept == 0).sum()))
-        if (distance := noise[block.source]) and "tau" in rule:
+        if (distance := noise[block.source]) and "tau" in rule and "scorer" not in rule:
             counts.update(near_tau=_near(block.scores, math.log(float(rule["tau"])), distance))
         yield mask_rows(task, block, weights)
 

@@ -8,13 +8,13 @@ to it is kept, those that equal it too. `keep: auto` is this project's own: the 
 
 import math
 from collections.abc import Iterable
-from fractions import Fraction
 
 import numpy as np
 
 from clearminds.plugins.concentration import knee, share_up_to
 from clearminds.plugins.order_statistics import count, kth_smallest
 from clearminds.plugins.scores import Scores
+from clearminds.plugins.shares import tokens_of, within
 
 WORDS = ("the {keep} % of tokens of lowest loss, per {per}", "(up to {threshold} nats)")
 
@@ -26,7 +26,7 @@ def fit(blocks: Iterable[Scores], parameters: dict) -> dict:
         keep = math.ceil(10**4 * share_up_to(knee(blocks), blocks)) / 100
     found = {**parameters, "keep": keep}
     if parameters["per"] == "set":
-        k = math.ceil(_share(keep) * count(blocks))
+        k = tokens_of(keep, count(blocks))
         found["threshold"] = kth_smallest(lambda scores: -scores["logprob"], blocks, k)
     return found
 
@@ -35,11 +35,4 @@ def weights(scores: Scores, parameters: dict) -> np.ndarray:
     """float32 [tokens]: 1 on tokens within the budget. `parameters`: keep, per, and per set the fitted threshold."""
     if parameters["per"] == "set":
         return (scores.loss <= parameters["threshold"]).astype(np.float32)
-    share = _share(parameters["keep"])
-    kept = np.array([math.ceil(share * length) for length in scores.lengths.tolist()])
-    return (scores.order(scores.loss) < scores.per_token(kept)).astype(np.float32)
-
-
-def _share(keep: float) -> Fraction:
-    """The percentage as the exact share that is written: 10 % of 30 tokens are 3, without float's rounding."""
-    return Fraction(str(keep)) / 100
+    return within(parameters["keep"], scores, scores.loss)

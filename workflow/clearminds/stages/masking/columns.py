@@ -39,6 +39,21 @@ class ScoreFile:
             found.append(np.flatnonzero(position == 0) + edge)
         return np.concatenate([*found, self._edges[-1:]])
 
+    def keys(self, first: int, last: int) -> list[tuple[str, int]]:
+        """example_id and sample of the responses from one number up to another."""
+        edges = self.starts[first : last + 1]
+        at = pa.array(edges[:-1] - edges[0])
+        ids = self.read("example_id", int(edges[0]), int(edges[-1])).take(at)
+        samples = self.read("sample", int(edges[0]), int(edges[-1])).take(at)
+        return list(zip(ids.to_pylist(), samples.to_pylist(), strict=True))
+
+    @cached_property
+    def numbers(self) -> dict[tuple[str, int], int]:
+        """The number of each response, by its key."""
+        n, step = len(self.starts) - 1, 1024
+        keys = (key for first in range(0, n, step) for key in self.keys(first, min(first + step, n)))
+        return {key: number for number, key in enumerate(keys)}
+
     def read(self, name: str, start: int, stop: int) -> pa.ChunkedArray:
         """A column from row `start` up to `stop`."""
         groups = range(bisect_right(self._edges, start) - 1, max(int(np.searchsorted(self._edges, stop)), 1))

@@ -8,6 +8,7 @@ from huggingface_hub import ModelCard, ModelCardData
 
 from clearminds.model.conversation import FIXED_DATE
 from clearminds.plugins.rule_words import in_words
+from clearminds.stages.source_names import scorer_names
 from clearminds.stages.training.base import Base
 
 CARD = """---
@@ -106,7 +107,7 @@ def _facts(base: Base, spec: dict, masks: dict, versions: dict) -> dict[str, str
         ),
         "responses": f"source `{made['responses']}`{own}",
         "loss": f"mean over {_rule(masks)}: {counts['kept']:,} of {counts['tokens']:,} response tokens",
-        "token perplexities": f"of the base, computed in {masks['scoring']['dtype']}",
+        "token perplexities": f"of {_scorers(masks)}, computed in {masks['scoring']['dtype']}",
         "adapter": (
             f"{_kind(spec)} of rank {training['rank']}, alpha {training['alpha']}, dropout {training['dropout']}, on "
             f"{_names([modules] if isinstance(modules, str) else modules)}"
@@ -128,6 +129,11 @@ def _rule(masks: dict) -> str:
     rule = masks["masks"].get("fitted", masks["spec"]["weights"])
     drawn = f", seed {draw}" if (draw := masks["spec"].get("draw")) is not None else ""
     return f"{in_words(rule)} (rule `{rule['rule']}`{drawn})"
+
+
+def _scorers(masks: dict) -> str:
+    others = scorer_names(masks["spec"]["weights"])
+    return " and ".join(["the base", *(f"`{name}`" for name in others)])
 
 
 def _names(names: list[str]) -> str:
