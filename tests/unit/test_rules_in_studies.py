@@ -1,6 +1,7 @@
 """Rules for weights in a study: what is refused, how they enter specs, and whose code reruns which masks."""
 
 import json
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -10,6 +11,7 @@ from test_weights import RULES
 from clearminds.config.weights import draws
 from clearminds.errors import UserError
 from clearminds.files.digests import canonical
+from clearminds.files.layout import Layout
 from clearminds.reuse import stage_code
 from clearminds.run.specs import Specs
 
@@ -91,6 +93,37 @@ def test_a_formula_that_cannot_be_computed_is_refused_with_its_variant_and_place
     )
 
 
+TUNED = {"rule": "dpf", "reference": {"variant": "ground-truth"}}
+
+
+def test_a_variant_s_adapter_may_score(refusal):
+    rule = {"rule": "combine", "how": "and", "of": [STM, TUNED]}
+    study = demo({**variant(rule), "seeds": [4, 5]})
+    name = "smollm2-135m-q4+sums.ground-truth.seed4"
+    found = json.loads(spec(study, "build_masks", variant="new"))["weights"]["of"][1]
+    assert found == {"rule": "dpf", "delta": 0.0, "reference": name}
+    specs, wildcards = Specs(study), SimpleNamespace(**{**vars(WILDCARDS), "variant": "new", "scorer": name})
+    [scores] = specs.inputs.other_scores(wildcards)
+    assert scores == f"results/demo/scores/{name}/smollm2-135m-q4/sums/train.reference.parquet"
+    assert Layout.of("demo").scores.parse(scores)["scorer"] == name
+    assert re.fullmatch(specs.constraints()["scorer"], name)
+    assert specs.inputs.scorer(wildcards) == "results/demo/models/smollm2-135m-q4/model.json"
+    [adapter] = specs.inputs.scoring_adapter(wildcards)
+    assert adapter == "results/demo/adapters/smollm2-135m-q4/sums/ground-truth/seed4/adapter.json"
+    assert specs.inputs.scoring_adapter(WILDCARDS) == []
+    own = specs.score_token_perplexity(WILDCARDS)
+    assert specs.score_token_perplexity(wildcards) == own, "how a model is loaded is its own, with an adapter or not"
+    seeded = {**TUNED, "reference": {"variant": "ground-truth", "seed": 5}}
+    changed = weights_of({**variant(seeded), "seeds": [4, 5]})
+    assert changed["reference"].endswith(".seed5")
+    assert refusal(study_with(variant(seeded))) == ("variants: new: weights: scorer: seed: 5 is not one of seeds: 0")
+    wrong = {**TUNED, "reference": {"variant": "ground_truth"}}
+    assert "scorer: variant: 'ground_truth' is not one of ground-truth, " in refusal(study_with(variant(wrong)))
+    assert refusal(study_with(variant({**TUNED, "reference": {"variant": "new"}}))) == (
+        "variants: new: weights: new -> new: one of them needs a rule that waits for no other variant"
+    )
+
+
 def test_variants_that_imitate_each_other_are_refused(refusal):
     circle = {
         "variants/one": {"responses": "reference", "weights": {"rule": "lowest", "like": "two"}},
@@ -100,7 +133,9 @@ def test_variants_that_imitate_each_other_are_refused(refusal):
         },
     }
     found = refusal(study_with(circle))
-    assert found == "variants: one: weights: like: one -> two -> one: one of them needs a rule that imitates no other"
+    assert found == (
+        "variants: one: weights: one -> two -> one: one of them needs a rule that waits for no other variant"
+    )
 
 
 def test_what_draws_at_random_cannot_be_imitated_wherever_it_draws(refusal):
@@ -143,7 +178,7 @@ def test_a_rule_that_draws_within_another_has_masks_for_each_seed():
     assert not draws(study.variants["stm-2.5"].weights)
 
 
-@pytest.mark.parametrize("rule", [rule for rule in RULES if rule != "excess"])
+@pytest.mark.parametrize("rule", [rule for rule in RULES if rule not in ("excess", "dpf")])
 def test_the_settings_that_tests_give_a_rule_are_those_of_its_model(rule):
     """The rule's plugin is tested with what a study gives it."""
     as_said = json.loads(json.dumps(RULES[rule]))

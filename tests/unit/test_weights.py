@@ -35,6 +35,7 @@ RULES = {
     "class": {"rule": "class", "mask": ["numbers", "words"]},
     "expression": {"rule": "expression", "formula": "where(entropy < 1.5, 1, exp(logprob))"},
     "excess": {"rule": "excess", "keep": 40.0, "per": "response", "reference": "other"},
+    "dpf": {"rule": "dpf", "reference": "other", "delta": 0.5},
     "combine": {"rule": "combine", "how": "product", "of": [STM, {"rule": "soft", "temperature": 2.0}]},
 }
 
@@ -405,3 +406,10 @@ def test_a_rule_that_is_imitated_keeps_its_own_scorer():
     # two are masked by the base's own scores; which ones, by the other's
     assert apply_rule(scores, taken).tolist() == [1, 0, 1, 0]
     assert fitted([scores], {**soft, "scorer": "other"})["temperature"] == pytest.approx(0.1)
+
+
+def test_dpf_keeps_tokens_whose_loss_fell_by_more_than_delta():
+    tuned = {"other": {"logprob": np.array([-1.0, -0.5, -1.5, -np.inf, -2.0], np.float32)}}
+    scores = block([[-1.0, -1.0, -2.5, -np.inf, -np.inf]], others=tuned)
+    for delta, kept in ((0.0, [0, 1, 1, 0, 1]), (0.5, [0, 0, 1, 0, 1]), (1.0, [0, 0, 0, 0, 1])):
+        assert apply_rule(scores, {"rule": "dpf", "reference": "other", "delta": delta}).tolist() == kept

@@ -25,7 +25,7 @@ from clearminds.config.blocks import (
 from clearminds.config.strict import Id, Strict
 from clearminds.config.tasks import FileTask, HubTask, Task
 from clearminds.config.values import Seed, Text
-from clearminds.config.weights import circle, draws, imitated, models_of
+from clearminds.config.weights import circle, draws, imitated, models_of, tuned_of
 from clearminds.config.wording import nearest, problem, short
 
 COMPARING = ("exact", "number", "math")  # verifiers of an example's answer, which a user's data need not have
@@ -109,9 +109,23 @@ class Study(Strict):
                 place = [*key, *(part for part in deepest[1:] if isinstance(part, int))]
                 raise ValueError(": ".join([f"variants: {name}: training", *map(str, place), found])) from None
             self._can_be_spread(name)
-            _among(f"variants: {name}: weights: scorer", models_of(variant.weights), self.models)
+            self._can_be_scored(name)
             self._can_imitate(name)
         return self
+
+    def _can_be_scored(self, variant: str) -> None:
+        """Refuse scorers that there are none of, and variants that wait for each other."""
+        where, weights = f"variants: {variant}: weights", self.variants[variant].weights
+        _among(f"{where}: scorer", models_of(weights), self.models)
+        for tuned in tuned_of(weights):
+            _among(f"{where}: scorer: variant", [tuned.variant], self.variants)
+            if tuned.seed is not None and tuned.seed not in self.seeds:
+                raise ValueError(
+                    f"{where}: scorer: seed: {tuned.seed} is not one of seeds: {', '.join(map(str, self.seeds))}"
+                )
+        rules = {name: other.weights for name, other in self.variants.items()}
+        if found := circle([variant], rules):
+            raise ValueError(f"{where}: {' -> '.join(found)}: one of them needs a rule that waits for no other variant")
 
     def _can_imitate(self, variant: str) -> None:
         """Refuse a rule that is like another variant's, where that has no counts of its own to imitate."""
@@ -128,9 +142,6 @@ class Study(Strict):
                 raise ValueError(
                     f"{where}: {like} must have the same responses and a rule that does not draw at random"
                 )
-        rules = {name: other.weights for name, other in self.variants.items()}
-        if found := circle([variant], rules):
-            raise ValueError(f"{where}: {' -> '.join(found)}: one of them needs a rule that imitates no other")
 
     def _can_be_spread(self, variant: str) -> None:
         """Refuse what several processes of a training could not do, before responses and scores are paid for."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from clearminds.config.strict import Id, Positive, Strict
-from clearminds.config.values import Number, Text
+from clearminds.config.values import Number, Seed, Text
 
 
 def _tau(value: object) -> object:
@@ -37,11 +37,21 @@ class AllTokens(Strict):
     rule: Literal["all"]
 
 
+class TunedModel(Strict):
+    """The model that is trained, with another variant's adapter of the same target."""
+
+    variant: Id
+    seed: Seed | None = Field(None, description="of that adapter; null: the first of seeds")
+
+
+Scorer = Annotated[Id | TunedModel, Field(description="a model of the study with the same tokenizer, or a variant")]
+
+
 class Scored(Strict):
     """A rule that reads a model's scores of the tokens."""
 
-    scorer: Id | None = Field(
-        None, description="a model of the study with the same tokenizer; null: the one that is trained"
+    scorer: Scorer | None = Field(
+        None, description="a model of the study with the same tokenizer, or a variant; null: the one that is trained"
     )
 
 
@@ -149,7 +159,15 @@ class ExcessRule(Scored):
     rule: Literal["excess"]
     keep: Share = Field(description="percent of the tokens")
     per: Literal["response", "set"] = Field("response", description="whether every response keeps this share, or all")
-    reference: Id = Field(description="a model of the study with the same tokenizer, whose loss is subtracted")
+    reference: Scorer = Field(description="the model whose loss is subtracted: of the study, or a variant's")
+
+
+class DpfRule(Scored):
+    """Tokens count whose loss another variant's training lowered."""
+
+    rule: Literal["dpf"]
+    reference: Scorer = Field(description="the tuned model: a variant's, or a model of the study")
+    delta: Number = Field(0.0, ge=0, description="nats by which the loss must have fallen; more than that")
 
 
 class CombineRule(Scored):
@@ -181,6 +199,7 @@ Weights = Annotated[
     | ClassRule
     | ExpressionRule
     | ExcessRule
+    | DpfRule
     | CombineRule,
     Field(discriminator="rule"),
 ]
@@ -201,23 +220,34 @@ def imitated(weights: Weights) -> list[str]:
     return [rule.like for rule in rules_of(weights) if isinstance(rule, IMITATING)]
 
 
-def models_of(weights: Weights) -> list[str]:
-    """The models whose scores a rule, or one that it holds, asks for by name."""
+def scorers_of(weights: Weights) -> list[str | TunedModel]:
+    """Whose scores a rule, or one that it holds, asks for by name."""
     found = (getattr(rule, key, None) for rule in rules_of(weights) for key in ("scorer", "reference"))
-    return [name for name in found if name is not None]
+    return [scorer for scorer in found if scorer is not None]
+
+
+def models_of(weights: Weights) -> list[str]:
+    """The models among `scorers_of`."""
+    return [scorer for scorer in scorers_of(weights) if isinstance(scorer, str)]
+
+
+def tuned_of(weights: Weights) -> list[TunedModel]:
+    """The variants' models among `scorers_of`."""
+    return [scorer for scorer in scorers_of(weights) if isinstance(scorer, TunedModel)]
 
 
 def circle(path: list[str], variants: Mapping[str, Weights]) -> list[str] | None:
-    """Variants that imitate each other in a circle, from the last of `path` on; None: there is no circle.
+    """Variants that wait for each other in a circle, from the last of `path` on; None: there is no circle.
 
     Args:
-        path: ids, of which each imitates the next.
+        path: ids, of which each imitates the next, or has its tokens scored by it.
         variants: the rules of all variants.
     """
-    for like in imitated(variants[path[-1]]):
-        if like in path:
-            return [*path, like]
-        if like in variants and (found := circle([*path, like], variants)):
+    rule = variants[path[-1]]
+    for name in [*imitated(rule), *(scorer.variant for scorer in tuned_of(rule))]:
+        if name in path:
+            return [*path, name]
+        if name in variants and (found := circle([*path, name], variants)):
             return found
     return None
 
@@ -227,16 +257,20 @@ def draws(weights: Weights) -> bool:
     return any(isinstance(rule, RandomRule) for rule in rules_of(weights))
 
 
-def resolved(weights: Weights, variants: Mapping[str, Weights]) -> dict[str, Any]:
+def resolved(weights: Weights, variants: Mapping[str, Weights], tuned: Callable[[TunedModel], str]) -> dict[str, Any]:
     """A rule as the stage reads it: without keys that are null, and with the rules of the variants that it imitates.
 
     Args:
         weights: the rule.
         variants: the rules of all variants.
+        tuned: what a variant's model is called as a scorer.
     """
     found = weights.model_dump(exclude_none=True)
+    for key in ("scorer", "reference"):
+        if isinstance(scorer := getattr(weights, key, None), TunedModel):
+            found[key] = tuned(scorer)
     if isinstance(weights, CombineRule):
-        found["of"] = [resolved(rule, variants) for rule in weights.of]
+        found["of"] = [resolved(rule, variants, tuned) for rule in weights.of]
     if isinstance(weights, IMITATING):
-        found["like"] = resolved(variants[weights.like], variants)
+        found["like"] = resolved(variants[weights.like], variants, tuned)
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from clearminds.files.layout import shards_of
+from clearminds.files.layout import scoring_model, shards_of
 from clearminds.files.study_files import adapter_paths, evaluation_rows, mask_rows, rehearsal_rows, score_rows
 from clearminds.run.rehearsals import is_as_made_now
 from clearminds.run.task_files import task_files
@@ -67,6 +67,15 @@ class Inputs:
             for scorer in scorer_names(spec["weights"])
             for source in names
         ]
+
+    def scorer(self, wc: Wildcards) -> str:
+        """The model that scores, without an adapter."""
+        return self.layout.model.path(model=scoring_model(wc.scorer))
+
+    def scoring_adapter(self, wc: Wildcards) -> list[str]:
+        """The adapter with which a model scores, if it does with one."""
+        tuned = self.specs.tuned_scorers.get(wc.scorer)
+        return [self.layout.adapter.path(**tuned)] if tuned else []
 
     def shards(self, kind: str) -> Callable[[Wildcards], list[str]]:
         """Wildcards to the marks of the jobs that share a table's work: none where one job does it alone.

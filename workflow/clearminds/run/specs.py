@@ -6,12 +6,14 @@ Used by the Snakefile; no stage imports it.
 """
 
 from collections.abc import Callable, Iterable
+from functools import cached_property
+from itertools import product
 
 from clearminds.checkout import LAUNCHERS
 from clearminds.config.study import Study
-from clearminds.config.weights import draws, resolved
+from clearminds.config.weights import TunedModel, draws, resolved, tuned_of
 from clearminds.files.digests import canonical
-from clearminds.files.layout import WILDCARDS, Layout, draw_of, one_of, seed_of
+from clearminds.files.layout import WILDCARDS, Layout, draw_of, one_of, scoring_model, seed_of, tuned_scorer
 from clearminds.files.settings import chosen
 from clearminds.model.loading import Loading
 from clearminds.reuse import stage_code as stages
@@ -170,13 +172,14 @@ class Specs:
 
     def score_token_perplexity(self, wc: Wildcards) -> dict:
         """The scorer's dtype and how it is loaded. Never a threshold or a mask."""
-        how = {"dtype": self.study.scoring.dtype, "loading": self._loading(wc.scorer)}
+        how = {"dtype": self.study.scoring.dtype, "loading": self._loading(scoring_model(wc.scorer))}
         return {**how, **self._special_tokens(wc.task)}
 
     def build_masks(self, wc: Wildcards) -> dict:
         """The variant's rule, its source, what fixes the matched examples, and the seed if its rule draws at random."""
         variant, study = self.study.variants[wc.variant], self.study
-        weights = resolved(variant.weights, {name: other.weights for name, other in study.variants.items()})
+        rules = {name: other.weights for name, other in study.variants.items()}
+        weights = resolved(variant.weights, rules, lambda tuned: self._tuned(tuned, wc.model, wc.target))
         names = [n for n in dict.fromkeys([*study.match.sources, variant.responses]) if n != "reference"]
         return {
             "responses": variant.responses,
@@ -186,6 +189,21 @@ class Specs:
             "weights": weights,
             "draw": seed_of(wc.draw),
         }
+
+    def _tuned(self, tuned: TunedModel, model: str, target: str) -> str:
+        seed = self.study.seeds[0] if tuned.seed is None else tuned.seed
+        return tuned_scorer(model, target, tuned.variant, seed)
+
+    @cached_property
+    def tuned_scorers(self) -> dict[str, dict[str, str]]:
+        """The wildcards of the adapters that score for a rule, by what they are called as scorers."""
+        study, found = self.study, {}
+        asked = [tuned for variant in study.variants.values() for tuned in tuned_of(variant.weights)]
+        for model, target, tuned in product(study.models, study.targets, asked):
+            seed = study.seeds[0] if tuned.seed is None else tuned.seed
+            names = {"model": model, "target": target, "variant": tuned.variant, "seed": str(seed)}
+            found[tuned_scorer(**names)] = names
+        return found
 
     def train_adapter(self, wc: Wildcards) -> dict:
         """The variant's training settings without `max_length`, which the masks have used, and the seed."""
@@ -274,7 +292,7 @@ class Specs:
         splits = {split for task in study.tasks.values() for split in task.splits}
         names: dict[str, Iterable[str]] = {
             "model": study.models,
-            "scorer": study.models,
+            "scorer": [*study.models, *self.tuned_scorers],
             "task": study.tasks,
             "split": splits,
             "source": ["reference", *study.sources],

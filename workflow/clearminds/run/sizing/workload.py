@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from clearminds.config.study import Study
+from clearminds.files.layout import scoring_model
 from clearminds.run.sizing.sizes import PROMPT, UNKNOWN_ITEMS, Sizes
 from clearminds.run.wildcards import Wildcards
 
@@ -150,7 +151,7 @@ class Workloads:
         rows = self.sizes.items(wc.task, wc.split) * self.sizes.samples(wc.source)
         responses = self.sizes.response_tokens(wc.model, wc.task, wc.split, wc.source)
         return Workload(
-            self.sizes.parameters(wc.scorer),
+            self.sizes.parameters(scoring_model(wc.scorer)),
             BYTES[self.study.scoring.dtype],
             read=(rows * self.sizes.prompt(wc.task, wc.split) + responses) * self._share(wc),
             batch=self.study.runtime.batch_tokens,
