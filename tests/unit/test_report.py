@@ -1,6 +1,7 @@
 """The report: whole, without requests, and safe to open whatever a model wrote; and the captions beside the figures."""
 
 import math
+from dataclasses import replace
 from html.parser import HTMLParser
 from types import SimpleNamespace
 
@@ -15,6 +16,7 @@ from clearminds.files.tables import write_table
 from clearminds.report import figures
 from clearminds.report import page as report
 from clearminds.report.token_counts import counts_table
+from clearminds.stages import report as gathering
 from clearminds.stages.summarise import summarise
 
 HOSTILE = "</pre><script>alert(1)</script><img src=https://evil.example/x onerror=alert(2)>"
@@ -234,3 +236,40 @@ def test_captions_are_valid_with_and_without_params(name, params):
     assert "<p>" in html
     if name == "perplexity":
         assert ("τ = 2.5" in html and "0.4" in html) == bool(params)
+
+
+def masked(path, rule, fitted=None):
+    counts = {"kept": 1, "tokens": 2} | ({"fitted": fitted} if fitted else {})
+    write_table(path, [], contracts.MASKS, {"spec": {"weights": rule}, "masks": counts})
+    return str(path)
+
+
+def test_the_rules_are_said_in_words_with_what_they_took_from_the_scores(data, tmp_path):
+    auto, stm = {"rule": "perplexity", "tau": "auto"}, {"rule": "perplexity", "tau": "2.5"}
+    masks = [
+        {"variant": variant, "model": "tiny", "target": target, "path": masked(tmp_path / f"{n}.parquet", *rule)}
+        for n, (variant, target, *rule) in enumerate(
+            [
+                ("stm", "sums", stm),
+                ("stm", "code", stm),
+                ("auto", "sums", auto, {**auto, "tau": "3.7"}),
+                ("auto", "code", auto, {**auto, "tau": "41"}),
+            ]
+        )
+    ]
+    rules = gathering._rules(masks)
+    text = Page(report.render(replace(data, rules=rules))).text
+    said = " ".join(text.split())
+    assert "stm: tokens of perplexity up to 2.5 auto (tiny, sums): tokens of perplexity up to 3.7" in said
+    assert "auto (tiny, code): tokens of perplexity up to 41" in said
+
+
+def test_rules_that_hold_others_are_shown_among_the_settings(data):
+    rule = {"rule": "combine", "how": "and", "of": [{"rule": "rank", "top": 5}, {"rule": "all"}]}
+    text = Page(report.render(replace(data, variants={"mine": {"responses": "reference", "weights": rule}}))).text
+    assert "weights: rule combine; how and; of (rule rank; top 5), (rule all)" in " ".join(text.split())
+
+
+@pytest.mark.parametrize(("tau", "line"), [("auto", None), ("2.5", 2.5)])
+def test_a_threshold_that_a_rule_takes_from_the_scores_is_drawn_nowhere(tau, line):
+    assert gathering._first_tau({"a": {"weights": {"rule": "all"}}, "b": {"weights": {"tau": tau}}}) == line

@@ -8,7 +8,6 @@ from huggingface_hub import ModelCard, ModelCardData
 
 from clearminds.model.conversation import FIXED_DATE
 from clearminds.plugins.rule_words import in_words
-from clearminds.stages.source_names import scorer_names
 from clearminds.stages.training.base import Base
 
 CARD = """---
@@ -132,8 +131,9 @@ def _rule(masks: dict) -> str:
 
 
 def _scorers(masks: dict) -> str:
-    others = scorer_names(masks["spec"]["weights"])
-    return " and ".join(["the base", *(f"`{name}`" for name in others)])
+    text = json.dumps(masks["spec"]["weights"])
+    others = any(f'"{key}": ' in text for key in ("scorer", "reference"))
+    return "the base and of the models named there" if others else "the base"
 
 
 def _names(names: list[str]) -> str:
