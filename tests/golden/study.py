@@ -4,6 +4,20 @@ import json
 from pathlib import Path
 
 CHAIN_SUM = {"min_terms": 2, "max_terms": 2, "min_digits": 1, "max_digits": 2}
+OTHER_RULES = [
+    {"rule": "all"},
+    {"rule": "perplexity", "tau": "auto"},
+    {"rule": "band", "tau_low": "2", "tau_high": "9"},
+    {"rule": "budget", "keep": "auto", "per": "set"},
+    {"rule": "budget", "keep": 50},
+    {"rule": "lowest", "like": "stm-200"},
+    {"rule": "rank", "top": 9},
+    {"rule": "soft", "temperature": "median"},
+    {"rule": "entropy", "at_least": 1},
+    {"rule": "info", "c": 2},
+    {"rule": "class", "mask": ["numbers"]},
+    {"rule": "expression", "formula": "where(not entropy < 1.5 and -rank >= -9, 1 + abs(logprob), exp(logprob) ** 2)"},
+]
 ROWS = [
     {"prompt": "What is 2 + 3?", "response": "It is\r\n5.", "answer": "5"},
     {"prompt": "What is 10 - 4?", "response": "That is 6. ", "answer": "6"},
@@ -48,6 +62,7 @@ def golden_study(model: Path, folder: Path) -> dict:
             "rephrase": {"responses": "rephrase"},
             "stm-200": {"responses": "reference", "weights": {"rule": "perplexity", "tau": "200"}},
             "random-200": {"responses": "reference", "weights": {"rule": "random", "like": "stm-200"}},
+            "other-rules": {"responses": "reference", "weights": {"rule": "combine", "how": "or", "of": OTHER_RULES}},
         },
         "training": {"rank": 2, "epochs": 1, "batch_examples": 4, "learning_rate": 0.01, "dtype": "float32"},
         "evaluation": {"max_new_tokens": 6, "dtype": "float32"},

@@ -2,7 +2,8 @@
 sizes of batches and row groups, counts, and what is refused."""
 
 from dataclasses import replace
-from types import SimpleNamespace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -10,12 +11,23 @@ import pytest
 
 from clearminds.errors import UserError
 from clearminds.files import contracts
+from clearminds.files.digests import digest
 from clearminds.files.tables import read_provenance, read_table, write_table
+from clearminds.plugins.rules import fitted
 from clearminds.stages import build_masks
-from clearminds.stages.build_masks import Settings, count, masked_responses, responses_of, source_tables, write_masks
+from clearminds.stages.build_masks import Settings, other_tables, source_tables, write_masks
+from clearminds.stages.masking import blocks
+from clearminds.stages.masking.blocks import ChosenResponses
 from clearminds.stages.select_examples import Choice, SourceTables
 
 FACTS = {"base": "b", "model": "m", "tokenizer": "t", "chat_template": "c", "scorer": "s"}
+# of `test_existing_rules_give_what_they_always_gave`
+GOLDEN = [
+    "bf08dbb34999141f",
+    "7a9b8e5e51319e3a",
+    "5d0715d2f0cb24ba",
+    "86d7748f39aabb13",
+]
 N_AFTER = 2  # tokens of the template after the end of turn
 
 
@@ -47,7 +59,8 @@ def write(folder, found, noise=None, row_group=None):
     write_table(folder / "q.parquet", sequences, contracts.SEQUENCES, facts)
     write_table(folder / "s.parquet", scores, contracts.TOKEN_SCORES, facts)
     if row_group:
-        table = pq.read_table(folder / "s.parquet")
+        said = {"clearminds": pq.read_metadata(folder / "s.parquet").metadata[b"clearminds"]}
+        table = pq.read_table(folder / "s.parquet").replace_schema_metadata(said)
         pq.write_table(table, folder / "s.parquet", row_group_size=row_group)
     return SourceTables(folder / "v.parquet", folder / "q.parquet", folder / "s.parquet")
 
@@ -58,8 +71,9 @@ def spec(rule="perplexity", draw=None, **settings):
 
 
 def rows_of(tables, chosen, spec):
-    responses = list(masked_responses("sums", spec, tables, chosen))
-    return [response.row for response in responses], count(responses)
+    with TemporaryDirectory() as folder:
+        counts = write_masks(Path(folder, "m.parquet"), "sums", spec, tables, chosen, {})
+        return read_table(Path(folder, "m.parquet"), contracts.MASKS).to_pylist(), counts
 
 
 def chosen_of(found, sample=0, source="own"):
@@ -112,13 +126,25 @@ def test_a_variant_whose_every_token_is_masked_is_refused_and_leaves_no_file(tmp
     assert write_masks(tmp_path / "m" / name, "sums", kept, tables, chosen_of(found), {})["kept"] == 1
 
 
-def test_a_rule_without_tau_that_masks_all_is_refused(tmp_path, monkeypatch):
-    rule = SimpleNamespace(weights=lambda scores, parameters, rng: np.zeros(len(scores["logprob"]), np.float32))
-    monkeypatch.setattr(build_masks, "load", lambda kind, name: rule)
-    found = responses(2)
-    with pytest.raises(UserError, match=r"^variant mine, target sums: rule none masks all \d+ .*; change its weights"):
+def test_a_rule_without_tau_that_masks_all_is_refused(tmp_path):
+    found, none = responses(2), spec("expression", formula="0 * logprob")
+    expected = r"^variant mine, target sums: rule expression masks all \d+ .* weighted by 0 \* logprob\).*; change its"
+    with pytest.raises(UserError, match=expected):
         tables = {"own": write(tmp_path / "t", found)}
-        write_masks(tmp_path / "mine.parquet", "sums", spec("none"), tables, chosen_of(found), {})
+        write_masks(tmp_path / "mine.parquet", "sums", none, tables, chosen_of(found), {})
+    assert not (tmp_path / "mine.parquet").exists()
+
+
+@pytest.mark.parametrize(("formula", "value"), [("-position", "-1"), ("1 / (1 - position)", "inf"), ("log(-1)", "nan")])
+def test_a_weight_that_cannot_weigh_a_loss_is_refused_and_its_token_named(tmp_path, formula, value):
+    found = {("a", 0): [-1.0, -2.0, -3.0], ("b", 0): [-1.0, -2.0]}
+    token = 0 if value == "nan" else 1
+    with pytest.raises(UserError) as caught:
+        rows_of({"own": write(tmp_path, found)}, chosen_of(found), spec("expression", formula=formula))
+    assert str(caught.value) == (
+        f"rule expression: the weight of example a, sample 0, position {token} is {value}; weights are finite and at "
+        "least 0: change the rule's settings"
+    )
 
 
 def test_every_token_counts_under_the_rule_all(tmp_path):
@@ -152,19 +178,40 @@ def test_a_random_mask_does_not_depend_on_the_other_examples(tmp_path):
     assert few == [row for row in every if row["example_id"] in ("e5", "e9")]
 
 
-@pytest.mark.parametrize(("batch", "row_group"), [(1, None), (2, 3), (5, 1), (7, 4), (64, 2)])
-def test_batches_and_row_groups_cut_nothing(tmp_path, monkeypatch, batch, row_group):
+@pytest.mark.parametrize(("size", "row_group"), [(1, None), (2, 3), (5, 1), (7, 4), (64, 2), (3, 1000)])
+@pytest.mark.parametrize("sample", [0, 1])
+def test_blocks_and_row_groups_cut_nothing(tmp_path, monkeypatch, size, row_group, sample):
     found = responses(20)
-    whole = list(responses_of(write(tmp_path / "whole", found).scores))
-    cut = write(tmp_path / "cut", found, row_group=row_group)
-    iter_batches = pq.ParquetFile.iter_batches
-    monkeypatch.setattr(pq.ParquetFile, "iter_batches", lambda self, size: iter_batches(self, min(size, batch)))
-    pieces = list(responses_of(cut.scores))
-    assert [key for key, _ in pieces] == [key for key, _ in whole] == list(found)
-    for (key, columns), (_, expected) in zip(pieces, whole, strict=True):
-        np.testing.assert_array_equal(columns["logprob"], found[key].astype(np.float32))
-        assert columns.keys() == expected.keys()
-        np.testing.assert_array_equal(columns["position"], expected["position"])
+    rule = spec("budget", keep=50.0, per="set")
+    whole, _ = rows_of({"own": write(tmp_path / "whole", found)}, chosen_of(found, sample), rule)
+    monkeypatch.setattr(blocks, "RESPONSES", size)
+    tables = {"own": write(tmp_path / "cut", found, row_group=row_group)}
+    chosen = ChosenResponses(tables, chosen_of(found, sample))
+    parts = list(chosen)
+    assert max(len(part.keys) for part in parts) <= size
+    assert [key for part in parts for key in part.keys] == [key for key in found if key[1] == sample]
+    for name, expected in (("logprob", None), ("position", None), ("token", "x")):
+        values = [part[name][a:b] for part in parts for a, b in zip(part.starts, part.starts[1:], strict=False)]
+        for (_, logprobs), value in zip(((k, v) for k, v in found.items() if k[1] == sample), values, strict=True):
+            wanted = {"logprob": logprobs.astype(np.float32), "position": np.arange(len(logprobs))}.get(name, expected)
+            np.testing.assert_array_equal(value, np.broadcast_to(wanted, len(logprobs)))
+    assert rows_of(tables, chosen_of(found, sample), rule)[0] == whole
+
+
+def test_a_column_that_no_rule_asks_for_is_not_read(tmp_path, monkeypatch):
+    found, read = responses(6), []
+    tables = {"own": write(tmp_path, found)}
+    read_row_groups = pq.ParquetFile.read_row_groups
+
+    def noted(self, groups, columns):
+        read.extend(columns)
+        return read_row_groups(self, groups, columns=columns)
+
+    monkeypatch.setattr(pq.ParquetFile, "read_row_groups", noted)
+    rows_of(tables, chosen_of(found), spec(tau="2.5"))
+    assert set(read) == {"example_id", "sample", "position", "logprob"}
+    rows_of(tables, chosen_of(found), spec("rank", top=1))
+    assert "rank" in read and "token" not in read
 
 
 @pytest.mark.parametrize("row_group", [1, 3, 1000])
@@ -180,7 +227,7 @@ def test_the_file_holds_the_rows_and_the_counts(tmp_path, monkeypatch, row_group
     assert pq.ParquetFile(tmp_path / "m.parquet").num_row_groups == -(-10 // row_group)
     facts = read_provenance(tmp_path / "m.parquet")
     assert written == counts
-    assert facts["masks"] == dict(counts)
+    assert facts["masks"] == dict(counts), "nothing was taken from the responses"
     assert facts["code"] == "x"
     assert {key: facts[key] for key in FACTS} == FACTS
     assert facts["scoring"] == {"dtype": "float32"}
@@ -205,6 +252,26 @@ def test_tokens_within_the_scorer_s_noise_of_tau_are_counted(tmp_path):
     assert "near_tau" not in rows_of({"own": write(tmp_path / "exact", near)}, chosen_of(near), spec(tau="2.5"))[1]
 
 
+def test_what_a_rule_took_from_the_chosen_responses_is_in_the_file(tmp_path):
+    found = responses(40)
+    tables, auto = {"own": write(tmp_path, found)}, spec(tau="auto")
+    write_masks(tmp_path / "m.parquet", "sums", auto, tables, chosen_of(found), {})
+    rule = read_provenance(tmp_path / "m.parquet")["masks"]["fitted"]
+    losses = np.concatenate([-values for key, values in found.items() if key[1] == 0])
+    assert float(rule["tau"]) == pytest.approx(np.exp(losses.mean()), rel=1e-4) and float(rule["tau"]) > 2.5
+    assert rule == fitted(ChosenResponses(tables, chosen_of(found)), auto.weights)
+
+
+def test_existing_rules_give_what_they_always_gave(tmp_path):
+    """Weights, as one digest of all, as they were before responses were weighed in blocks."""
+    found = responses(300, seed=5)
+    tables = {"own": write(tmp_path, found)}
+    like = {"rule": "perplexity", "tau": "2.5"}
+    specs = [spec("all"), spec(tau="2.5"), spec("random", draw=3, like=like), spec("random", draw=4, like=like)]
+    digests = [digest([row["weights"] for row in rows_of(tables, chosen_of(found, 1), one)[0]])[:16] for one in specs]
+    assert digests == GOLDEN
+
+
 def test_scores_that_do_not_follow_the_sequences_are_refused(tmp_path):
     found = responses(3)
     tables = write(tmp_path / "x", found)
@@ -222,9 +289,58 @@ def test_scores_that_end_before_the_sequences_are_refused(tmp_path):
         rows_of(mixed, chosen_of(found), spec(tau="2.5"))
 
 
+STM_OTHER = {"tau": "2.5", "scorer": "other"}
+
+
+@pytest.mark.parametrize("size", [2, 64])
+def test_scores_of_another_model_are_those_of_the_same_responses(tmp_path, monkeypatch, size):
+    monkeypatch.setattr(blocks, "RESPONSES", size)
+    found, rng = responses(20), np.random.default_rng(9)
+    theirs = {key: -rng.exponential(1, len(values)) for key, values in found.items()}
+    more = {("first", 0): -np.ones(3)} | dict(list(theirs.items())[:9]) | {("between", 0): -np.ones(2)} | theirs
+    less = {key: values for key, values in theirs.items() if key[1] == 1}  # the others are too long for it
+    tables = {"own": write(tmp_path / "own", found)}
+    expected = {key[0]: (-values.astype(np.float32) <= np.log(2.5)).tolist() for key, values in less.items()}
+    for name, given in (("same", theirs), ("more", more), ("less", less)):
+        others = {"other": {"own": write(tmp_path / name, given).scores}}
+        path = tmp_path / f"{name}.parquet"
+        write_masks(path, "sums", spec(**STM_OTHER), tables, chosen_of(found, 1), {}, others)
+        rows = read_table(path, contracts.MASKS).to_pylist()
+        kept = {r["example_id"]: [bool(w) for w in r["weights"][len(r["example_id"]) : -N_AFTER]] for r in rows}
+        assert kept == expected
+
+
+def test_a_response_that_the_other_model_did_not_score_is_named(tmp_path):
+    found = responses(6)
+    short = write(tmp_path / "y", {key: values for key, values in found.items() if key != ("e4", 0)})
+    with pytest.raises(UserError, match=r"s.parquet: other did not score example e4, sample 0, .*lower training: max_"):
+        tables, others = {"own": write(tmp_path / "x", found)}, {"other": {"own": short.scores}}
+        write_masks(tmp_path / "m.parquet", "sums", spec(**STM_OTHER), tables, chosen_of(found), {}, others)
+
+
+def test_scores_of_other_tokens_are_refused(tmp_path):
+    found = responses(6)
+    longer = {key: np.append(values, -1) if key == ("e4", 0) else values for key, values in found.items()}
+    for name, other in (("longer", longer), ("turned", dict(reversed(found.items())))):
+        tables, others = {"own": write(tmp_path / "x", found)}, {"other": {"own": write(tmp_path / name, other).scores}}
+        with pytest.raises(UserError, match="rows are not of the tokens that are trained on; delete it"):
+            write_masks(tmp_path / "m.parquet", "sums", spec(**STM_OTHER), tables, chosen_of(found), {}, others)
+
+
+def test_tables_of_other_models_are_named_by_model_and_source():
+    rules = [{"rule": "excess", "reference": "b"}, {"rule": "rank", "scorer": "a"}, {"rule": "all"}]
+    given = spec("combine", of=rules)
+    given = replace(given, match=["mine"], sources={"own": "reference"})
+    paths = [Path(name) for name in ("a1", "a2", "b1", "b2")]
+    assert other_tables(given, paths) == {
+        "a": {"own": Path("a1"), "reference": Path("a2")},
+        "b": {"own": Path("b1"), "reference": Path("b2")},
+    }
+    assert other_tables(spec(tau="2.5"), []) == {}
+
+
 def test_an_empty_file_has_no_responses(tmp_path):
-    write_table(tmp_path / "s.parquet", [], contracts.TOKEN_SCORES, FACTS)
-    assert list(responses_of(tmp_path / "s.parquet")) == []
+    assert list(ChosenResponses({"own": write(tmp_path, {})}, {"a": Choice("own", 0)})) == []
 
 
 def test_tables_are_named_by_their_source(tmp_path):

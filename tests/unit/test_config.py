@@ -66,12 +66,14 @@ def test_errors_name_the_keys_of_the_file_even_where_ids_resemble_kinds(refusal,
         ),
         (
             {"variants/stm-2.5/weights/rule": "perplexty"},
-            "variants: stm-2.5: weights: rule: 'perplexty' is not one of all, perplexity, random; "
+            "variants: stm-2.5: weights: rule: 'perplexty' is not one of all, perplexity, band, budget, "
+            "random, lowest, rank, soft, entropy, info, class, expression, excess, dpf, combine; "
             "did you mean perplexity?",
         ),
         (
             {"variants/stm-2.5/weights/rule": ...},
-            "variants: stm-2.5: weights: rule: missing; give one of all, perplexity, random",
+            "variants: stm-2.5: weights: rule: missing; give one of all, band, budget, class, combine, dpf, entropy, "
+            "excess, expression, info, lowest, perplexity, random, rank, soft",
         ),
     ],
 )

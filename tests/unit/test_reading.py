@@ -14,7 +14,8 @@ from clearminds.files.tables import read_table, write_table
 from clearminds.report import figures
 from clearminds.report.page import sample_responses
 from clearminds.report.token_counts import counts_table
-from clearminds.stages.build_masks import Settings, masked_responses, responses_of
+from clearminds.stages.masking.blocks import ChosenResponses
+from clearminds.stages.masking.columns import ScoreFile
 from clearminds.stages.select_examples import Choice, SourceTables, candidates
 from clearminds.stages.summarise import summarise
 
@@ -56,17 +57,17 @@ def source(tables):
 
 
 def masks(tables):
-    settings = Settings("own", match=[], sources={}, max_length=9, weights={"rule": "all"})
-    return list(masked_responses("t", settings, {"own": source(tables)}, {"x": Choice("own", 1)}))
+    return list(ChosenResponses({"own": source(tables)}, {"x": Choice("own", 1)}))
 
 
 TASK = {"t": {"evaluate": "accuracy", "metric": "m", "filter": "f"}}
 BASE = {"model": "m", "target": None, "variant": "base", "seed": None, "suite": "s"}
 RUN = {"model": "m", "target": "t", "variant": "v", "seed": 0, "suite": "s"}
 READERS = {
-    "token scores by response": ("TOKEN_SCORES", lambda t: list(responses_of(t["TOKEN_SCORES"]))),
+    "token scores by response": ("TOKEN_SCORES", lambda t: ScoreFile(t["TOKEN_SCORES"]).starts),
+    "a column of token scores": ("TOKEN_SCORES", lambda t: ScoreFile(t["TOKEN_SCORES"]).read("logprob", 0, 50)),
     "sequences beside scores": ("SEQUENCES", masks),
-    "the noise of scores": ("TOKEN_SCORES", masks),
+    "scores beside sequences": ("TOKEN_SCORES", masks),
     "candidates, their scores": ("TOKEN_SCORES", lambda t: candidates(source(t), 9)),
     "candidates, their lengths": ("SEQUENCES", lambda t: candidates(source(t), 9)),
     "candidates, their verdicts": ("VERDICTS", lambda t: candidates(source(t), 9)),

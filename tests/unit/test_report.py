@@ -16,7 +16,7 @@ from clearminds.files.tables import write_table
 from clearminds.report import figures
 from clearminds.report import page as report
 from clearminds.report.token_counts import counts_table
-from clearminds.stages.report import _unprotected
+from clearminds.stages import report as gathering
 from clearminds.stages.summarise import summarise
 
 HOSTILE = "</pre><script>alert(1)</script><img src=https://evil.example/x onerror=alert(2)>"
@@ -245,4 +245,41 @@ def test_programs_that_ran_without_isolation_are_told(data, tmp_path):
     for name, facts in (("a", {"sandbox": "rlimits"}), ("b", {"sandbox": "bubblewrap"}), ("c", {})):
         write_table(path := tmp_path / f"{name}.parquet", [], contracts.EVALUATION, facts)
         rows.append({"path": path})
-    assert _unprotected(rows) == 1
+    assert gathering._unprotected(rows) == 1
+
+
+def masked(path, rule, fitted=None):
+    counts = {"kept": 1, "tokens": 2} | ({"fitted": fitted} if fitted else {})
+    write_table(path, [], contracts.MASKS, {"spec": {"weights": rule}, "masks": counts})
+    return str(path)
+
+
+def test_the_rules_are_said_in_words_with_what_they_took_from_the_scores(data, tmp_path):
+    auto, stm = {"rule": "perplexity", "tau": "auto"}, {"rule": "perplexity", "tau": "2.5"}
+    masks = [
+        {"variant": variant, "model": "tiny", "target": target, "path": masked(tmp_path / f"{n}.parquet", *rule)}
+        for n, (variant, target, *rule) in enumerate(
+            [
+                ("stm", "sums", stm),
+                ("stm", "code", stm),
+                ("auto", "sums", auto, {**auto, "tau": "3.7"}),
+                ("auto", "code", auto, {**auto, "tau": "41"}),
+            ]
+        )
+    ]
+    rules = gathering._rules(masks)
+    text = Page(report.render(replace(data, rules=rules))).text
+    said = " ".join(text.split())
+    assert "stm: tokens of perplexity up to 2.5 auto (tiny, sums): tokens of perplexity up to 3.7" in said
+    assert "auto (tiny, code): tokens of perplexity up to 41" in said
+
+
+def test_rules_that_hold_others_are_shown_among_the_settings(data):
+    rule = {"rule": "combine", "how": "and", "of": [{"rule": "rank", "top": 5}, {"rule": "all"}]}
+    text = Page(report.render(replace(data, variants={"mine": {"responses": "reference", "weights": rule}}))).text
+    assert "weights: rule combine; how and; of (rule rank; top 5), (rule all)" in " ".join(text.split())
+
+
+@pytest.mark.parametrize(("tau", "line"), [("auto", None), ("2.5", 2.5)])
+def test_a_threshold_that_a_rule_takes_from_the_scores_is_drawn_nowhere(tau, line):
+    assert gathering._first_tau({"a": {"weights": {"rule": "all"}}, "b": {"weights": {"tau": tau}}}) == line

@@ -250,7 +250,7 @@ def test_an_edit_changes_the_stages_that_run_it(package, file, old, new, stages)
         ("files/tables.py", '"torch", ', '"torch", "numpy", '),
         ("config/blocks.py", "rank: Positive = 16", "rank: Positive = 8"),
         ("stages/evaluate.py", "likelihood of the reference text", "likelihood"),
-        ("stages/build_masks.py", "rows do not follow", "rows are not those of"),
+        ("stages/masking/blocks.py", "rows do not follow", "rows are not those of"),
         ("stages/nothing_left.py", "no example is left to train on", "nothing is left"),
     ],
 )

@@ -153,13 +153,17 @@ def card_of(source, folder, spec=SPEC, masks=MASKS):
     ("weights", "draw", "said"),
     [
         ({"rule": "all"}, None, "every token (rule `all`)"),
-        ({"rule": "perplexity", "tau": "2.5"}, None, "tokens of perplexity up to 2.5 (rule `perplexity`, tau 2.5)"),
+        ({"rule": "perplexity", "tau": "2.5"}, None, "tokens of perplexity up to 2.5 (rule `perplexity`)"),
         (
             {"rule": "random", "like": {"rule": "perplexity", "tau": "2.5"}},
             3,
-            "tokens drawn at random (rule `random`, seed 3), of each response as many as rule `perplexity`, tau 2.5",
+            "drawn at random, in each response as many as tokens of perplexity up to 2.5 (rule `random`, seed 3)",
         ),
-        ({"rule": "mine", "n": 2}, None, '`{"n": 2, "rule": "mine"}`'),
+        (
+            {"rule": "band", "tau_low": "1.1", "tau_high": "40"},
+            None,
+            "tokens of perplexity 1.1 to 40 (rule `band`)",
+        ),
     ],
     ids=lambda value: value["rule"] if isinstance(value, dict) else None,
 )
@@ -275,3 +279,13 @@ def test_the_lines_of_the_docs_work_one_after_the_other(run, capsys):
     for name, value in exact.state_dict().items():
         assert torch.equal(merged.state_dict()[name], value.to(torch.bfloat16)), name
     assert AutoTokenizer.from_pretrained("merged").chat_template
+
+
+def test_the_card_says_what_the_rule_took_from_the_scores_and_whose_they_were(tmp_path):
+    masks = copy.deepcopy(MASKS)
+    rule = {"rule": "perplexity", "tau": "auto", "scorer": "other"}
+    masks["spec"] |= {"weights": rule}
+    masks["masks"] |= {"fitted": {**rule, "tau": "3.7"}}
+    text = card_of(WHEEL, tmp_path, masks=masks)
+    assert "tokens of perplexity up to 3.7 (as other scores them) (rule `perplexity`)" in text
+    assert "- token perplexities: of the base and of the models named there, computed in float32" in text

@@ -4,6 +4,7 @@ rule build_masks:
         verdicts=SPECS.inputs.mask_inputs("verdicts"),
         sequences=SPECS.inputs.mask_inputs("sequences"),
         scores=SPECS.inputs.mask_inputs("scores"),
+        other_scores=SPECS.inputs.other_scores,
     output:
         LAYOUT.masks.pattern,
     log:
@@ -19,4 +20,4 @@ rule build_masks:
         code=SPECS.code("build_masks"),
     shell:
         RUN + " --task {wildcards.target} --examples {input.examples} --verdicts {input.verdicts}"
-        " --sequences {input.sequences} --scores {input.scores} --masks {output}"
+        " --sequences {input.sequences} --scores {input.scores} --other-scores {input.other_scores} --masks {output}"

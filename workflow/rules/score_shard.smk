@@ -3,7 +3,8 @@ rule score_shard:
         examples=LAYOUT.examples.pattern,
         responses=LAYOUT.responses.pattern,
         model=LAYOUT.model.pattern,
-        scorer=LAYOUT.model.path(model="{scorer}"),
+        scorer=SPECS.inputs.scorer,
+        adapter=SPECS.inputs.scoring_adapter,
         rehearsal=SPECS.inputs.rehearsal("score_token_perplexity"),
     output:
         temp(LAYOUT.scores_shard.pattern),
@@ -22,4 +23,5 @@ rule score_shard:
     shell:
         RUN
         + " --examples {input.examples} --responses {input.responses} --model {input.model} --scorer {input.scorer}"
+        " --adapter {input.adapter}"
         " --scores {output} --shard {wildcards.shard}"

@@ -3,7 +3,8 @@ rule score_token_perplexity:
         examples=LAYOUT.examples.pattern,
         responses=LAYOUT.responses.pattern,
         model=LAYOUT.model.pattern,
-        scorer=LAYOUT.model.path(model="{scorer}"),
+        scorer=SPECS.inputs.scorer,
+        adapter=SPECS.inputs.scoring_adapter,
         shards=SPECS.inputs.shards("scores"),
         rehearsal=SPECS.inputs.rehearsal("score_token_perplexity"),
     output:
@@ -24,4 +25,5 @@ rule score_token_perplexity:
     shell:
         RUN
         + " --examples {input.examples} --responses {input.responses} --model {input.model} --scorer {input.scorer}"
+        " --adapter {input.adapter}"
         " --scores {output.scores} --sequences {output.sequences}"

@@ -27,22 +27,24 @@ def main(
     responses: Path,
     model: Path,
     scorer: Path,
+    adapter: list[Path],
     scores: Output,
     sequences: Output | None = None,
     shard: str = "",
 ) -> dict:
     from clearminds.model.conversation import Chat
     from clearminds.model.encode_responses import encode_responses
-    from clearminds.model.fingerprints import fingerprints, same_tokenizer
+    from clearminds.model.fingerprints import fingerprints, same_tokenizer, scorer_fingerprint
     from clearminds.model.load import load_model, longest_input
     from clearminds.model.special_tokens import check_responses
     from clearminds.model.throughput import throughput
 
     same_tokenizer(model, scorer)
     chat = replace(Chat.from_folder(model.parent), special_tokens=job.settings.special_tokens)
-    weights = fingerprints(scorer)["model"]
+    tuned = adapter[0] if adapter else None  # a rule has no or one
+    weights = scorer_fingerprint(scorer, tuned)
     loading, dtype = job.settings.loading, job.settings.dtype
-    network = cache(lambda: load_model(scorer.parent, dtype=dtype, loading=loading))
+    network = cache(lambda: load_model(scorer.parent, dtype=dtype, loading=loading, adapter=tuned and tuned.parent))
     prompts = read_table(examples, contracts.EXAMPLES).to_pylist()
     answers = read_table(responses, contracts.RESPONSES).to_pylist()
     check_responses(chat, examples.parent.name, prompts, answers)

@@ -24,7 +24,7 @@ NEEDS = {
         *("accelerate", "gguf", "huggingface-hub", "lm-eval", "math-verify", "peft"),
         *("polars", "pyarrow", "pydantic", "reasoning-gym", "torch", "transformers"),
     ],
-    "report": ["altair", "jinja2", "polars", "pyarrow", "pydantic", "tabulate", "vl-convert-python"],
+    "report": ["altair", "jinja2", "numpy", "polars", "pyarrow", "pydantic", "tabulate", "vl-convert-python"],
 }
 NEEDS["vllm"] = [*NEEDS["model"], "vllm"]
 LOCKS = {"vllm": ROOT / "requirements-vllm.lock"}  # where it is not the common one

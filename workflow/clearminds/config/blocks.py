@@ -5,20 +5,15 @@ What must fit together across blocks is checked by `config.study`.
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, model_validator
 
 from clearminds.config.losses import Loss
 from clearminds.config.origins import Commit, Repository, Sha256
 from clearminds.config.strict import Id, Positive, Strict
 from clearminds.config.values import POLYNOMIAL_END, Number, Place, Scheduler, Seed, Settings, Text, Tracker
+from clearminds.config.weights import AllTokens, Weights
 
 Dtype = Literal["float32", "bfloat16", "float16"]
 # the default is null, which is in no spec
@@ -94,39 +89,6 @@ class Match(Strict):
     """Which examples every variant trains on: those that each of these sources can offer."""
 
     sources: list[Id] = Field(min_length=1)
-
-
-def _tau(value: object) -> object:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        raise ValueError(f'tau is a quoted string, so that no reader rounds it: write tau: "{value}" in quotes')
-    if not isinstance(value, str) or not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", value):
-        raise ValueError(f'tau is a number in quotes, such as "2.5", not {value!r}; to keep every token, set rule: all')
-    if float(value) < 1:
-        raise ValueError(f"tau is a perplexity and so at least 1, not {value}")
-    return value
-
-
-class AllTokens(Strict):
-    """Every response token counts."""
-
-    rule: Literal["all"]
-
-
-class PerplexityRule(Strict):
-    """Tokens of perplexity at most tau count."""
-
-    rule: Literal["perplexity"]
-    tau: Annotated[str, BeforeValidator(_tau)]
-
-
-class RandomRule(Strict):
-    """As many tokens masked as in another variant, drawn at random from each response."""
-
-    rule: Literal["random"]
-    like: Id = Field(description="the variant whose count is imitated")
-
-
-Weights = Annotated[AllTokens | PerplexityRule | RandomRule, Field(discriminator="rule")]
 
 
 class Training(Strict):

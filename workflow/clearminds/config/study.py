@@ -16,7 +16,6 @@ from clearminds.config.blocks import (
     Evaluation,
     Match,
     Model,
-    RandomRule,
     Runtime,
     Scoring,
     Source,
@@ -28,6 +27,7 @@ from clearminds.config.presets import expanded
 from clearminds.config.strict import Id, Strict
 from clearminds.config.tasks import FileTask, HubTask, HumanEvalTask, LmEvalTask, ReasoningGymTask, Task
 from clearminds.config.values import Seed, Text
+from clearminds.config.weights import circle, draws, imitated, models_of, tuned_of
 from clearminds.config.wording import nearest, problem, short
 
 # what a verifier reads of an example beside its prompt, as keys of `template:`; a user's data need not have it
@@ -129,21 +129,39 @@ class Study(Strict):
                 raise ValueError(": ".join([f"variants: {name}: training", *map(str, place), found])) from None
             self._can_be_spread(name)
             self._has_its_base(name)
-            if isinstance(variant.weights, RandomRule):
-                like = variant.weights.like
-                if len(self.variants) == 1:
-                    raise ValueError(
-                        f"variants: {name}: weights: like: {like} is not declared: there is no other variant; add the "
-                        "one whose number of masked tokens is imitated"
-                    )
-                _among(f"variants: {name}: weights: like", [like], [v for v in self.variants if v != name])
-                other = self.variants[like]
-                if isinstance(other.weights, RandomRule) or other.responses != variant.responses:
-                    raise ValueError(
-                        f"variants: {name}: weights: like: {like} must have the same responses and a rule that does "
-                        "not draw at random"
-                    )
+            self._can_be_scored(name)
+            self._can_imitate(name)
         return self
+
+    def _can_be_scored(self, variant: str) -> None:
+        """Refuse scorers that there are none of, and variants that wait for each other."""
+        where, weights = f"variants: {variant}: weights", self.variants[variant].weights
+        _among(f"{where}: scorer", models_of(weights), self.models)
+        for tuned in tuned_of(weights):
+            _among(f"{where}: scorer: variant", [tuned.variant], self.variants)
+            if tuned.seed is not None and tuned.seed not in self.seeds:
+                raise ValueError(
+                    f"{where}: scorer: seed: {tuned.seed} is not one of seeds: {', '.join(map(str, self.seeds))}"
+                )
+        rules = {name: other.weights for name, other in self.variants.items()}
+        if found := circle([variant], rules):
+            raise ValueError(f"{where}: {' -> '.join(found)}: one of them needs a rule that waits for no other variant")
+
+    def _can_imitate(self, variant: str) -> None:
+        """Refuse a rule that is like another variant's, where that has no counts of its own to imitate."""
+        where, own = f"variants: {variant}: weights: like", self.variants[variant]
+        for like in imitated(own.weights):
+            if len(self.variants) == 1:
+                raise ValueError(
+                    f"{where}: {like} is not declared: there is no other variant; add the one whose number of masked "
+                    "tokens is imitated"
+                )
+            _among(where, [like], [other for other in self.variants if other != variant])
+            other = self.variants[like]
+            if draws(other.weights) or other.responses != own.responses:
+                raise ValueError(
+                    f"{where}: {like} must have the same responses and a rule that does not draw at random"
+                )
 
     def _can_be_spread(self, variant: str) -> None:
         """Refuse what several processes of a training could not do, before responses and scores are paid for."""

@@ -193,6 +193,16 @@ def seed_of(draw: str) -> int | None:
     return int(draw.removeprefix(".draw")) if draw else None
 
 
+def tuned_scorer(model: str, target: str, variant: str, seed: int | str) -> str:
+    """The wildcard `scorer` of a model with an adapter on it. A model's own is its id, which has no plus."""
+    return f"{model}+{target}.{variant}.seed{seed}"
+
+
+def scoring_model(scorer: str) -> str:
+    """The id of the model of a wildcard `scorer`."""
+    return scorer.partition("+")[0]
+
+
 def shards_of(number: int) -> list[str]:
     """The wildcards `shard` of a table that a number of jobs share."""
     return [f"{n}of{number}" for n in range(1, number + 1)]

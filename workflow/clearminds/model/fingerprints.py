@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from clearminds.errors import UserError
+from clearminds.files.digests import digest
 
 KEYS = ("base", "model", "tokenizer", "chat_template")
 
@@ -27,3 +28,14 @@ def same_tokenizer(model: Path, scorer: Path) -> None:
 def adapter_files(adapter: Path) -> dict[str, str]:
     """The hashes of an adapter's files. Args: its `adapter.json`."""
     return json.loads(adapter.read_text(encoding="utf-8"))["files"]
+
+
+def scorer_fingerprint(model: Path, adapter: Path | None) -> str:
+    """The weights that score: the fingerprint of a model, or of it with an adapter.
+
+    Args:
+        model: its `model.json`.
+        adapter: its `adapter.json`, if there is one.
+    """
+    own = fingerprints(model)["model"]
+    return own if adapter is None else digest([own, adapter_files(adapter)])

@@ -5,7 +5,7 @@
 | task_kinds | `load(spec, split) -> rows of contracts.EXAMPLES`: where a task's examples come from |
 | sources | `prompt(example) -> messages`, or None where nothing is generated: where training responses come from |
 | verifiers | `FILTERS`, the readings it can tell apart (lenient, strict), and `verify(response, example, *, strict)`, which gives a verdict of `contracts.VERDICT_VALUES` and one line of detail; or, where it runs programs, `verify_many(asked, sandbox)`, which gives these for a list of (response, example, strict) and an open `sandbox.programs.Sandbox`; and if it likes `check(example)`, which raises ValueError where an example can't be judged |
-| weights | `weights(scores, parameters, rng) -> float32 [tokens]`: `scores` are the token-score columns of one response as NumPy arrays, by name, `parameters` the rule's settings, `rng` a NumPy generator of this response's own |
+| weights | `weights(scores, parameters) -> float32 [tokens]`: `scores` are those of whole responses, as of `plugins.scores.Scores`, `parameters` the rule's settings; it depends on no response but a token's own. Optional: `fit(blocks, parameters) -> parameters`, what the rule takes from all responses before it weighs the first; `check(parameters)`, which raises ValueError where a study has settings that cannot work; `WORDS`, the tokens that count in words |
 | wordings | `word_reference(terms, operators, result, rng) -> str`: reference answers of a generator, by its name |
 | evaluations | `evaluate(...) -> rows of contracts.EVALUATION`: what is measured of a model, see `stages.evaluate` |
 | losses | `RULE`, a `model.losses.rule.LossRule`: the loss of a rule that depends on the model while it is trained |

@@ -77,6 +77,8 @@ class ReportData:
         overlaps: training items that are evaluated too, as of `rehearsal.overlaps.overlap`.
         warnings: other lines of the rehearsals.
         unprotected: evaluations in which programs of models ran without isolation.
+        rules: which tokens count: `variant`, `model`, `target`, `words`, and whether these are `alike` for all models
+            and targets, which are then not told apart.
     """
 
     study: str
@@ -97,6 +99,7 @@ class ReportData:
     overlaps: Sequence[Mapping] = ()
     warnings: Sequence[str] = ()
     unprotected: int = 0
+    rules: Sequence[Mapping] = ()
 
 
 def render(data: ReportData) -> str:

@@ -12,6 +12,7 @@ REPORTING_ONLY = (
     "clearminds.job",  # how a job runs: its log, locks, devices and record
     "clearminds.model.throughput",  # what a run cost
     "clearminds.files.stamps",  # refuses files that changed, and hands on none of what they say
+    "clearminds.plugins.rule_words",  # messages, and what the card and the report say
     "clearminds.plugins.load",  # finds plugins by their names; the one that is found counts
     "clearminds.files.tables:LIBRARIES",  # versions, recorded
     "clearminds.files.tables:library_versions",

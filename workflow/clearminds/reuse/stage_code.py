@@ -5,6 +5,7 @@ counts (`code.digest`), but what only reports (`reporting_only`). A digest that 
 replaced by that (`accepted`).
 """
 
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -37,7 +38,7 @@ ENTRIES = {
     "task_kinds": ("load",),
     "sources": ("prompt",),
     "verifiers": ("FILTERS", "verify", "verify_many"),
-    "weights": ("weights",),
+    "weights": ("weights", "fit"),
     "wordings": ("word_reference",),
     "backends": ("Sampler",),
     "evaluations": ("evaluate",),
@@ -53,6 +54,7 @@ INSIDE = {
     "programs": ("clearminds.sandbox.inside.candidate:main", "clearminds.sandbox.inside.tests_process:main"),
     "sql": ("clearminds.sandbox.inside.query:main",),
 }
+OPTIONAL = ("fit",)  # what a plugin may do without
 
 
 def tree() -> Tree:
@@ -117,7 +119,8 @@ def _plugin(kind: str, name: str) -> tuple[str, ...]:
     module = f"{PLUGINS[kind]}.{name}"
     if kind == "verifiers":
         return _verifier(module, name)
-    return tuple(_entry(module, entry) or f"{module}:{entry}" for entry in ENTRIES[kind])
+    found = {entry: _entry(module, entry) for entry in ENTRIES[kind]}
+    return tuple(key or f"{module}:{entry}" for entry, key in found.items() if key or entry not in OPTIONAL)
 
 
 def _verifier(module: str, name: str) -> tuple[str, ...]:
@@ -164,9 +167,15 @@ def _of_source(spec: dict) -> tuple[str, ...]:
 
 
 def _of_weights(spec: dict) -> tuple[str, ...]:
-    weights = spec["weights"]
-    like = weights.get("like")
-    return _plugin("weights", weights["rule"]) + (_plugin("weights", like["rule"]) if like else ())
+    return tuple(dict.fromkeys(root for rule in _rules(spec["weights"]) for root in _plugin("weights", rule)))
+
+
+def _rules(value: object) -> Iterator[str]:
+    """The names of a rule and of those that it holds, under whatever keys."""
+    if isinstance(value, dict) and "rule" in value:
+        yield value["rule"]
+    for held in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _rules(held)
 
 
 def _of_training(spec: dict) -> tuple[str, ...]:

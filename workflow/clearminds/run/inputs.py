@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from clearminds.files.layout import shards_of
+from clearminds.files.layout import scoring_model, shards_of
 from clearminds.files.study_files import adapter_paths, evaluation_rows, mask_rows, rehearsal_rows, score_rows
 from clearminds.run.rehearsals import is_as_made_now
 from clearminds.run.task_files import task_files
 from clearminds.run.wildcards import Wildcards
-from clearminds.stages.source_names import source_names
+from clearminds.stages.source_names import scorer_names, source_names
 
 if TYPE_CHECKING:
     from clearminds.run.specs import Specs
@@ -56,6 +56,26 @@ class Inputs:
             return [table.path(**given, source=source) for source in names]
 
         return paths
+
+    def other_scores(self, wc: Wildcards) -> list[str]:
+        """The scores that a variant's rule asks of other models, in the order of `build_masks.other_tables`."""
+        spec = self.specs.build_masks(wc)
+        names = source_names([], spec["responses"], spec["sources"])
+        given = {"model": wc.model, "task": wc.target, "split": "train"}
+        return [
+            self.layout.scores.path(**given, scorer=scorer, source=source)
+            for scorer in scorer_names(spec["weights"])
+            for source in names
+        ]
+
+    def scorer(self, wc: Wildcards) -> str:
+        """The model that scores, without an adapter."""
+        return self.layout.model.path(model=scoring_model(wc.scorer))
+
+    def scoring_adapter(self, wc: Wildcards) -> list[str]:
+        """The adapter with which a model scores, if it does with one."""
+        tuned = self.specs.tuned_scorers.get(wc.scorer)
+        return [self.layout.adapter.path(**tuned)] if tuned else []
 
     def shards(self, kind: str) -> Callable[[Wildcards], list[str]]:
         """Wildcards to the marks of the jobs that share a table's work: none where one job does it alone.

@@ -6,14 +6,16 @@ Used by the Snakefile; no stage imports it.
 """
 
 from collections.abc import Callable, Iterable
+from functools import cached_property
+from itertools import product
 from typing import Any
 
 from clearminds.checkout import LAUNCHERS
-from clearminds.config.blocks import RandomRule
 from clearminds.config.study import Study
 from clearminds.config.tasks import LmEvalTask, example_keys
+from clearminds.config.weights import TunedModel, draws, resolved, tuned_of
 from clearminds.files.digests import canonical
-from clearminds.files.layout import WILDCARDS, Layout, draw_of, one_of, seed_of
+from clearminds.files.layout import WILDCARDS, Layout, draw_of, one_of, scoring_model, seed_of, tuned_scorer
 from clearminds.files.settings import chosen
 from clearminds.model.loading import Loading
 from clearminds.reuse import stage_code as stages
@@ -21,6 +23,7 @@ from clearminds.run.inputs import Inputs
 from clearminds.run.refusals.file_names import refuse_equal_files, refuse_results_in_a_store
 from clearminds.run.refusals.name_lengths import refuse_long_names
 from clearminds.run.refusals.plugin_names import refuse_unknown_plugins
+from clearminds.run.refusals.weight_rules import refuse_wrong_rules
 from clearminds.run.rehearsals import rehearsal_spec
 from clearminds.run.sizing import resources
 from clearminds.run.sizing.workload import Workloads
@@ -63,6 +66,7 @@ class Specs:
         refuse_long_names(study)
         refuse_results_in_a_store(study)
         refuse_unknown_plugins(study)
+        refuse_wrong_rules(study)
         self._codes: dict[tuple[str, str], str] = {}
         self.study = study
         self.layout = Layout.of(study.study)
@@ -181,15 +185,14 @@ class Specs:
 
     def score_token_perplexity(self, wc: Wildcards) -> dict:
         """The scorer's dtype and how it is loaded. Never a threshold or a mask."""
-        how = {"dtype": self.study.scoring.dtype, "loading": self._loading(wc.scorer)}
+        how = {"dtype": self.study.scoring.dtype, "loading": self._loading(scoring_model(wc.scorer))}
         return {**how, **self._special_tokens(wc.task)}
 
     def build_masks(self, wc: Wildcards) -> dict:
         """The variant's rule, its source, what fixes the matched examples, and the seed if its rule draws at random."""
         variant, study = self.study.variants[wc.variant], self.study
-        weights = variant.weights.model_dump(exclude_none=True)
-        if isinstance(variant.weights, RandomRule):
-            weights["like"] = study.variants[variant.weights.like].weights.model_dump(exclude_none=True)
+        rules = {name: other.weights for name, other in study.variants.items()}
+        weights = resolved(variant.weights, rules, lambda tuned: self._tuned(tuned, wc.model, wc.target))
         names = [n for n in dict.fromkeys([*study.match.sources, variant.responses]) if n != "reference"]
         return {
             "responses": variant.responses,
@@ -199,6 +202,21 @@ class Specs:
             "weights": weights,
             "draw": seed_of(wc.draw),
         }
+
+    def _tuned(self, tuned: TunedModel, model: str, target: str) -> str:
+        seed = self.study.seeds[0] if tuned.seed is None else tuned.seed
+        return tuned_scorer(model, target, tuned.variant, seed)
+
+    @cached_property
+    def tuned_scorers(self) -> dict[str, dict[str, str]]:
+        """The wildcards of the adapters that score for a rule, by what they are called as scorers."""
+        study, found = self.study, {}
+        asked = [tuned for variant in study.variants.values() for tuned in tuned_of(variant.weights)]
+        for model, target, tuned in product(study.models, study.targets, asked):
+            seed = study.seeds[0] if tuned.seed is None else tuned.seed
+            names = {"model": model, "target": target, "variant": tuned.variant, "seed": str(seed)}
+            found[tuned_scorer(**names)] = names
+        return found
 
     def train_adapter(self, wc: Wildcards) -> dict:
         """The variant's training settings without `max_length`, which the masks have used, its loss, and the seed."""
@@ -257,7 +275,7 @@ class Specs:
             "targets": study.targets,
             "suites": list(study.suites),
             "seeds": study.seeds,
-            "variants": [[name, isinstance(v.weights, RandomRule)] for name, v in study.variants.items()],
+            "variants": [[name, draws(v.weights)] for name, v in study.variants.items()],
             "sources": list(used),
         }
 
@@ -286,7 +304,7 @@ class Specs:
 
     def draws(self, variant: str, seed: int) -> str:
         """The wildcard `draw` of a variant's masks: of the seed where its rule draws at random, else of none."""
-        return draw_of(seed if isinstance(self.study.variants[variant].weights, RandomRule) else None)
+        return draw_of(seed if draws(self.study.variants[variant].weights) else None)
 
     def constraints(self) -> dict[str, str]:
         """Regular expressions of the wildcards, built from the study's ids."""
@@ -294,7 +312,7 @@ class Specs:
         splits = {split for task in study.tasks.values() for split in task.splits}
         names: dict[str, Iterable[str]] = {
             "model": study.models,
-            "scorer": study.models,
+            "scorer": [*study.models, *self.tuned_scorers],
             "task": study.tasks,
             "split": splits,
             "source": ["reference", *study.sources],

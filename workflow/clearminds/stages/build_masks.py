@@ -1,32 +1,32 @@
 """The loss weights of one variant: its matched examples, their token ids, and a weight per token by its rule.
 
-Responses stream through one at a time, so that memory does not grow with the number of tokens.
+Responses stream through in blocks, so that memory does not grow with the number of tokens.
 """
 
 import math
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import islice
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
+import pyarrow as pa
 
 from clearminds.errors import UserError
 from clearminds.files import contracts
-from clearminds.files.digests import digest
 from clearminds.files.layout import draw_of
-from clearminds.files.reading import batches
 from clearminds.files.settings import settings
 from clearminds.files.tables import read_provenance, table_writer
-from clearminds.plugins.load import load
+from clearminds.plugins.rules import apply, fitted
+from clearminds.plugins.scores import Scores
+from clearminds.stages.masking.blocks import ChosenResponses
+from clearminds.stages.masking.rows import in_groups, in_order, mask_rows, usable
 from clearminds.stages.nothing_left import every_token_masked, no_example_left
 from clearminds.stages.select_examples import Choice, SourceTables, choose, match
-from clearminds.stages.source_names import source_names
+from clearminds.stages.source_names import scorer_names, source_names
 
-ROW_GROUP = 1024  # responses in memory at a time
+ROW_GROUP = 1024  # responses of the file's groups of rows
 
 
 @settings
@@ -59,69 +59,19 @@ def source_tables(
     return {name: SourceTables(*tables) for name, *tables in files}
 
 
-@dataclass(frozen=True)
-class MaskedResponse:
-    """The loss weights of one response.
-
-    Attributes:
-        row: of the contract MASKS.
-        near_tau: its tokens whose distance from tau is within the scorer's own noise; None where the rule has no tau or
-            the noise was not measured.
-    """
-
-    row: dict
-    near_tau: int | None
-
-
-def write_masks(
-    path: Path,
-    task: str,
-    settings: Settings,
-    tables: dict[str, SourceTables],
-    chosen: dict[str, Choice],
-    provenance: dict,
-) -> Counter:
-    """Write the contract MASKS for the chosen responses, some rows at a time.
+def other_tables(settings: Settings, scores: list[Path]) -> dict[str, dict[str, Path]]:
+    """Other models' scores, by model and source.
 
     Args:
-        path: the file.
-        task, settings, tables, chosen: as of `masked_responses`.
-        provenance: facts about how the masks come to be. The counts, the dtype of scoring, and the fingerprints of the
-            model and tokenizer that the token ids belong to, are added in the file.
-
-    Returns:
-        the counts, see `count`.
-
-    Raises:
-        UserError: no token of any response has a weight; nothing is written.
+        settings: of the stage.
+        scores: per model of `scorer_names` a file for each source that the variant's responses may be of.
     """
-    counts: Counter = Counter()
-    scored = read_provenance(tables[settings.responses].scores)
-    responses = masked_responses(task, settings, tables, chosen)
-    with table_writer(path, contracts.MASKS) as table:
-        while batch := list(islice(responses, ROW_GROUP)):
-            table.write([response.row for response in batch])
-            counts.update(count(batch))
-        if not counts["kept"]:
-            variant = path.name.removesuffix(".parquet").removesuffix(draw_of(settings.draw))
-            best = _best_logprobs(tables, chosen)
-            raise UserError(every_token_masked(variant, task, settings.weights, counts["tokens"], best))
-        facts = {key: scored[key] for key in ("base", "model", "tokenizer", "chat_template", "scorer")}
-        scoring = {"dtype": scored["spec"]["dtype"]}
-        table.finish({**provenance, **facts, "masks": dict(counts), "scoring": scoring})
-    return counts
-
-
-def count(responses: list[MaskedResponse]) -> Counter:
-    """`tokens` of the responses, `kept` ones, `all_masked`: responses without any; and `near_tau` where it is known."""
-    counts = Counter(
-        tokens=sum(response.row["n_response"] for response in responses),
-        kept=sum(response.row["n_kept"] for response in responses),
-        all_masked=sum(response.row["n_kept"] == 0 for response in responses),
-    )
-    if near := [response.near_tau for response in responses if response.near_tau is not None]:
-        counts["near_tau"] = sum(near)
-    return counts
+    scorers = scorer_names(settings.weights)
+    names = source_names([], settings.responses, settings.sources)
+    found: dict[str, dict[str, Path]] = {scorer: {} for scorer in scorers}
+    for (scorer, source), path in zip(product(scorers, names), scores, strict=True):
+        found[scorer][source] = path
+    return found
 
 
 def plan_examples(
@@ -165,96 +115,77 @@ def plan_examples(
     }
 
 
-def masked_responses(
-    task: str, settings: Settings, tables: dict[str, SourceTables], chosen: dict[str, Choice]
-) -> Iterator[MaskedResponse]:
-    """The chosen responses with their weights, in the order of `chosen`.
+def write_masks(
+    path: Path,
+    task: str,
+    settings: Settings,
+    tables: dict[str, SourceTables],
+    chosen: dict[str, Choice],
+    provenance: dict,
+    others: dict[str, dict[str, Path]] | None = None,
+) -> Counter:
+    """Write the contract MASKS for the chosen responses, some rows at a time.
 
     Args:
+        path: the file.
         task: its id.
         settings: of the stage.
         tables: of the sources of `chosen`.
-        chosen: the response per example.
+        chosen: the response per example; rows are in its order.
+        provenance: facts about how the masks come to be. The counts, what the rule took from the responses, the dtype
+            of scoring, and the fingerprints of the model and tokenizer that the token ids belong to, are added in the
+            file.
+        others: of `other_tables`, where the rule asks for any.
+
+    Returns:
+        `tokens` of the responses, `kept` ones, `all_masked`: responses without any; and `near_tau`: tokens whose
+        distance from tau is within the scorer's own noise, where the rule has a tau and the noise was measured.
+
+    Raises:
+        UserError: no token of any response has a weight; nothing is written.
     """
-    order = {key: n for n, key in enumerate(chosen)}
-    by_source: dict[str, dict[str, int]] = {}
-    for example_id, choice in chosen.items():
-        by_source.setdefault(choice.source, {})[example_id] = choice.sample
-    if len(by_source) == 1:
-        [(source, samples)] = by_source.items()
-        yield from _of_source(task, source, settings, tables[source], samples)
-        return
-    # a fallback mixes two sources; their rows are brought into the examples' order
-    mixed = [
-        response
-        for source, samples in by_source.items()
-        for response in _of_source(task, source, settings, tables[source], samples)
-    ]
-    yield from sorted(mixed, key=lambda response: order[response.row["example_id"]])
+    counts: Counter = Counter(tokens=0, kept=0, all_masked=0)
+    scored = read_provenance(tables[settings.responses].scores)
+    responses = ChosenResponses(tables, chosen, settings.draw, others or {})
+    rule = fitted(responses, settings.weights)
+    rows = weighted(task, responses, rule, counts)
+    if len(responses.sources) > 1:  # a fallback mixes two sources; their rows are brought into the examples' order
+        rows = in_order(rows, {key: n for n, key in enumerate(chosen)})
+    with table_writer(path, contracts.MASKS) as table:
+        for group in in_groups(rows, ROW_GROUP):
+            table.write(group)
+        if not counts["kept"]:
+            variant = path.name.removesuffix(".parquet").removesuffix(draw_of(settings.draw))
+            best = (float(scores["logprob"].max()) for scores in responses)
+            raise UserError(every_token_masked(variant, task, rule, counts["tokens"], best))
+        facts = {key: scored[key] for key in ("base", "model", "tokenizer", "chat_template", "scorer")}
+        scoring = {"dtype": scored["spec"]["dtype"]}
+        taken = {"fitted": rule} if rule != settings.weights else {}
+        table.finish({**provenance, **facts, "masks": {**counts, **taken}, "scoring": scoring})
+    return counts
 
 
-def _of_source(
-    task: str, source: str, settings: Settings, tables: SourceTables, samples: dict[str, int]
-) -> Iterator[MaskedResponse]:
-    rule = load("weights", settings.weights["rule"])
-    noise = _scorer_noise(tables.scores)
-    # sequences and scores have the same order, so the two files are read side by side
-    scores = responses_of(tables.scores)
-    for batch in batches(tables.sequences, ROW_GROUP):
-        for sequence in batch.to_pylist():
-            key, columns = next(scores, (None, {}))
-            if key != (sequence["example_id"], sequence["sample"]):
-                raise UserError(f"{tables.scores}: rows do not follow {tables.sequences}; delete both and run again")
-            if samples.get(key[0]) != key[1]:
-                continue
-            rng = np.random.default_rng(int(digest([settings.draw, *key])[:16], 16))
-            values = rule.weights(columns, settings.weights, rng)
-            n_response, n_after = len(values), len(sequence["input_ids"]) - sequence["n_prompt"] - len(values)
-            row = {
-                "task": task,
-                "source": source,
-                "example_id": key[0],
-                "sample": key[1],
-                "input_ids": sequence["input_ids"],
-                "weights": [0.0] * sequence["n_prompt"] + values.tolist() + [0.0] * n_after,
-                "n_kept": int(np.count_nonzero(values)),
-                "n_response": n_response,
-            }
-            yield MaskedResponse(row, _near_tau(columns["logprob"], settings.weights.get("tau"), noise))
+def weighted(task: str, responses: ChosenResponses, rule: dict, counts: Counter) -> Iterator[pa.Table]:
+    """The responses as rows of the contract MASKS, block by block.
+
+    Args:
+        task: its id.
+        responses: the chosen ones.
+        rule: the fitted rule.
+        counts: what is counted of each block is added.
+    """
+    noise = {source: _scorer_noise(responses.tables[source].scores) for source in responses.sources}
+    for block in responses.blocks():
+        weights = usable(apply(block.scores, rule), block, rule["rule"])
+        kept = block.scores.count(weights != 0)
+        counts.update(tokens=len(weights), kept=int(kept.sum()), all_masked=int((kept == 0).sum()))
+        if (distance := noise[block.source]) and "tau" in rule and "scorer" not in rule:
+            counts.update(near_tau=_near(block.scores, math.log(float(rule["tau"])), distance))
+        yield mask_rows(task, block, weights)
 
 
-def _best_logprobs(tables: dict[str, SourceTables], chosen: dict[str, Choice]) -> Iterator[float]:
-    """The largest log-probability of a token in each chosen response."""
-    for source in {choice.source for choice in chosen.values()}:
-        for (example_id, sample), columns in responses_of(tables[source].scores):
-            if chosen.get(example_id) == Choice(source, sample):
-                yield float(columns["logprob"].max())
-
-
-def _near_tau(logprob: np.ndarray, tau: str | None, noise: float | None) -> int | None:
-    if not noise or tau is None:
-        return None
-    distance = np.abs(-logprob.astype(np.float64) - math.log(float(tau)))
-    return int((distance <= noise).sum())
-
-
-def responses_of(path: Path) -> Iterator[tuple[tuple[str, int], dict[str, np.ndarray]]]:
-    """The token scores of a file, one response at a time: (example_id, sample) and its columns as arrays."""
-    rest: pl.DataFrame | None = None
-    for batch in batches(path, 65536):
-        frame: pl.DataFrame = pl.from_arrow(batch)  # type: ignore[assignment]  # a Series comes of single arrays only
-        if rest is not None:
-            frame = pl.concat([rest, frame])
-        groups = frame.partition_by("example_id", "sample", maintain_order=True)
-        rest = groups.pop()  # the batch may end within a response
-        yield from map(_columns, groups)
-    if rest is not None:
-        yield _columns(rest)
-
-
-def _columns(frame: pl.DataFrame) -> tuple[tuple[str, int], dict[str, np.ndarray]]:
-    numbers = frame.drop("token", "example_id", "sample")
-    return (frame["example_id"][0], frame["sample"][0]), {name: numbers[name].to_numpy() for name in numbers.columns}
+def _near(scores: Scores, loss: float, distance: float) -> int:
+    return int((np.abs(scores.loss - loss) <= distance).sum())
 
 
 def _scorer_noise(path: Path) -> float | None:

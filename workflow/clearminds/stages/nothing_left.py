@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import polars as pl
 
 from clearminds.files.tables import read_provenance
+from clearminds.plugins.rule_words import in_words
 from clearminds.stages.select_examples import ACCEPTED, Choice, SourceTables, candidates
 
 
@@ -76,7 +77,10 @@ def every_token_masked(variant: str, target: str, weights: Mapping, n_tokens: in
     begin = f"variant {variant}, target {target}: rule {weights['rule']} masks all {n_tokens:,} response tokens"
     tau = weights.get("tau") or (weights.get("like") or {}).get("tau")
     if tau is None:
-        return f"{begin}, so that nothing would be trained; change its weights, or take the variant out"
+        return (
+            f"{begin} (it counts {in_words(weights)}), so that nothing would be trained; change its weights, or take "
+            "the variant out"
+        )
     least = math.ceil(1000 * math.exp(-max(logprobs))) / 1000  # not below it, or it would mask it too
     return (
         f"{begin}: tau is {tau}, and the smallest perplexity of any is {least}; set tau to at least that, or take "

@@ -11,6 +11,7 @@ from clearminds.files.layout import run_records
 from clearminds.files.settings import settings
 from clearminds.files.study_files import task_kinds
 from clearminds.files.tables import library_versions, read_provenance
+from clearminds.plugins.rule_words import in_words
 from clearminds.report import figures
 from clearminds.report.page import Matching, PerplexityFigure, ReportData, sample_responses
 from clearminds.report.token_counts import counts_table
@@ -63,6 +64,7 @@ def gather(
         overlaps=_rehearsed(files["rehearsals"], "overlaps"),
         warnings=_rehearsed(files["rehearsals"], "warnings"),
         unprotected=_unprotected(files["evaluations"]),
+        rules=_rules(files["masks"]),
     )
 
 
@@ -85,7 +87,21 @@ def _origin(model: dict) -> str:
 
 
 def _first_tau(variants: dict) -> float | None:
-    return next((float(v["weights"]["tau"]) for v in variants.values() if "tau" in v["weights"]), None)
+    taus = (v["weights"].get("tau", "auto") for v in variants.values())
+    return next((float(tau) for tau in taus if tau != "auto"), None)
+
+
+def _rules(masks: list[dict]) -> list[dict]:
+    """Which tokens count in each variant, once where that is the same for all models and targets."""
+    found: dict[str, list[dict]] = {}
+    for mask in masks:
+        facts = read_provenance(mask["path"])
+        words = in_words(facts["masks"].get("fitted") or facts["spec"]["weights"])
+        row = {**{key: mask[key] for key in ("variant", "model", "target")}, "words": words}
+        if row not in (rows := found.setdefault(mask["variant"], [])):
+            rows.append(row)
+    alike = {variant: len({row["words"] for row in rows}) == 1 for variant, rows in found.items()}
+    return [{**row, "alike": alike[v]} for v, rows in found.items() for row in (rows[:1] if alike[v] else rows)]
 
 
 def _matching(masks: list[dict]) -> list[Matching]:

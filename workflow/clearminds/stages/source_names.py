@@ -14,3 +14,12 @@ def source_names(match: Sequence[str], responses: str, policies: Mapping[str, st
     names = [*match, responses]
     falls_back = any(policies.get(name) == "reference" for name in names)
     return list(dict.fromkeys([*names, "reference"] if falls_back else names))
+
+
+def scorer_names(weights: object) -> list[str]:
+    """The models whose scores a rule, or one that it holds, asks for by name, sorted. Args: its settings."""
+    found: set[str] = set()
+    if isinstance(weights, Mapping):
+        found = {weights[key] for key in ("scorer", "reference") if key in weights}
+    held = weights.values() if isinstance(weights, Mapping) else weights if isinstance(weights, list) else ()
+    return sorted(found.union(*map(scorer_names, held)))

@@ -2,7 +2,11 @@
 
 import numpy as np
 
+from clearminds.plugins.scores import Scores
 
-def weights(scores: dict[str, np.ndarray], parameters: dict, rng: np.random.Generator) -> np.ndarray:
+WORDS = ("every token",)
+
+
+def weights(scores: Scores, parameters: dict) -> np.ndarray:
     """float32 [tokens] of ones."""
-    return np.ones(len(scores["logprob"]), np.float32)
+    return np.ones(scores.n_tokens, np.float32)

@@ -2,13 +2,16 @@
 
 import numpy as np
 
-from clearminds.plugins.load import load
+from clearminds.plugins.rules import apply
+from clearminds.plugins.scores import BASE, Scores
+
+WORDS = ("tokens drawn at random, in each response as many as {like}",)
 
 
-def weights(scores: dict[str, np.ndarray], parameters: dict, rng: np.random.Generator) -> np.ndarray:
+def weights(scores: Scores, parameters: dict) -> np.ndarray:
     """float32 [tokens]: 0 on tokens drawn without replacement, as many as the rule `parameters["like"]` masks."""
-    like = parameters["like"]
-    imitated = load("weights", like["rule"]).weights(scores, like, rng)
-    drawn = np.ones(len(imitated), np.float32)
-    drawn[rng.choice(len(imitated), size=int((imitated == 0).sum()), replace=False)] = 0
+    masked = scores.count(apply(scores.by(BASE), parameters["like"]) == 0)
+    drawn = np.ones(scores.n_tokens, np.float32)
+    for n, (start, length) in enumerate(zip(scores.starts, scores.lengths, strict=False)):
+        drawn[start + scores.generator(n).choice(length, size=masked[n], replace=False)] = 0
     return drawn

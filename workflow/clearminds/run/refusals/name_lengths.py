@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from clearminds.config.study import Study
+from clearminds.config.weights import tuned_of
 from clearminds.config.wording import printable
 from clearminds.errors import UserError
-from clearminds.files.layout import Layout, draw_of, memory_of, rank_log, run_record
+from clearminds.files.layout import Layout, draw_of, memory_of, rank_log, run_record, tuned_scorer
 from clearminds.run.refusals.file_names import ids_of
 
 LONGEST = 255  # bytes of a file's name, nearly everywhere
@@ -22,6 +23,8 @@ def refuse_long_names(study: Study) -> None:
     longest = _longest(study)
     ids = {wildcard: name for wildcard, (_, name) in longest.items()}
     seed = max(study.seeds)
+    if any(tuned_of(variant.weights) for variant in study.variants.values()):
+        ids["scorer"] = tuned_scorer(ids["model"], ids["target"], ids["variant"], seed)
     values = {**ids, "seed": seed, "draw": draw_of(seed), "shard": SHARD}
     layout = Layout.of(study.study)
     found = []

@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from clearminds.files.layout import scoring_model
 from clearminds.run.sizing.costs import HIDDEN_PER_LAYER, trained_parameters
 from clearminds.run.sizing.workload import RUN_A_MODEL, TRAINED, Workload, Workloads
 from clearminds.run.wildcards import Wildcards
@@ -108,7 +109,8 @@ def gpu_memory(stage: str, wildcards: Wildcards, works: Workloads) -> float:
     """
     if stage not in RUN_A_MODEL or (stage == "generate_responses" and wildcards.source == "reference"):
         return 0
-    study, model = works.study, wildcards.scorer if stage == "score_token_perplexity" else wildcards.model
+    scores = stage == "score_token_perplexity"
+    study, model = works.study, scoring_model(wildcards.scorer) if scores else wildcards.model
     parameters = works.sizes.parameters(model)
     shape = Shape.of(parameters, Path(works.sizes.layout.model.path(model=model)).parent)
     four_bits = study.models[model].quantization == "4bit"

@@ -13,6 +13,7 @@ from typing import Any
 
 from clearminds.config.presets import load_preset
 from clearminds.config.study import Study
+from clearminds.config.weights import draws
 from clearminds.errors import UserError
 from clearminds.files.layout import Layout, draw_of
 from clearminds.files.user_path import located
@@ -61,7 +62,7 @@ class Sizes:
     def mask_tokens(self, wc: Wildcards) -> float:
         """Tokens of a variant's conversations."""
         variant = self.study.variants[wc.variant]
-        draw = getattr(wc, "draw", "") or draw_of(wc.seed if variant.weights.rule == "random" else None)
+        draw = getattr(wc, "draw", "") or draw_of(wc.seed if draws(variant.weights) else None)
         masks = self.layout.masks.path(model=wc.model, target=wc.target, variant=wc.variant, draw=draw)
         if (counted := _tokens(Path(masks))) is not None:
             return counted

@@ -10,6 +10,7 @@ from typing import Any
 
 from clearminds.config.study import Study
 from clearminds.config.tasks import LmEvalTask
+from clearminds.files.layout import scoring_model
 from clearminds.run.sizing.sizes import PROMPT, UNKNOWN_ITEMS, Sizes
 from clearminds.run.wildcards import Wildcards
 
@@ -154,7 +155,7 @@ class Workloads:
         rows = self.sizes.items(wc.task, wc.split) * self.sizes.samples(wc.source)
         responses = self.sizes.response_tokens(wc.model, wc.task, wc.split, wc.source)
         return Workload(
-            self.sizes.parameters(wc.scorer),
+            self.sizes.parameters(scoring_model(wc.scorer)),
             BYTES[self.study.scoring.dtype],
             read=(rows * self.sizes.prompt(wc.task, wc.split) + responses) * self._share(wc),
             batch=self.study.runtime.batch_tokens,

@@ -7,6 +7,7 @@ from typing import Any
 from huggingface_hub import ModelCard, ModelCardData
 
 from clearminds.model.conversation import FIXED_DATE
+from clearminds.plugins.rule_words import in_words
 from clearminds.stages.training.base import Base
 from clearminds.stages.training.loss_in_words import loss_in_words
 
@@ -109,8 +110,8 @@ def _facts(base: Base, spec: dict, masks: dict, versions: dict) -> dict[str, str
             f"those offered by {'each of ' if len(made['match']) > 1 else ''}{_names(made['match'])}"
         ),
         "responses": f"source `{made['responses']}`{own}",
-        "loss": loss_in_words(training, f"{_rule(made)}: {counts['kept']:,} of {counts['tokens']:,} response tokens"),
-        "token perplexities": f"of the base, computed in {masks['scoring']['dtype']}",
+        "loss": loss_in_words(training, f"{_rule(masks)}: {counts['kept']:,} of {counts['tokens']:,} response tokens"),
+        "token perplexities": f"of {_scorers(masks)}, computed in {masks['scoring']['dtype']}",
         "adapter": ALL
         if training["adapter"] == "full"
         else (
@@ -129,17 +130,17 @@ def _facts(base: Base, spec: dict, masks: dict, versions: dict) -> dict[str, str
     }
 
 
-def _rule(made: dict) -> str:
-    """The tokens that count, in words. Args: the settings of the masks."""
-    weights = made["weights"]
-    if weights["rule"] == "random":
-        like = f"rule `{weights['like']['rule']}`" + (f", tau {tau}" if (tau := weights["like"].get("tau")) else "")
-        return f"tokens drawn at random (rule `random`, seed {made['draw']}), of each response as many as {like} keeps"
-    if weights["rule"] == "perplexity":
-        return f"tokens of perplexity up to {weights['tau']} (rule `perplexity`, tau {weights['tau']})"
-    if weights["rule"] == "all":
-        return "every token (rule `all`)"
-    return f"what this rule weights: `{json.dumps(weights, sort_keys=True)}`"
+def _rule(masks: dict) -> str:
+    """The tokens that count, in words. Args: the facts of the masks."""
+    rule = masks["masks"].get("fitted", masks["spec"]["weights"])
+    drawn = f", seed {draw}" if (draw := masks["spec"].get("draw")) is not None else ""
+    return f"{in_words(rule)} (rule `{rule['rule']}`{drawn})"
+
+
+def _scorers(masks: dict) -> str:
+    text = json.dumps(masks["spec"]["weights"])
+    others = any(f'"{key}": ' in text for key in ("scorer", "reference"))
+    return "the base and of the models named there" if others else "the base"
 
 
 def _names(names: list[str]) -> str:
