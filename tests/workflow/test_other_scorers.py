@@ -17,6 +17,7 @@ OTHER = {"rule": "perplexity", "tau": "200", "scorer": "other"}
 EXCESS = {"rule": "excess", "keep": 50, "reference": "other"}
 TUNED = "tiny+sums.own-200.seed0"
 DPF = {"rule": "dpf", "reference": {"variant": "own-200"}}
+WHOLE = "tiny+sums.whole.seed0"  # all of its weights are trained, so that it is saved as a model
 
 
 def study(folder):
@@ -30,8 +31,11 @@ def study(folder):
             "other-200": OTHER,
             "excess": EXCESS,
             "dpf": DPF,
+            "whole": {"rule": "all"},
+            "dpf-whole": {"rule": "dpf", "reference": {"variant": "whole"}},
         }.items()
     }
+    config["variants"]["whole"]["training"] = {"adapter": "full"}
     return config
 
 
@@ -69,10 +73,12 @@ def test_masks_are_made_of_the_scores_of_the_model_that_the_rule_names(scored):
 
 def test_a_variant_s_adapter_scores_as_the_model_that_it_makes(scored):
     """Its losses differ from the base's, and masks keep the tokens whose loss it lowered."""
-    base, tuned = (-columns(scored, name)["logprob"].cast(pl.Float64).to_numpy() for name in ("tiny", TUNED))
-    assert (base != tuned).mean() > 0.9
-    np.testing.assert_array_equal(masks(scored, "dpf"), tuned < base)
-    assert 0 < np.mean(masks(scored, "dpf")) < 1
+    names = ("tiny", WHOLE, TUNED)
+    base, whole, tuned = (-columns(scored, name)["logprob"].cast(pl.Float64).to_numpy() for name in names)
+    for variant, losses in (("dpf-whole", whole), ("dpf", tuned)):
+        assert (base != losses).mean() > 0.9
+        np.testing.assert_array_equal(masks(scored, variant), losses < base)
+        assert 0 < np.mean(masks(scored, variant)) < 1
     trained = np.array(masks(scored, "own-200")) > 0
     assert tuned[trained].mean() < base[trained].mean()
 

@@ -35,7 +35,8 @@ def main(
     from clearminds.model.conversation import Chat
     from clearminds.model.encode_responses import encode_responses
     from clearminds.model.fingerprints import fingerprints, same_tokenizer, scorer_fingerprint
-    from clearminds.model.load import load_model, longest_input
+    from clearminds.model.full_weights import load_trained
+    from clearminds.model.load import longest_input
     from clearminds.model.special_tokens import check_responses
     from clearminds.model.throughput import throughput
 
@@ -44,7 +45,7 @@ def main(
     tuned = adapter[0] if adapter else None  # a rule has no or one
     weights = scorer_fingerprint(scorer, tuned)
     loading, dtype = job.settings.loading, job.settings.dtype
-    network = cache(lambda: load_model(scorer.parent, dtype=dtype, loading=loading, adapter=tuned and tuned.parent))
+    network = cache(lambda: load_trained(scorer.parent, dtype=dtype, loading=loading, adapter=tuned and tuned.parent))
     prompts = read_table(examples, contracts.EXAMPLES).to_pylist()
     answers = read_table(responses, contracts.RESPONSES).to_pylist()
     check_responses(chat, examples.parent.name, prompts, answers)
