@@ -147,7 +147,6 @@ class Sandbox(Workers):
     def _once(self, trial: Trial) -> tuple[str, str]:
         tests = self._taken("tests") or self.start("tests_process", lives_on=True)
         program = self._taken("program") or self.start("candidate")
-        asked = time.monotonic()
         outcome: Any = None
         stopped = None
         try:
@@ -159,7 +158,7 @@ class Sandbox(Workers):
                 outcome = tests.channel.receive()
         except (Closed, BadMessage, OSError):
             outcome = ["missing", "the process of the tests ended"]
-        took = time.monotonic() - asked
+        used = cpu(family(program.pid))  # what has ended is counted until someone has waited for it
         status = program.ended(1 if outcome and outcome[0] == "lost" and not stopped else 0)
         self.end(program)
         if outcome is None or outcome[0] == "missing":
@@ -170,7 +169,7 @@ class Sandbox(Workers):
             return stopped
         if outcome[0] == "missing":
             return "missing", f"{outcome[1]}: {program.said() or tests.said()}"
-        return self._meaning(outcome[0], outcome[1], status, took)
+        return self._meaning(outcome[0], outcome[1], status, used)
 
     def _watch(self, tests: Started, program: Started) -> tuple[str, str] | None:
         """Waits for the tests' word. What must not go on for so long is killed; returns the verdict that this means."""
@@ -200,12 +199,12 @@ class Sandbox(Workers):
     def _too_slow(self) -> tuple[str, str]:
         return "timeout", f"longer than {self.limits.cpu_seconds:g} s of CPU time"
 
-    def _meaning(self, outcome: str, detail: Any, status: int | None, took: float) -> tuple[str, str]:
+    def _meaning(self, outcome: str, detail: Any, status: int | None, used: float) -> tuple[str, str]:
         if outcome == "lost":
             if status in _ended_by(signal.SIGXCPU):
                 return self._too_slow
             if status in _ended_by(signal.SIGKILL):  # the limit's second signal, or a machine without memory
-                return self._too_slow if took >= self.limits.cpu_seconds else ("died", "the program was killed")
+                return self._too_slow if used >= self.limits.cpu_seconds else ("died", "the program was killed")
             return "incorrect", detail
         if outcome == "died":
             if detail == signal.SIGXCPU:
