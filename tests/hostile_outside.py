@@ -68,7 +68,8 @@ class Outside:
         # its arguments and environment hold the secret, as those of a login do
         holder = subprocess.Popen([sys.executable, "-I", "-c", "input()", self.secret], stdin=subprocess.PIPE)
         self._leave.callback(lambda: (holder.kill(), holder.communicate()))
-        self._holder = holder.pid
+        # the holder, and what other tests of this session have started
+        self._earlier = {child.pid for child in psutil.Process().children(recursive=True)}
         libc.prctl(36, 1)  # what loses its parent becomes a child of this process, so that none escapes
         self._leave.callback(libc.prctl, 36, 0)
         for number in WATCHED_SIGNALS:
@@ -243,11 +244,11 @@ class Outside:
         return found
 
     def descendants(self) -> list[str]:
-        """Processes that this one, or one of its, has started and not ended, without the outside's own."""
+        """Processes that this one, or one of its, has started since and not ended."""
         left = []
         for process in psutil.Process().children(recursive=True):
             with contextlib.suppress(psutil.NoSuchProcess):
-                if process.pid != self._holder and process.status() != psutil.STATUS_ZOMBIE:
+                if process.pid not in self._earlier and process.status() != psutil.STATUS_ZOMBIE:
                     left.append(f"{process.pid} {' '.join(process.cmdline())[:200]}")
         return left
 

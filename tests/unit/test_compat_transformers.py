@@ -12,8 +12,11 @@ from tiny import ARCHITECTURES, tiny_model_folder
 from transformers import AutoModelForCausalLM, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from clearminds.model.transformers_compat import use_one_device, weights_are_spread
+from clearminds.model.weighted_loss import weighted_token_loss
 from clearminds.stages.training.adapter import add_adapter, trained_parameters
-from clearminds.stages.training.trainer import WeightedTrainer
+from clearminds.stages.training.trainer import COUNTED, WeightedTrainer
+
+WEIGHTED = {"batch_tokens": 4096, "token_loss": weighted_token_loss, "counted": COUNTED[None]}
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 
@@ -100,7 +103,7 @@ def test_a_callback_s_checkpoints_come_from_save_model_and_the_printer_can_be_re
     data = [{"input_ids": row["input_ids"], "weights": row["weights"]} for row in masks().to_pylist()]
     given.remove_unused_columns = False
     callbacks = [SaveAfterEachStep()]
-    trainer = WeightedTrainer(model, given, train_dataset=data, batch_tokens=4096, callbacks=callbacks)
+    trainer = WeightedTrainer(model, given, train_dataset=data, callbacks=callbacks, **WEIGHTED)
     assert [type(one) for one in trainer.callback_handler.callbacks].count(PrinterCallback) == 1
     trainer.remove_callback(PrinterCallback)
     trainer.train()
@@ -121,5 +124,5 @@ def test_the_end_of_an_epoch_is_known_in_its_last_step(model, tmp_path):
     data = [{"input_ids": row["input_ids"], "weights": row["weights"]} for row in masks(10).to_pylist()]
     given = arguments(tmp_path, per_device_train_batch_size=4, num_train_epochs=2, save_strategy="no")
     given.remove_unused_columns = False
-    Watched(model, given, train_dataset=data, batch_tokens=4096).train()
+    Watched(model, given, train_dataset=data, **WEIGHTED).train()
     assert ends == [False, False, True] * 2

@@ -267,7 +267,7 @@ def test_what_nobody_verifies_has_no_accuracy(refusal, task):
         ),
         ({"tasks/sums/choices": 3}, "tasks: sums: choices is a key of evaluate: choice, not of accuracy; take it out"),
         (
-            {"tasks/gcd/sampling": {"samples": 4}},
+            {"tasks/gcd/evaluate": "choice", "tasks/gcd/sampling": {"samples": 4}},
             "tasks: gcd: sampling is a key of evaluate: accuracy, not of choice; take it out",
         ),
         (

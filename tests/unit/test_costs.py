@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from demo_study import DEMO, MODEL, WILDCARDS, study_with
+from demo_study import DEMO, MODEL, WILDCARDS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -168,9 +168,8 @@ def test_a_measured_rate_takes_the_place_of_the_estimate():
     found = of("generate_responses", rates=rates)
     assert found.seconds == found.measured == 160 * 4 * 48 / 100
     # an evaluation's record counts its answers and texts, not the prompts before them
-    study = study_with({"suites/small": ["sums", "gsm-symbolic-text", "humaneval-text", "chat-drift"]})
-    evaluated = of("evaluate_base", study, Rates({("evaluate_base", MODEL): 1.0}))
-    assert evaluated.seconds == 72 * 48 + (16 + 16) * 512 + 24 * 48
+    evaluated = of("evaluate_base", rates=Rates({("evaluate_base", MODEL): 1.0}))
+    assert evaluated.seconds == (72 + 48 + 48 + 32) * 48 + (16 + 16) * 512 + 24 * 48
     other = of("train_adapter", rates=rates)
     assert other.measured == 0 < other.seconds
 

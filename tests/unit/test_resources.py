@@ -212,8 +212,8 @@ def test_a_job_is_told_its_attempt_only_when_it_is_a_retry():
 def test_choices_are_read_and_several_samples_are_written_and_judged():
     def of(**keys):
         study = copy.deepcopy(DEMO)
-        study["tasks"]["sums"].update(keys)
-        study["suites"] = {"small": ["gcd"], "one": ["sums"]}
+        study["tasks"]["gcd"].update(keys)
+        study["suites"] = {"small": ["sums"], "one": ["gcd"]}
         return Workloads(Study.model_validate(study), "nowhere").evaluate_base(
             SimpleNamespace(model=MODEL, suite="one")
         )

@@ -24,6 +24,7 @@ from clearminds.model.head import ChunkedHead
 from clearminds.model.loading import Loading
 from clearminds.model.score_sequences import score
 from clearminds.model.token_statistics import token_statistics
+from clearminds.plugins.scores import BASE, Scores
 from clearminds.plugins.weights.perplexity import weights
 from clearminds.stages.score_token_perplexity import (
     VALUES,
@@ -43,6 +44,12 @@ TURNS = [
     ("question", "Ünïcode → \U0001f600 is split into bytes"),
     ("12", "1"),
 ]
+
+
+def block(logprob):
+    """The scores of one response, as weight rules read them."""
+    return Scores({BASE: {"logprob": logprob}}, np.array([0, len(logprob)]), [("a", 0)])
+
 
 RUNTIME = Runtime(store="", batch_tokens=4096, part_seconds=60)
 
@@ -140,9 +147,7 @@ def test_batches_and_order_move_no_score_and_no_mask(tiny, batch_tokens):
     shuffled, _ = score(model, [encoded[i] for i in order], batch_tokens)
     found = [shuffled[order.index(i)] for i in range(len(encoded))]
     assert_close(found, expected)
-    masks = [
-        [weights({"logprob": rows[:, 0]}, {"tau": "2.5"}, None).tolist() for rows in side] for side in (found, expected)
-    ]
+    masks = [[weights(block(rows[:, 0]), {"tau": "2.5"}).tolist() for rows in side] for side in (found, expected)]
     assert masks[0] == masks[1]
     assert {value for mask in masks[0] for value in mask} == {0.0, 1.0}
 

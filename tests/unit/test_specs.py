@@ -72,7 +72,7 @@ STM = {"responses": "reference", "weights": {"rule": "perplexity", "tau": "4"}}
             {"rehearse", "generate_responses", "score_token_perplexity", *EVALUATIONS, "report"},
         ),
         (
-            {"tasks/gcd/evaluate": "accuracy", "tasks/gcd/lead_in": ...},
+            {"tasks/gcd/evaluate": "choice"},
             {"prepare_task", "rehearse", *EVALUATIONS, "summarise", "report"},
         ),
         (

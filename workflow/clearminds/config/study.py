@@ -129,8 +129,8 @@ class Study(Strict):
                 raise ValueError(": ".join([f"variants: {name}: training", *map(str, place), found])) from None
             self._can_be_spread(name)
             self._has_its_base(name)
-            self._can_be_scored(name)
             self._can_imitate(name)
+            self._can_be_scored(name)
         return self
 
     def _can_be_scored(self, variant: str) -> None:
