@@ -3,12 +3,15 @@
 import json
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from demo_study import demo
 
+from clearminds.commands.tasks import make_database
+from clearminds.config.presets import load_preset
 from clearminds.errors import UserError
 from clearminds.files.layout import Layout
 from clearminds.run.refusals.data_files import refuse_missing_data, refuse_other_columns
@@ -92,3 +95,25 @@ def test_of_a_good_file_no_more_than_the_beginning_is_read(tmp_path, name):
     path = written(tmp_path / name, [GOOD, {**GOOD, "prompt": ""}])  # which its stage refuses
     refuse_other_columns(study_of(path), "mine", "test")
     refuse_other_columns(study_of(path), "gcd", "test")  # has no file
+
+
+def test_bird_with_databases_for_each_split_is_planned_and_prepared_alike(tmp_path):
+    preset = load_preset("bird")
+    for name, tables in preset.schemas.items():
+        make_database(tmp_path, name, tables)
+    file = tmp_path / "dev.json"
+    file.write_text(json.dumps([preset.example]))
+    # the form of docs/tasks.md
+    task = {"preset": "bird", "path": {"train": str(file), "test": str(file)}, "databases": {"test": str(tmp_path)}}
+    study = demo({"tasks/bird": task, "suites/bird": ["bird"]})
+    refuse_other_columns(study, "bird", "test")
+    job: Any = SimpleNamespace(task="bird", split="test")
+    rows, _ = prepare("bird", Settings(**Specs(study).prepare_task(job)))
+    assert "CREATE TABLE loans" in rows[0]["messages"][0]["content"]
+    with pytest.raises(UserError, match=r"task bird, split train: .*databases: missing; name the folder"):
+        refuse_other_columns(study, "bird", "train")
+    task = {**task, "databases": {"train": str(tmp_path), "test": str(tmp_path / "nowhere")}}
+    study = demo({"tasks/bird": task, "suites/bird": ["bird"]})
+    refuse_other_columns(study, "bird", "train")
+    with pytest.raises(UserError, match=r"task bird, split test: .*there is no file .*nowhere/library/library\.sqlite"):
+        refuse_other_columns(study, "bird", "test")

@@ -133,8 +133,8 @@ def test_items_of_mbpp_plus_are_known_in_mbpp_by_id_though_asked_in_other_words(
     [found] = overlaps("mbpp", trained, "test", {"mbpp_plus": evaluated})
     assert (found["prompts"], found["with_reference"], found["same_item"]) == (0, 0, 2)
     assert in_words(found) == (
-        "0 of 374 training prompts of mbpp are in split test of mbpp_plus, which is evaluated, 0 of them with the same "
-        "reference; by their ids 2 are the same items: train-601, train-602"
+        "2 of 374 training items of mbpp are by their ids in split test of mbpp_plus, which is evaluated, under other "
+        "prompts: train-601, train-602"
     )
     [twice] = overlaps("mbpp", trained, "validation", {"mbpp": trained[:7]})
     assert (twice["prompts"], twice["same_item"]) == (7, 7)

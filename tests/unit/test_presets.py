@@ -190,10 +190,62 @@ def test_a_local_copy_is_read_from_a_folder_or_a_file_a_split(tmp_path):
     }
 
 
+def test_a_file_of_ones_own_may_be_a_split_that_the_preset_lacks():
+    found = block("mbpp_plus", path={"train": "a.jsonl", "test": "b.jsonl"}, splits={"train": 100})
+    assert found["splits"]["train"] == {"path": "a.jsonl", "part": "train[:100]"}
+    assert block("gsm8k", splits={"validation": "train[:5]"})["splits"]["validation"] == "train[:5]"
+
+
+@pytest.mark.parametrize("name", ["mbpp", "gsm8k", "math", "arc_easy", "hellaswag", "winogrande", "bird"])
+def test_a_null_in_a_text_of_a_row_is_refused(name, tmp_path):
+    preset = load_preset(name)
+    for database, tables in preset.schemas.items():
+        make_database(tmp_path, database, tables)
+    spec = {**block(name, **({"path": "x"} if name == "bird" else {})), "databases": str(tmp_path)}
+    texts = {
+        "mbpp": ["text", "code"],
+        "math": ["problem", "solution"],
+        "hellaswag": ["ctx"],
+        "winogrande": ["sentence"],
+    }
+    for column in texts.get(name, ["question"]):
+        record = {**preset.example, column: None}
+        with pytest.raises(UserError, match=rf"^row: template: \w+: .*'{column}' is empty \(null\)"):
+            rows.examples(name, [("row", record)], spec, "test")
+
+
+def test_a_hint_of_bird_may_be_null(tmp_path):
+    preset = load_preset("bird")
+    for database, tables in preset.schemas.items():
+        make_database(tmp_path, database, tables)
+    spec = {**block("bird", path="x"), "databases": str(tmp_path)}
+    [row] = rows.examples("bird", [("row", {**preset.example, "evidence": None})], spec, "test")
+    assert not re.search("Hint|None", row["messages"][0]["content"])
+
+
 @pytest.mark.parametrize(
     ("task", "message"),
     [
         ({"preset": "gms8k"}, r"preset: 'gms8k' is not one of arc_challenge, .*; did you mean gsm8k\?"),
+        ({"preset": "MBPP"}, r"preset: 'MBPP' is not one of .*; did you mean mbpp\?"),
+        (
+            {"preset": "gsm8k", "splits": {"tst": 5}},
+            r"splits: tst: 5 rows of which split\? a number belongs .* gsm8k has: train, test; did you mean test\?",
+        ),
+        ({"preset": "gsm8k", "path": "data", "splits": {"tst": "5"}}, r"splits: tst: 5 rows of which split\?"),
+        ({"preset": "mmlu", "splits": {"test": 5}}, "splits: unknown key"),
+        ({"preset": "gsm8k", "path": "data", "hub": "me/mirror"}, "path and hub cannot stand together: "),
+        ({"preset": "gsm8k", "path": "data", "revision": "a" * 40}, "path and revision cannot stand together: "),
+        ({"preset": "humaneval", "splits": {"test": 165}}, "splits: test: HumanEval has 164 problems; 165 asked for"),
+        (
+            {"preset": "humaneval", "splits": {"train": 5}},
+            r"splits: train: 5 rows of which split\? a number belongs .* humaneval has: test",
+        ),
+        (
+            {"kind": "human_eval", "splits": {"test": 5, "train": 5}},
+            "splits: HumanEval has the split test only; found test, train",
+        ),
+        ({"preset": "bird", "path": "bird"}, "databases: missing; the template names a database: name the folder"),
         ({"preset": ["gsm8k"]}, r"preset: \['gsm8k'\] is not one of arc_challenge, "),
         (
             {"preset": "bird"},

@@ -52,3 +52,8 @@ def test_real_files_are_shown_as_they_lie(name, split, capsys):
 def test_an_unknown_preset_is_named_with_the_nearest():
     with pytest.raises(UserError, match=r"preset 'gms8k' is not one of arc_challenge, .*; did you mean gsm8k\?"):
         main(["gms8k"])
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"^there is no folder .*/nowhere; name the one that holds"):
+        main(["gsm8k", "--local", str(tmp_path / "nowhere")])

@@ -152,3 +152,50 @@ def test_a_file_without_the_columns_of_a_template_is_refused_by_its_first_row(tm
     for read in (file.load, file.check):
         with pytest.raises(UserError, match=r"a\.jsonl line 1: no column 'q', which the template reads; found: frage"):
             read(spec, "test")
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("{{ q }}", "'q' is empty"),
+        ("a {{ q | trim }}", "'q' is empty"),
+        ("{{ 'a' ~ q }}", "'q' is empty"),
+        ("{{ r.deep }} {{ r }}", "an expression of 'r' is empty"),
+        ("{% for x in xs %}{{ x }}{% endfor %}", "'x' is empty"),
+        ("{{ xs | map('trim') | list }}", "trim: its value is empty"),
+        ("{{ xs | join(', ') }}", "join: an item of the list is empty"),
+        ("{{ q | join(', ') }}", "'q' is empty"),
+        ("{{ q if q is defined else '' }}", "an expression of 'q' is empty"),
+    ],
+)
+def test_a_null_never_becomes_a_word(text, named):
+    record = {"q": None, "r": {"deep": None}, "xs": ["a", None], "p": "p"}
+    with pytest.raises(UserError, match=rf"^row 0: template: response: {named} \(null\); fill it in"):
+        made({"prompt": "{{ p }}", "response": text}, record)
+
+
+def test_a_null_may_be_asked_for_and_replaced():
+    text = (
+        "{% if q %}{{ q }}{% endif %}{{ q or '-' }}{{ q | default('+', true) }}{{ [1, 2] | join('/') }}{{ q is none }}"
+    )
+    [row] = made({"prompt": text}, {"q": None})
+    assert row["messages"][0]["content"] == "-+1/2True"
+
+
+def test_a_null_among_choices_is_refused():
+    with pytest.raises(UserError, match=r"^row 0: template: choices: trim: its value is empty \(null\)"):
+        made({**CHOICES, "choices": "c | map('trim') | list"}, {"q": "x", "c": ["a", None], "g": 0})
+
+
+def test_a_text_in_place_of_a_list_is_not_joined_letter_by_letter():
+    with pytest.raises(UserError, match=r"^row 0: template: tests: join: a list is needed, not one text; .*assert f"):
+        made({"prompt": "{{ q }}", "tests": r"{{ t | join('\n') }}"}, {"q": "x", "t": "assert f() == 1"})
+
+
+@pytest.mark.parametrize("template", [{"prompt": "{{ x | nosuch }}"}, {**CHOICES, "choices": "c | nosuch"}])
+def test_the_filters_that_there_are_are_named_and_no_line_of_jinja(template):
+    with pytest.raises(UserError) as refused:
+        made(template, {"x": "x"})
+    said = str(refused.value)
+    assert re.search(r"No filter named 'nosuch'; the filters are sub, boxed, shuffled and Jinja's: abs, .*trim", said)
+    assert "unknown" not in said and "__" not in said and " line " not in said

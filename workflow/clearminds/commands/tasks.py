@@ -18,6 +18,7 @@ from clearminds.commands.run_command import run_command
 from clearminds.config.presets import Preset, expanded, load_preset, preset_names
 from clearminds.config.wording import nearest, short
 from clearminds.errors import UserError
+from clearminds.files.user_path import user_path
 from clearminds.plugins.load import load
 from clearminds.plugins.task_kinds import rows
 
@@ -45,6 +46,8 @@ def main(arguments: list[str] | None = None) -> None:
         raise UserError(
             f"preset {short(asked.name)} is not one of {', '.join(preset_names())}{nearest(asked.name, preset_names())}"
         )
+    if asked.local and not user_path(asked.local).is_dir():
+        raise UserError(f"there is no folder {asked.local}; name the one that holds the data set's files")
     given = {"path": asked.local} if asked.local else {}
     print(shown(asked.name, load_preset(asked.name), given, asked.split))
 

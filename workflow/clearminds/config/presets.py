@@ -99,6 +99,13 @@ def _block(where: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
     if name not in (known := preset_names()):
         raise ValueError(f"{where}: preset: {short(name)} is not one of {', '.join(known)}{nearest(name, known)}")
     preset = load_preset(name)
+    if overrides.get("path") is not None:
+        for key in ("hub", "revision"):
+            if overrides.get(key) is not None:
+                raise ValueError(
+                    f"{where}: path and {key} cannot stand together: path names files of yours, {key} data of the "
+                    "hub; take one of them out"
+                )
     given = {key: value for key, value in overrides.items() if key not in ("path", "preset")}
     if given.get("hub", preset.task.get("hub")) != preset.task.get("hub"):
         given = {"revision": None, **given}  # of another repository it would be another commit
@@ -110,6 +117,8 @@ def _block(where: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
     if "splits" in block and isinstance(block["splits"], dict):
         numbered = block["kind"] in ("human_eval",)
         before = preset.task.get("splits", {})
+        files = overrides.get("path")
+        _refuse_unknown_splits(where, name, block["splits"], [*before, *(files if isinstance(files, Mapping) else ())])
         block["splits"] = {
             key: value if numbered else _rows(f"{where}: splits: {key}", value, before.get(key, key))
             for key, value in block["splits"].items()
@@ -134,6 +143,16 @@ def _merged(where: str, block: dict[str, Any], layer: Mapping[str, Any]) -> dict
             raise ValueError(f"{where}: {printable(key)}: {NEEDED['dict_type']} belongs here, not {short(value)}")
         result[key] = value
     return {key: value for key, value in result.items() if value is not None}
+
+
+def _refuse_unknown_splits(where: str, name: str, splits: Mapping[str, Any], known: list[str]) -> None:
+    """Refuse a number of rows of a split that neither the preset nor a file of the user's is called by."""
+    for key, value in splits.items() if known else ():
+        if key not in known and re.fullmatch("[0-9]+", str(value)):
+            raise ValueError(
+                f"{where}: splits: {printable(key)}: {value} rows of which split? a number belongs to one that preset "
+                f"{name} has: {', '.join(known)}{nearest(key, known)}"
+            )
 
 
 def _rows(where: str, value: object, theirs: str) -> object:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from clearminds.config.origins import DataCommit, DataRepository
 from clearminds.config.strict import Id, Positive, Strict
@@ -22,6 +22,7 @@ SpecialTokens = Annotated[
 
 # what an evaluation reads of a task; its examples do not depend on it
 MEASURED = {"evaluate", "answers", "verifier", "special_tokens", "preset", "lead_in", "metric", "sampling", "tested_on"}
+PROBLEMS = 164  # of HumanEval
 CHOICES = 4  # of an item of a generator, where the study says no number
 
 
@@ -96,6 +97,15 @@ class HumanEvalTask(_Task):
     template: Template | None = None
     verifier: Id = "unverified"
 
+    @field_validator("splits")
+    @classmethod
+    def _there(cls, splits: dict[str, int]) -> dict[str, int]:
+        if set(splits) != {"test"}:
+            raise ValueError(f"HumanEval has the split test only; found {', '.join(splits)}")
+        if splits["test"] > PROBLEMS:
+            raise ValueError(f"test: HumanEval has {PROBLEMS} problems; {splits['test']} asked for")
+        return splits
+
 
 class EverydayPromptsTask(_Task):
     """Everyday requests to a chat assistant, without references."""
@@ -162,6 +172,16 @@ class FileTask(_OfRows):
     )
     verifier: Id = "exact"
 
+    @model_validator(mode="after")
+    def _has_databases(self) -> FileTask:
+        if self.template and self.template.database and self.databases is None:
+            raise ValueError(
+                "databases: missing; the template names a database: name the folder that holds the files "
+                "NAME/NAME.sqlite, or one for each split, as in "
+                f"databases: {{{next(iter(self.splits))}: FOLDER}}"
+            )
+        return self
+
 
 class HubTask(_OfRows):
     """A data set of the hub."""
@@ -200,6 +220,12 @@ Task = Annotated[
     ReasoningGymTask | HumanEvalTask | EverydayPromptsTask | FileTask | HubTask | LmEvalTask,
     Field(discriminator="kind"),
 ]
+
+
+def of_split(keys: dict[str, Any], split: str) -> dict[str, Any]:
+    """A task's block as one of its splits reads it: of databases named for each split this one's, null without one."""
+    databases = keys.get("databases")
+    return {**keys, "databases": databases.get(split)} if isinstance(databases, dict) else keys
 
 
 def example_keys(task: Task) -> dict[str, Any]:

@@ -54,7 +54,9 @@ def problem(errors: Sequence[ErrorDetails]) -> str:
 
 def nearest(found: object, allowed: Collection[str], otherwise: str = "") -> str:
     """The allowed name that is most like the one found, as the end of a message; else all, after `otherwise`."""
-    near = get_close_matches(str(found), allowed, n=1) if isinstance(found, str) else []
+    near = get_close_matches(found, allowed, n=1) if isinstance(found, str) else []
+    if not near and isinstance(found, str):
+        near = get_close_matches(found.lower(), allowed, n=1)
     return f"; did you mean {near[0]}?" if near else f"; {otherwise}: {', '.join(allowed)}" if otherwise else ""
 
 

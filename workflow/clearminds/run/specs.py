@@ -12,7 +12,7 @@ from typing import Any
 
 from clearminds.checkout import LAUNCHERS
 from clearminds.config.study import Study
-from clearminds.config.tasks import LmEvalTask, example_keys
+from clearminds.config.tasks import LmEvalTask, example_keys, of_split
 from clearminds.config.weights import TunedModel, draws, resolved, tuned_of
 from clearminds.files.digests import canonical
 from clearminds.files.layout import WILDCARDS, Layout, draw_of, one_of, scoring_model, seed_of, tuned_scorer
@@ -137,12 +137,10 @@ class Specs:
 
     def prepare_task(self, wc: Wildcards) -> dict:
         """The task's own keys; of its splits only this one's size, of the others that they exist."""
-        task = example_keys(self.study.tasks[wc.task])
+        task = of_split(example_keys(self.study.tasks[wc.task]), wc.split)
         if wc.split != self.study.evaluation.split:
             task.pop("choices", None)  # nothing is trained on them
         task["splits"] = {name: value if name == wc.split else None for name, value in task["splits"].items()}
-        if isinstance(task.get("databases"), dict):
-            task["databases"] = task["databases"].get(wc.split)
         return {
             "task": task,
             "split": wc.split,

@@ -24,6 +24,7 @@ from clearminds.files.digests import digest
 from clearminds.files.user_path import user_path
 from clearminds.plugins.boxed import boxed
 from clearminds.plugins.sqlite_schema import schema
+from clearminds.plugins.task_kinds.nulls import NAMED, named_nulls, refuse_nulls
 
 LISTS = ("choices", "labels", "gold")  # expressions; all else are texts
 _schema = cache(schema)
@@ -60,6 +61,7 @@ class Template:
     def __init__(self, texts: dict[str, str], functions: dict[str, Callable] | None = None):
         environment = SandboxedEnvironment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
         environment.filters |= FILTERS
+        refuse_nulls(environment)
         environment.globals |= {"letters": LETTERS, **(functions or {})}
         self._made = set(environment.globals) | (OF_CHOICES if "choices" in texts else set())
         self._texts, self._lists = {}, {}
@@ -71,7 +73,13 @@ class Template:
                 if key in LISTS:
                     self._lists[key] = environment.compile_expression(text, undefined_to_none=False)
                 else:
-                    self._texts[key] = environment.from_string(text)
+                    self._texts[key] = environment.from_string(named_nulls(environment, text))
+            except jinja2.TemplateAssertionError as error:  # a filter or test that does not exist
+                jinjas = sorted(set(environment.filters) - set(FILTERS) - {NAMED})
+                raise UserError(
+                    f"template: {key}: {(error.message or '').rstrip('.')}; the filters are {', '.join(FILTERS)} and "
+                    f"Jinja's: {', '.join(jinjas)}"
+                ) from error
             except jinja2.TemplateError as error:
                 raise UserError(f"template: {key}: {one_line(error)}; correct the template") from error
         self.required -= self.optional
@@ -185,7 +193,10 @@ def database_file(databases: str | None, name: str) -> Path:
         UserError: there are no databases, or none of this name.
     """
     if databases is None:
-        raise UserError("databases: missing; name the folder that holds a folder of SQLite files for each database")
+        raise UserError(
+            "databases: missing; name the folder that holds a folder of SQLite files for each database (one for this "
+            "split too, where splits have their own)"
+        )
     if not re.fullmatch(r"\w[\w. -]*", name):
         raise UserError(f"{name!r} is not the name of a database")
     file = (user_path(databases) / name / name).with_suffix(".sqlite").absolute()

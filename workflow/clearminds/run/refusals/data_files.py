@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from clearminds.config.study import Study
+from clearminds.config.tasks import of_split
 from clearminds.errors import UserError
 from clearminds.plugins.load import load
 from clearminds.plugins.task_kinds.split_files import files_of
@@ -65,6 +66,6 @@ def refuse_other_columns(study: Study, task: str, split: str) -> None:
     block = study.tasks[task]
     if block.kind == "file":
         try:
-            load("task_kinds", block.kind).check(block.model_dump(), split)
+            load("task_kinds", block.kind).check(of_split(block.model_dump(), split), split)
         except UserError as error:
             raise UserError(f"task {task}, split {split}: {error}") from error

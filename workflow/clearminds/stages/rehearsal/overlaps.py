@@ -74,10 +74,16 @@ def _text(text: str) -> str:
 
 def in_words(found: dict) -> str:
     """An overlap as one line. Args: as `overlap` returns it."""
-    by_id = f"; by their ids {found['same_item']:,} are the same items" if found["same_item"] else ""
     more = max(found["prompts"], found["same_item"]) > len(found["examples"])
+    named = f"{', '.join(found['examples'])}{', ...' if more else ''}"
+    place = f"split {found['split']} of {found['task']}, which is evaluated"
+    if not found["prompts"]:
+        return (
+            f"{found['same_item']:,} of {found['trained']:,} training items of {found['target']} are by their ids in "
+            f"{place}, under other prompts: {named}"
+        )
+    by_id = f"; by their ids {found['same_item']:,} are the same items" if found["same_item"] else ""
     return (
-        f"{found['prompts']:,} of {found['trained']:,} training prompts of {found['target']} are in split "
-        f"{found['split']} of {found['task']}, which is evaluated, {found['with_reference']:,} of them with the same "
-        f"reference{by_id}: {', '.join(found['examples'])}{', ...' if more else ''}"
+        f"{found['prompts']:,} of {found['trained']:,} training prompts of {found['target']} are in {place}, "
+        f"{found['with_reference']:,} of them with the same reference{by_id}: {named}"
     )
