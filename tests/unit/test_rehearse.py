@@ -37,6 +37,7 @@ SETTINGS = {
     "sources": ["rephrase", "self_output"],
     "trainings": [BLOCK],
     "max_length": 64,
+    "verifiers": {"sums": "unverified"},
     "tasks": [
         {"name": "chat", "evaluate": "drift", "answers": "everyday"},
         {"name": "sums", "evaluate": "accuracy", "verifier": "number"},
@@ -333,7 +334,10 @@ def test_every_example_is_shown_to_the_verifier_that_asks_for_it(run, monkeypatc
 
     monkeypatch.setattr(load("verifiers", "number"), "check", check, raising=False)
     task = {"name": "sums", "evaluate": "accuracy", "verifier": "number"}
-    said = "^tasks: sums: example b: no response to it can be judged: its tests do not parse: line 3; mend the row"
+    said = "^tasks: sums: example b: no response to it can be judged: its tests do not parse: line 3; correct the row"
     with pytest.raises(UserError, match=said):
         run(tasks=[task], evaluated={"sums": [row("a"), row("b", "What is 5 + 6?")]})
     assert run(tasks=[task], evaluated={"sums": [row("a")]})["tried"]["answers"] == {"sums": 2}
+    # responses to what is trained on are judged too, once they have been paid for
+    with pytest.raises(UserError, match=said):
+        run(verifiers={"sums": "number"}, train={"sums": [row("a"), row("b", "What is 5 + 6?")]})

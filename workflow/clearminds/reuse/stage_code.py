@@ -195,6 +195,7 @@ def _of_rehearsal(spec: dict) -> tuple[str, ...]:
     chosen = {root for kind in spec["sources"] for root in _plugin("sources", kind)}
     chosen |= {root for training in spec["trainings"] for root in _of_training(training)}
     verifiers = {task["verifier"] for task in spec["tasks"] if task["evaluate"] == "accuracy"}
+    verifiers |= set(spec["verifiers"].values())
     chosen |= {key for name in verifiers if (key := _entry(f"{PLUGINS['verifiers']}.{name}", CHECK))}
     return (*_of_evaluation(spec), *sorted(chosen))
 

@@ -35,6 +35,7 @@ def rehearsal_spec(study: Study, tasks: dict[str, dict], loading: dict) -> dict:
         "sources": sorted({study.sources[name].kind or name for name in used - {"reference"}}),
         "trainings": [json.loads(text) for text in sorted(blocks)],
         "max_length": study.training.max_length,
+        "verifiers": {name: study.tasks[name].verifier for name in sorted(study.targets)},
         "tasks": [tasks[name] for name in sorted(tasks)],
         "split": study.evaluation.split,
         "evaluation": chosen(rehearse.Evaluation, dict(study.evaluation)),

@@ -61,6 +61,7 @@ class Settings:
         sources: the kinds of the sources that sample training responses.
         trainings: the training blocks of all variants, each once.
         max_length: most tokens of a conversation that is trained on.
+        verifiers: of the targets, which judge every response to them.
         tasks: every task that is evaluated.
         split: of evaluations.
         evaluation: how answers are generated.
@@ -74,6 +75,7 @@ class Settings:
     sources: list[str]
     trainings: list[Block]
     max_length: int
+    verifiers: dict[str, str]
     tasks: list[evaluate.Task]
     split: str
     evaluation: Evaluation
@@ -149,6 +151,7 @@ def _check_target(chat: Chat, target: str, rows: list[dict], limit: int, setting
     asked = ((row["example_id"], turn["content"]) for row in rows for turn in _turns_of_sources(row, settings))
     texts = chain(texts_of(rows, references=settings.references), asked)
     special = special_token_warning(chat, target, texts)
+    check_answers(target, rows, settings.verifiers[target])
     found = check_prompts(chat, target, rows, settings.sources)
     if settings.references:
         found = check_references(chat, target, rows, limit, settings.max_length)

@@ -38,7 +38,7 @@ def verify_many(asked: list[tuple[str, dict, bool]], sandbox: Sandbox) -> list[t
         results = dict(zip(distinct, sandbox.run(distinct), strict=True))
     except Unjudgeable as error:
         example = asked[trials.index(error.trial)][1]
-        raise UserError(f"example {example['example_id']!r}: {error}; mend its tests, or leave it out") from None
+        raise UserError(f"example {example['example_id']!r}: {error}; correct its tests, or leave it out") from None
     return [
         ("format_error", "no fenced block of code" if strict else "no Python in the response")
         if trial is None
@@ -60,7 +60,7 @@ def _trial(response: str, example: dict, strict: bool) -> Trial | None:
     try:
         meta = _meta(example["meta"])
     except ValueError as error:
-        raise UserError(f"example {example['example_id']!r}: {error}; mend it, or leave it out") from None
+        raise UserError(f"example {example['example_id']!r}: {error}; correct it, or leave it out") from None
     tests, setup, entry = meta["tests"], meta["setup"], meta["entry_point"]
     program = _strictly(response) if strict else _leniently(response, entry)
     if program is None:

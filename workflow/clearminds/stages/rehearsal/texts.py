@@ -141,7 +141,7 @@ def check_answers(task: str, rows: list[dict], verifier: str) -> None:
         except ValueError as error:
             raise UserError(
                 f"tasks: {task}: example {row['example_id']}: no response to it can be judged: "
-                f"{one_line(error, 200)}; mend the row or take it out"
+                f"{one_line(error, 200)}; correct the row or take it out"
             ) from error
 
 
