@@ -19,6 +19,7 @@ from clearminds.model import continuations
 from clearminds.model.choice_tokens import encode_choices
 from clearminds.model.continuations import log_likelihoods
 from clearminds.model.conversation import Chat
+from clearminds.plugins.choices import Choices, choices_of
 from clearminds.stages.evaluation import choice, lm_harness
 
 ROOT = Path(__file__).parents[2]
@@ -179,12 +180,18 @@ def test_a_cache_that_gives_other_numbers_is_not_used(tiny, monkeypatch):
         ({"choices": ["a", "b"], "labels": ["A"], "gold": 0}, "2 choices and 1 labels"),
         ({"choices": ["a", "b"], "gold": 2}, "gold is 2; it must be .* 0 to 1"),
         ({"choices": ["a", "b"]}, "gold is None"),
+        ({"choices": ["a", "c", "a"], "gold": 2}, "choices 0, 2 are all 'a', and one is the right one; .* take it out"),
     ],
 )
 def test_items_that_cannot_be_compared_are_named(tiny, meta, message):
     broken = {**QUESTIONS[0], "meta": json.dumps(meta)}
     with pytest.raises(UserError, match=f"^tasks: arc: example a: .*{message}"):
         choice.evaluate(*tiny, "arc", [broken], "", 64)
+
+
+def test_wrong_choices_may_read_alike():
+    meta = {"choices": ["a", "b", "a"], "gold": 1}
+    assert choices_of({"meta": json.dumps(meta)}) == Choices(["a", "b", "a"], ["a", "b", "a"], 1)
 
 
 def test_an_item_that_is_too_long_is_named(tiny):

@@ -55,13 +55,63 @@ def test_the_right_answer_is_in_each_place_alike():
 
 
 def test_slips_are_of_several_kinds():
-    made = {"question": "317 + 108", "answer": "425", "metadata": {}}
-    choices = set(choices_for(made, 10, "made", lambda said: False)["choices"])
-    assert choices & {"424", "426", "423", "427", "422", "428", "415", "435"}, "near misses"
-    assert choices & {"212", "319", "382", "383", "468", "467", "531", "638"}, "estimates"
-    assert choices & {"325", "525", "245", "452", "435", "415"}, "digits"
-    assert choices & {"317", "108"}, "operands"
-    assert "209" in choices, "another operation"
+    made = [{"question": f"317 + 108 ({n})", "answer": "425", "metadata": {"numbers": [317, 108]}} for n in range(100)]
+    found = Counter(choice for one in made for choice in choices_for(one, 4, "made", lambda said: False)["choices"])
+    assert found.keys() >= {"424", "426", "423", "427", "422", "428", "415", "435"}, "near misses"
+    assert found.keys() >= {"386", "468", "340", "531", "283", "638", "212", "850"}, "estimates"
+    assert found.keys() >= {"325", "525", "435", "415", "245", "452"}, "digits"
+    assert found.keys() >= {"317", "108", "209"}, "operands and another operation"
+    others = sum(count for choice, count in found.items() if choice != "425")
+    assert max(count for choice, count in found.items() if choice != "425") < others / 5, "no slip is in most items"
+
+
+def digits_apart(one, other):
+    width = max(len(one), len(other))
+    return sum(a != b for a, b in zip(one.zfill(width), other.zfill(width), strict=True))
+
+
+def least(texts, value):
+    return min(range(len(texts)), key=lambda place: value(texts[place]))
+
+
+def ranked(rank):
+    return lambda texts: sorted(range(len(texts)), key=lambda place: float(texts[place]))[rank]
+
+
+GUESSERS = {
+    "fewest digits differ": lambda texts: least(texts, lambda one: sum(digits_apart(one, other) for other in texts)),
+    "most digits differ": lambda texts: least(texts, lambda one: -sum(digits_apart(one, other) for other in texts)),
+    "most are one digit away": lambda texts: least(
+        texts, lambda one: -sum(digits_apart(one, other) == 1 for other in texts)
+    ),
+    "nearest to the mean": lambda texts: least(
+        texts, lambda one: abs(float(one) - sum(map(float, texts)) / len(texts))
+    ),
+    "smallest distance": lambda texts: least(texts, lambda one: sum(abs(float(one) - float(other)) for other in texts)),
+    **{f"rank {rank}": ranked(rank) for rank in range(4)},
+}
+ASKED = 300  # items
+BOUND = 0.25 + 4 * (0.25 * 0.75 / ASKED) ** 0.5  # chance, and four standard errors of it: .35
+
+
+def guessed(generator, **keys):
+    """The share of items that each guesser gets right, from the choices alone."""
+    found = [meta(example) for example in items(generator, ASKED, seed=0, **keys)]
+    return {
+        name: sum(guess(one["choices"]) == one["gold"] for one in found) / ASKED for name, guess in GUESSERS.items()
+    }
+
+
+@pytest.mark.parametrize("generator", ["products", "lcm", "chain_sum", "basic_arithmetic", "decimal_arithmetic"])
+def test_the_right_number_is_not_guessed_by_its_form(generator):
+    shares = guessed(generator)
+    assert max(shares.values()) < BOUND, shares
+
+
+def test_small_answers_are_guessed_less_than_half_the_time():
+    shares = guessed("gcd")
+    assert max(shares.values()) < BOUND + 0.1, "a 1 has no number but 0 below it"
+    assert max(share for name, share in shares.items() if "digit" in name) < BOUND, shares
 
 
 def test_a_wrong_answer_is_as_long_as_the_right_one_where_it_can_be():

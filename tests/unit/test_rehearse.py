@@ -340,4 +340,4 @@ def test_every_example_is_shown_to_the_verifier_that_asks_for_it(run, monkeypatc
     assert run(tasks=[task], evaluated={"sums": [row("a")]})["tried"]["answers"] == {"sums": 2}
     # responses to what is trained on are judged too, once they have been paid for
     with pytest.raises(UserError, match=said):
-        run(verifiers={"sums": "number"}, train={"sums": [row("a"), row("b", "What is 5 + 6?")]})
+        run(verifiers={"sums": "number"}, train=[row("a"), row("b", "What is 5 + 6?")])

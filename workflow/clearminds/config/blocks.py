@@ -143,7 +143,11 @@ class Evaluation(Strict):
     split: Id = "test"
     dtype: Dtype = "bfloat16"
     max_new_tokens: Positive = 96
-    limit: Positive | None = Field(None, description="most items per task of lm-evaluation-harness; null: all")
+    limit: Positive | None = Field(
+        None,
+        description="most items per task that is answered or of lm-evaluation-harness, the first ones; null: all; "
+        "choice, likelihood and drift take all",
+    )
     backend: Backend = Field(None, description="what generates the answers: transformers (the default), or vllm")
 
 

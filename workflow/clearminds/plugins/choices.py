@@ -23,7 +23,8 @@ def choices_of(example: dict) -> Choices:
     """Read an example's choices. Args: a row of the contract EXAMPLES.
 
     Raises:
-        ValueError: it has none, one only, an empty one, or none of them is the right one.
+        ValueError: it has none, one only, an empty one, none of them is the right one, or another reads like that one.
+            Wrong ones may read alike.
     """
     meta = json.loads(example["meta"] or "{}")
     texts = meta.get("choices")
@@ -39,4 +40,10 @@ def choices_of(example: dict) -> Choices:
     gold = meta.get("gold")
     if not isinstance(gold, int) or isinstance(gold, bool) or not 0 <= gold < len(texts):
         raise ValueError(f"gold is {gold!r}; it must be the place of the right choice, 0 to {len(texts) - 1}")
+    if equal := [place for place, text in enumerate(texts) if text == texts[gold] and place != gold]:
+        places = ", ".join(str(place) for place in sorted([gold, *equal]))
+        raise ValueError(  # likelihood can't tell them apart: the first would be taken, right or wrong
+            f"choices {places} are all {' '.join(texts[gold].split())[:60]!r}, and one is the right one; the others "
+            "can't be wrong: correct the row, or take it out"
+        )
     return Choices(texts, [str(label) for label in labels], gold)

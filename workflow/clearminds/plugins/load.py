@@ -23,7 +23,7 @@ from clearminds.errors import UserError
 
 # modules that plugins of a kind have in common, not plugins themselves
 SHARED = {
-    "task_kinds": {"checked", "distractors", "nulls", "rows", "split_files", "templates"},
+    "task_kinds": {"checked", "distractors", "nulls", "rows", "slips", "split_files", "templates"},
     "evaluations": {"answers", "doc_hashes", "harness_compat", "harness_model"},
     "losses": {"rule", "terms"},
     "kinds": {"adapter", "base", "card", "checkpoints", "loss_in_words", "save_adapter", "trainer"},

@@ -79,7 +79,7 @@ class Evaluation:
     Attributes:
         dtype: of the model's weights meanwhile.
         max_new_tokens: of an answer, where a task of the harness does not say.
-        limit: most items per task of the harness; None: all.
+        limit: most items per task of accuracy or of the harness, the first ones; None: all. Of the other tasks all.
         backend: a module of `model/backends`; None: transformers.
     """
 

@@ -2,25 +2,28 @@
 
 They are the slips that people make: a near miss, a rough estimate, a wrong digit, an operand taken for the result, the
 wrong operation. All depend on the item alone, so that a larger split changes none of them.
+
+Numbers that are guessed by their form alone, without the question, are right about as often as by chance. What is left:
+numbers of one or two digits have few others of their length, and a right answer of 1 can't be the third smallest; gcd
+at its default sizes, whose answers are mostly 1 to 4, is guessed by the smallest number above 0 in .43 of its items
+(chance: .25). Larger operands help. Nor does the form hide what answers are like: products are more often even.
 """
 
-import math
 import random
 import re
-from collections.abc import Callable, Iterator
-from decimal import Context, Decimal
-from itertools import combinations, pairwise, product
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from itertools import product
 
 from clearminds.errors import UserError
 from clearminds.files.digests import digest
 from clearminds.plugins.answers import as_decimal
+from clearminds.plugins.task_kinds.slips import alike, decimals_of, from_operands, slip, written
 
 PAIRS = (("Yes", "No"), ("yes", "no"), ("True", "False"), ("true", "false"))
-NUMBER = re.compile(r"\d+(?:\.\d+)?")
-OPERANDS = 4  # of a longer item only the first ones are combined
-DIGITS = 100  # of a number at most
+TREES = 60  # of slips that are tried until the right answer has its rank
+TRIES = 20  # of slips for one wrong answer
 STEPS = 100  # from the right answer, where slips are too few
-LARGEST = 10**15  # of an operand: products stay numbers that one may write
 
 
 def choices_for(item: dict, number: int, generator: str, is_right: Callable[[str], bool]) -> dict:
@@ -71,90 +74,105 @@ def _options(item: dict, number: int, rng: random.Random, is_right: Callable[[st
 
 
 def _numbers(item: dict, number: int, rng: random.Random, is_right: Callable[[str], bool]) -> list[str] | None:
-    answer = item["answer"]
-    decimals = len(answer.partition(".")[2])
-    right = Decimal(answer)
-    kinds = [
-        list(kind) for kind in (_near(right, decimals), _far(right, decimals), _slips(answer), *_from_operands(item))
-    ]
-    for kind in kinds:
-        rng.shuffle(kind)
-    rng.shuffle(kinds)
-    found: list[str] = []
+    """Wrong numbers that are slips of the right one or of one another, so that it is not the one they all resemble.
 
-    def take(candidate: Decimal, digits: int) -> None:
-        text = _written(candidate, decimals)
-        if text is None or candidate == right or text in found or is_right(text):
-            return
-        if _alike(candidate, right, digits):
-            found.append(text)
-
-    while len(found) < number and any(kinds):
-        for kind in kinds:  # in turn, so that no kind of slip fills the choices alone
-            if kind and len(found) < number:
-                take(kind.pop(), 0)
-    # a number of few digits has few that are like it
-    for digits, step, sign in product((0, 1), range(1, STEPS), (1, -1)):
-        if len(found) < number:
-            take(right + sign * step * Decimal(1).scaleb(-decimals), digits)
-    return found if len(found) == number else None
-
-
-def _near(right: Decimal, decimals: int) -> Iterator[Decimal]:
-    unit = Decimal(1).scaleb(-decimals)
-    for distance in (1, 2, 3, 10):
-        yield from (right + distance * unit, right - distance * unit)
-
-
-def _far(right: Decimal, decimals: int) -> Iterator[Decimal]:
-    """Of about the right size: what a rough estimate would take for the answer."""
-    for share in ("0.5", "0.75", "0.9", "1.1", "1.25", "1.5"):
-        yield _rounded(right * Decimal(share), decimals)
-
-
-def _slips(answer: str) -> Iterator[Decimal]:
-    """One digit is another, or two neighbours have changed places."""
-    places = [place for place, character in enumerate(answer) if character.isdigit()]
-    for place in places:
-        for step in (1, 9):
-            digit = str((int(answer[place]) + step) % 10)
-            yield Decimal(answer[:place] + digit + answer[place + 1 :])
-    for a, b in pairwise(places):
-        characters = list(answer)
-        characters[a], characters[b] = characters[b], characters[a]
-        yield Decimal("".join(characters))
-
-
-def _from_operands(item: dict) -> tuple[list[Decimal], list[Decimal]]:
-    """The operands, and what other operations make of two of them."""
-    numbers = item["metadata"].get("numbers")
-    said = numbers if isinstance(numbers, list | tuple) else [item["metadata"].get("expression") or item["question"]]
-    operands = [Decimal(text) for text in NUMBER.findall(" ".join(map(str, said)))]
-    operands = [operand for operand in operands if operand <= LARGEST][:OPERANDS]
-    made: list[Decimal] = [sum(operands, Decimal(0))]
-    for a, b in combinations(operands, 2):
-        made += [a + b, abs(a - b), -abs(a - b), a * b]
-        if a == int(a) and b == int(b) and a and b:
-            made += [Decimal(math.gcd(int(a), int(b))), Decimal(math.lcm(int(a), int(b))), max(a, b) // min(a, b)]
-    return operands, made
-
-
-def _alike(candidate: Decimal, right: Decimal, digits: int) -> bool:
-    """Whether sign and length give nothing away: a shorter number is likelier to a model, right or wrong.
-
-    Args:
-        candidate, right: the numbers.
-        digits: how many more or less one may have.
+    The choices are the nodes of a random tree, and the right answer is any of them. Slips lead back as often as forth:
+    given the choices alone, each could be the one that the others come from. The rank of the right one is drawn first.
     """
-    lengths = [len(str(abs(int(value)))) for value in (candidate, right)]
-    return (candidate < 0) == (right < 0) and abs(lengths[0] - lengths[1]) <= digits
+    right, decimals = Decimal(item["answer"]), len(item["answer"].partition(".")[2])
+    # a rounder number than the right one would stand out
+    made = [value for value in from_operands(item) if decimals_of(value) == decimals_of(right)]
+    rank = rng.randrange(number + 1)  # how many choices are to be below it
+    tolerance = _tolerance(right, decimals, is_right)
+
+    def text_of(candidate: Decimal, digits: int, taken: Iterable[Decimal]) -> str | None:
+        text = written(candidate, decimals)
+        if text is None or not alike(candidate, right, digits) or is_right(text):
+            return None
+        return text if all(abs(candidate - other) > tolerance for other in taken) else None
+
+    best: dict[Decimal, str] = {}
+    missed = number + 1
+    for _ in range(TREES):
+        found = _grown(right, _tree(number + 1, rng), rng, decimals, made, text_of)
+        if found is not None and abs(_below(found, right) - rank) < missed:
+            best, missed = found, abs(_below(found, right) - rank)
+        if missed == 0:
+            break
+    if not best:  # a number of few digits has few that are like it
+        best = _neighbours(right, number, rank, decimals, text_of)
+    return list(best.values()) if len(best) == number else None
 
 
-def _written(value: Decimal, decimals: int) -> str | None:
-    """A number as the answer is written; None: it has more decimals."""
-    rounded = _rounded(value, decimals)
-    return f"{rounded:f}" if rounded == value else None
+def _tolerance(right: Decimal, decimals: int, is_right: Callable[[str], bool]) -> Decimal:
+    """How near the right number another counts as right: wrong ones that are nearer to one another would show it."""
+    tolerance = Decimal(0)
+    for place in range(decimals + 1):
+        step = Decimal(1).scaleb(place - decimals)
+        if not any(is_right(f"{right + sign * step:f}") for sign in (1, -1)):
+            break
+        tolerance = step
+    return tolerance
 
 
-def _rounded(value: Decimal, decimals: int) -> Decimal:
-    return value.quantize(Decimal(1).scaleb(-decimals), context=Context(prec=DIGITS))
+def _tree(size: int, rng: random.Random) -> list[tuple[int, int]]:
+    """Edges of a random tree over the places of a random order, from place 0, the right answer, outwards."""
+    places = rng.sample(range(size), size)
+    open_edges = [{places[node], places[rng.randrange(node)]} for node in range(1, size)]
+    edges: list[tuple[int, int]] = []
+    reached = [0]
+    for place in reached:  # grows meanwhile
+        for edge in [edge for edge in open_edges if place in edge]:
+            open_edges.remove(edge)
+            (other,) = edge - {place}
+            edges.append((place, other))
+            reached.append(other)
+    return edges
+
+
+def _grown(
+    right: Decimal,
+    edges: list[tuple[int, int]],
+    rng: random.Random,
+    decimals: int,
+    made: list[Decimal],
+    text_of: Callable[[Decimal, int, Iterable[Decimal]], str | None],
+) -> dict[Decimal, str] | None:
+    """The wrong answers of a tree and how they are written; None: a place finds no number."""
+    values, texts = {0: right}, {}
+    for known, place in edges:
+        for _ in range(TRIES):
+            value = slip(values[known], rng, decimals, made)
+            text = None if value is None else text_of(value, 0, values.values())
+            if value is not None and text is not None:
+                values[place] = value
+                texts[value] = text
+                break
+        else:
+            return None
+    return texts
+
+
+def _below(found: Iterable[Decimal], right: Decimal) -> int:
+    return sum(value < right for value in found)
+
+
+def _neighbours(
+    right: Decimal,
+    number: int,
+    rank: int,
+    decimals: int,
+    text_of: Callable[[Decimal, int, Iterable[Decimal]], str | None],
+) -> dict[Decimal, str]:
+    """The numbers next to the right one, as many below as its rank says, or what there is."""
+    found: dict[Decimal, str] = {}
+    for bounded, digits, step, sign in product((True, False), (0, 1), range(1, STEPS), (1, -1)):
+        candidate = right + sign * step * Decimal(1).scaleb(-decimals)
+        below = _below(found, right)
+        full = below >= rank if sign < 0 else len(found) - below >= number - rank
+        if len(found) == number or (bounded and full):
+            continue
+        text = text_of(candidate, digits, [right, *found])
+        if text is not None:
+            found[candidate] = text
+    return found
