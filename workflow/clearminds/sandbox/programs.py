@@ -123,7 +123,10 @@ class Sandbox(Workers):
             if verdicts == ["correct", "incorrect"]:
                 return
             said = said or f"it finds a right and a wrong program {' and '.join(verdicts)}"
-        raise SandboxError(f"{self.kind.isolation} does not work on this machine: {said}")
+        raise SandboxError(
+            f"{self.kind.isolation} does not work on this machine: {said}; docs/sandbox.md says what it needs, and "
+            "runtime: {sandbox: rlimits} does without isolation"
+        )
 
     def _judge(self, trial: Trial) -> Result:
         for text, verdict in ((trial.program, "incorrect"), (trial.tests + trial.setup, "unjudgeable")):
