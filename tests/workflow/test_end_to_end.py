@@ -101,9 +101,8 @@ def test_an_adapter_s_card_tells_of_its_variant_and_its_lines_load_it(workflow, 
     folder = results / "adapters" / "tiny" / "sums" / "random-200" / "seed0"
     text = (folder / "README.md").read_text()
     assert "# sums/random-200/seed0" in text and "base_model:" not in text
-    assert (
-        "drawn at random (rule `random`, seed 0), of each response as many as rule `perplexity`, tau 200 keeps" in text
-    )
+    said = "tokens drawn at random, in each response as many as tokens of perplexity up to 200 (rule `random`, seed 0)"
+    assert said in text
     assert "- examples: 8 of the 8 of split train; matched: " in text
     [load, _] = re.findall(r"^```python\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
     names: dict = {}
