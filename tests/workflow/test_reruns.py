@@ -421,7 +421,7 @@ def test_an_added_function_reruns_nothing(built, code, file):
 @pytest.mark.parametrize(
     ("file", "old", "new"),
     [
-        ("stages/build_masks.py", "rows do not follow", "rows are not those of"),
+        ("stages/masking/blocks.py", "rows do not follow", "rows are not those of"),
         ("stages/evaluate.py", "likelihood of the reference text", "likelihood of references"),
         ("model/fingerprints.py", "(model: Path)", "(model)"),
         ("progress.py", "every: float = 10.0", "every: float = 1.0"),
@@ -436,10 +436,15 @@ def test_a_message_a_log_line_and_an_annotation_rerun_nothing(built, code, file,
 def test_a_moved_module_reruns_nothing(built, code):
     package = code.folder / "workflow" / "clearminds"
     (package / "stages" / "select_examples.py").rename(package / "model" / "chosen_examples.py")
-    for file in (package / "stages" / "build_masks.py", package / "stages" / "nothing_left.py"):
-        text = file.read_text(encoding="utf-8")
-        file.write_text(text.replace("clearminds.stages.select_examples", "clearminds.model.chosen_examples"))
+    old, new = "clearminds.stages.select_examples", "clearminds.model.chosen_examples"
+    users = [file for file in package.rglob("*.py") if old in file.read_text(encoding="utf-8")]
+    assert len(users) > 2
+    for file in users:
+        file.write_text(file.read_text(encoding="utf-8").replace(old, new))
     assert built.plan(code=code) == NOTHING
+
+
+BLOCKS = ("Strict", "_Task", "_OfRows", "Scored")  # what a block of the config's models is made of
 
 
 def test_new_plugins_and_new_keys_rerun_nothing(built, code):
@@ -451,10 +456,10 @@ def test_new_plugins_and_new_keys_rerun_nothing(built, code):
     )
     (package / "plugins" / "sources" / "new.py").write_text("def prompt(example):\n    return []\n")
     keys = 0
-    for models in (package / "config" / "study.py", package / "config" / "blocks.py"):
+    for models in sorted((package / "config").glob("*.py")):
         lines = models.read_text(encoding="utf-8").splitlines()
         blocks = [node for node in ast.parse("\n".join(lines)).body if isinstance(node, ast.ClassDef) and node.bases]
-        blocks = [node for node in blocks if node.bases[0].id in ("Strict", "_Task") and ast.get_docstring(node)]
+        blocks = [node for node in blocks if node.bases[0].id in BLOCKS and ast.get_docstring(node)]
         for node in reversed(blocks):
             lines.insert(node.body[0].end_lineno, "    brand_new: str | None = None")
         text = "\n".join(lines) + "\n"
