@@ -133,6 +133,10 @@ def test_a_number_of_rows_is_the_first_ones_of_the_presets_split():
     assert block("hellaswag", splits={"test": "64"})["splits"]["test"] == "validation[:64]"
     assert block("gsm8k", splits={"train": "train[100:200]"})["splits"]["train"] == "train[100:200]"
     assert block("humaneval", splits={"test": 3})["splits"] == {"test": 3}
+    with pytest.raises(ValueError, match="splits: train: 375 rows are more than the 374 that there are"):
+        block("mbpp", splits={"train": 375})
+    assert block("mbpp", splits={"train": 374})["splits"]["train"] == "train[:374]"
+    assert block("mbpp", splits={"train": 375}, path="/data")["splits"]["train"]["part"] == "train[:375]"
     with pytest.raises(ValueError, match="tasks: x: splits: test: 0 rows are none"):
         block("gsm8k", splits={"test": 0})
 

@@ -239,6 +239,7 @@ def test_verdicts_depend_neither_on_order_nor_on_neighbours(sandbox):
     [
         ("assert f( == 1", "", "its tests cannot be used: SyntaxError"),
         ("assert f() == 1", "import no_such_module", "its tests cannot be used: ModuleNotFoundError"),
+        ("import no_such_module\nassert f() == 1", "", "its tests cannot be used: ModuleNotFoundError"),
         ("f(object())", "", "a object cannot cross"),
         ("try: f(object())\nexcept: pass", "", "a object cannot cross"),
         ("assert 1 == 1", "", "never ask the program"),

@@ -91,9 +91,16 @@ def test_a_machine_without_it_is_told_what_to_install(installed, isolation, said
         Sandbox(isolation, workers=1).__enter__()
 
 
-def study(verifier: str, isolation: str) -> SimpleNamespace:
-    tasks = {"a": SimpleNamespace(verifier=verifier), "b": SimpleNamespace(verifier=None)}
-    return SimpleNamespace(tasks=tasks, runtime=SimpleNamespace(sandbox=isolation))
+def study(verifier: str, isolation: str, evaluate: str = "accuracy", targets: tuple = ()) -> SimpleNamespace:
+    tasks = {
+        "a": SimpleNamespace(verifier=verifier, evaluate=evaluate),
+        "b": SimpleNamespace(verifier=None, evaluate="drift"),
+        "unused": SimpleNamespace(verifier="programs", evaluate="accuracy"),
+    }
+    suites = {"all": ["a", "b", "lm_eval:mmlu"]}
+    return SimpleNamespace(
+        tasks=tasks, suites=suites, targets=list(targets), runtime=SimpleNamespace(sandbox=isolation)
+    )
 
 
 def test_only_a_study_that_runs_programs_is_refused(installed):
@@ -102,6 +109,13 @@ def test_only_a_study_that_runs_programs_is_refused(installed):
     with pytest.raises(UserError, match="bubblewrap is not installed here"):
         refuse_missing_sandbox(study("programs", "bubblewrap"))
     refuse_missing_sandbox(study("programs", "rlimits"))
+
+
+def test_a_verifier_that_is_not_asked_needs_no_sandbox(installed):
+    installed()
+    refuse_missing_sandbox(study("programs", "bubblewrap", evaluate="likelihood"))
+    with pytest.raises(UserError, match="bubblewrap is not installed here"):
+        refuse_missing_sandbox(study("programs", "bubblewrap", evaluate="likelihood", targets=("a",)))
 
 
 @pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed (apt install bubblewrap)")

@@ -118,9 +118,11 @@ def _block(where: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
         numbered = block["kind"] in ("human_eval",)
         before = preset.task.get("splits", {})
         files = overrides.get("path")
+        of_preset = files is None and block.get("hub") == preset.task.get("hub")
+        sizes = preset.sizes if of_preset else {}  # other files may hold more
         _refuse_unknown_splits(where, name, block["splits"], [*before, *(files if isinstance(files, Mapping) else ())])
         block["splits"] = {
-            key: value if numbered else _rows(f"{where}: splits: {key}", value, before.get(key, key))
+            key: value if numbered else _rows(f"{where}: splits: {key}", value, before.get(key, key), sizes)
             for key, value in block["splits"].items()
         }
     if overrides.get("path") is not None:
@@ -155,7 +157,7 @@ def _refuse_unknown_splits(where: str, name: str, splits: Mapping[str, Any], kno
             )
 
 
-def _rows(where: str, value: object, theirs: str) -> object:
+def _rows(where: str, value: object, theirs: str, sizes: Mapping[str, int]) -> object:
     """A split where a number of rows was given: the first ones of theirs. `--config` gives numbers as texts."""
     if isinstance(value, str) and re.fullmatch("[0-9]+", value):
         value = int(value)
@@ -165,6 +167,10 @@ def _rows(where: str, value: object, theirs: str) -> object:
         raise ValueError(f"{where}: {value} rows are none; write at least 1, or null to take the split out")
     found = re.fullmatch(r"(.*?)(?:\[(\d*):\d*\])?", theirs)
     name, first = (found[1], int(found[2] or 0)) if found else (theirs, 0)
+    if first + value > (there := sizes.get(name, first + value)):
+        raise ValueError(
+            f"{where}: {value} rows are more than the {there - first} that there are; write at most so many"
+        )
     return f"{name}[{first or ''}:{first + value}]"
 
 

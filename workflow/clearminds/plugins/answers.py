@@ -47,6 +47,18 @@ def as_decimal(text: str) -> Decimal | None:
     return value if value.is_finite() else None
 
 
+def expected_number(example: dict) -> Decimal:
+    """The value of an example's answer.
+
+    Raises:
+        ValueError: the answer is not a number.
+    """
+    value = as_decimal(example["answer"] or "")
+    if value is None:
+        raise ValueError(f"the example's answer {example['answer']!r} is not a number")
+    return value
+
+
 def _numbers(text: str) -> list[tuple[str, int]]:
     """Every number with the place where it ends."""
     found = []

@@ -2,7 +2,7 @@
 
 import re
 
-from clearminds.plugins.answers import CLOSING, NUMBER, as_decimal, last_number
+from clearminds.plugins.answers import CLOSING, NUMBER, as_decimal, expected_number, last_number
 
 FILTERS = ("lenient", "strict")
 
@@ -21,9 +21,7 @@ def verify(response: str, example: dict, *, strict: bool = False) -> tuple[str, 
     Raises:
         ValueError: the answer is not a number.
     """
-    expected = as_decimal(example["answer"])
-    if expected is None:
-        raise ValueError(f"the example's answer {example['answer']!r} is not a number")
+    expected = expected_number(example)
     before, mark, behind = response.rpartition(MARK)
     if strict and not mark:
         return "format_error", f'no "{MARK}" in the response'
@@ -31,6 +29,15 @@ def verify(response: str, example: dict, *, strict: bool = False) -> tuple[str, 
     if found is None:
         return "format_error", f'no number alone behind "{MARK}"' if strict else "no number in the response"
     return ("correct" if as_decimal(found) == expected else "incorrect"), f"read {found}, expected {example['answer']}"
+
+
+def check(example: dict) -> None:
+    """See that a response can be judged.
+
+    Raises:
+        ValueError: the answer is not a number.
+    """
+    expected_number(example)
 
 
 def _alone(behind: str) -> str | None:

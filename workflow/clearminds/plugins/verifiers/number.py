@@ -1,6 +1,6 @@
 """Verifier: the response's number equals the example's answer in value (3.0 is 3, 1,234 is 1234)."""
 
-from clearminds.plugins.answers import as_decimal, final_number, last_number
+from clearminds.plugins.answers import as_decimal, expected_number, final_number, last_number
 
 FILTERS = ("lenient", "strict")
 
@@ -11,11 +11,18 @@ def verify(response: str, example: dict, *, strict: bool = False) -> tuple[str, 
     Raises:
         ValueError: the answer is not a number.
     """
-    expected = as_decimal(example["answer"])
-    if expected is None:
-        raise ValueError(f"the example's answer {example['answer']!r} is not a number")
+    expected = expected_number(example)
     found = final_number(response) if strict else last_number(response)
     if found is None:
         return "format_error", "the response does not end with a number" if strict else "no number in the response"
     verdict = "correct" if as_decimal(found) == expected else "incorrect"
     return verdict, f"read {found}, expected {example['answer']}"
+
+
+def check(example: dict) -> None:
+    """See that a response can be judged.
+
+    Raises:
+        ValueError: the answer is not a number.
+    """
+    expected_number(example)

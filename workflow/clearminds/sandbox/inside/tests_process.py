@@ -37,6 +37,7 @@ def judge(trial: dict, program: Program) -> list[str]:
     try:
         exec(compile(trial["setup"], "<setup>", "exec", dont_inherit=True), module.__dict__)
         code = compile(trial["tests"], "<tests>", "exec", dont_inherit=True)
+        _import(trial["tests"])
     except Exception as error:
         return ["unjudgeable", f"its tests cannot be used: {type(error).__name__}: {error}"]
     try:
@@ -54,6 +55,16 @@ def judge(trial: dict, program: Program) -> list[str]:
     if said[0] == "correct" and not program.asked:
         return ["unjudgeable", "its tests never ask the program for anything"]
     return said
+
+
+def _import(tests: str) -> None:
+    """Make the imports of the tests' own level: what is not installed would fail every program.
+
+    Raises:
+        ImportError: it is not there.
+    """
+    imports = [node for node in ast.parse(tests).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    exec(compile(ast.Module(imports, []), "<tests>", "exec", dont_inherit=True), {})
 
 
 def _wanted(trial: dict, there: dict) -> list[str]:
