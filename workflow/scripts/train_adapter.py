@@ -17,17 +17,20 @@ from clearminds.stages.train_adapter import Runtime, Settings, train_adapter
 def main(job: Job[Settings, Runtime], *, masks: Path, model: Path, adapter: Output) -> dict:
     if job.gpus > 1 and rank() is None:
         return run_in_processes(job.gpus, job.log)
+    from clearminds.stages.training.amounts import amounts
     from clearminds.stages.training.base import Base
     from clearminds.stages.training.card import card
     from clearminds.stages.training.checkpoints import Checkpoints
     from clearminds.stages.training.save_adapter import save
 
     facts, base = fingerprints(model), Base.of(model)
-    rows = read_table(masks, contracts.MASKS, tokenizer=facts["tokenizer"])
+    rows, made = read_table(masks, contracts.MASKS, tokenizer=facts["tokenizer"]), read_provenance(masks)
     # before hours of training, so that nothing is left that could fail after them
-    text = card(base, job.spec, read_provenance(masks), library_versions(), adapter.parent)
+    text = card(base, job.spec, made, library_versions(), adapter.parent)
     checkpoints = Checkpoints(checkpoints_of(adapter), job.provenance(**facts, masks=file_sha256(masks)))
-    trainer, cost = train_adapter(model.parent, base, rows, job.settings, job.runtime, job.gpus, checkpoints)
+    settings = (job.settings, job.runtime, job.gpus)
+    trainer, cost = train_adapter(model.parent, base, rows, made["counts"], *settings, checkpoints)
+    cost |= amounts(trainer, rows, adapter.parts[-4])
     save(trainer, adapter, job.provenance(**facts), job.record(cost), text, model.parent)
     if trainer.is_world_process_zero():
         checkpoints.remove()  # only now that the adapter is in its place

@@ -25,6 +25,10 @@ Normaliser = Annotated[
     Literal["weights", "kept", "all"] | None, AfterValidator(lambda name: None if name == "weights" else name)
 ]
 
+MatchedBy = Annotated[
+    Literal["examples", "steps", "tokens"] | None, AfterValidator(lambda by: None if by == "examples" else by)
+]
+
 
 class ChatTemplate(Strict):
     """How conversations are rendered, where the tokenizer's own way is not wanted."""
@@ -86,9 +90,15 @@ class Scoring(Strict):
 
 
 class Match(Strict):
-    """Which examples every variant trains on: those that each of these sources can offer."""
+    """Which examples every variant trains on: those that each of these sources can offer; and for how long."""
 
     sources: list[Id] = Field(min_length=1)
+    by: MatchedBy = Field(
+        None,
+        description="what is equal for the variants of a target: examples (the default), `epochs` passes over the "
+        "matched ones; steps, as many optimiser steps as these take; tokens, as many kept tokens as the responses of "
+        "the first of sources have in `epochs` passes",
+    )
 
 
 class Training(Strict):

@@ -117,6 +117,11 @@ class Study(Strict):
                 raise ValueError(
                     f"variants: {name}: training: max_length fixes the matched examples; set it for all variants"
                 )
+            if self.match.by is not None and "epochs" in variant.training:
+                raise ValueError(
+                    f"variants: {name}: training: epochs: match: by: {self.match.by} makes trainings equally long, by "
+                    "the epochs of all variants; take the key out, or set match: by: examples"
+                )
             try:
                 self.training_of(name)
             except ValidationError as error:

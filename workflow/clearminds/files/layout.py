@@ -297,6 +297,11 @@ def trained_from(checkpoints: Path) -> Path | None:
     return checkpoints.with_name(found[1]) if found else None
 
 
+def training_record(adapter: Path) -> Path:
+    """What a training cost and has seen, beside what it made. Args: the adapter's declared output."""
+    return adapter.with_name("run.json")
+
+
 def rank_log(log: Path, rank: int) -> Path:
     """The log of one of several processes of a job. Args: the job's log; the process's rank."""
     return log.with_suffix(f".rank{rank}.log")

@@ -33,7 +33,13 @@ def evaluation_rows(names: dict) -> list[dict]:
 
 def adapter_paths(names: dict) -> list[str]:
     """What says that an adapter is whole, of every one of a study. Args: as `evaluation_rows`."""
-    return [Layout(names["results"]).adapter.path(**row) for row in _trained(names)]
+    return [row["path"] for row in adapter_rows(names)]
+
+
+def adapter_rows(names: dict) -> list[dict]:
+    """The same with model, target, variant and seed of each. Args: as `evaluation_rows`."""
+    adapter = Layout(names["results"]).adapter
+    return [{**row, "path": adapter.path(**row)} for row in _trained(names)]
 
 
 def rehearsal_rows(names: dict) -> list[dict]:

@@ -199,6 +199,7 @@ class Specs:
             "max_length": study.training.max_length,
             "weights": weights,
             "draw": seed_of(wc.draw),
+            **({"match_by": "tokens"} if study.match.by == "tokens" else {}),
         }
 
     def _tuned(self, tuned: TunedModel, model: str, target: str) -> str:
@@ -219,7 +220,14 @@ class Specs:
     def train_adapter(self, wc: Wildcards) -> dict:
         """The variant's training settings without `max_length`, which the masks have used, its loss, and the seed."""
         training = chosen(train_adapter.Training, self.study.training_keys(wc.variant))
-        return {"training": training, "seed": int(wc.seed), "loading": self._loading(wc.model)}
+        return {"training": training, "seed": int(wc.seed), "loading": self._loading(wc.model), **self._length()}
+
+    def _length(self) -> dict:
+        """What makes the trainings of a target equally long, where that is not their examples alone."""
+        study = self.study
+        if study.match.by is None:
+            return {}
+        return {"length": {"by": study.match.by, **chosen(train_adapter.Passes, dict(study.training))}}
 
     def _evaluated(self, suite: str) -> list[dict]:
         found: list[dict[str, Any]] = []

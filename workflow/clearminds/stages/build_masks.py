@@ -23,7 +23,7 @@ from clearminds.plugins.scores import Scores
 from clearminds.stages.masking.blocks import ChosenResponses
 from clearminds.stages.masking.rows import in_groups, in_order, mask_rows, usable
 from clearminds.stages.nothing_left import every_token_masked, no_example_left
-from clearminds.stages.select_examples import Choice, SourceTables, choose, match
+from clearminds.stages.select_examples import Choice, SourceTables, choose, match, response_tokens
 from clearminds.stages.source_names import scorer_names, source_names
 
 ROW_GROUP = 1024  # responses of the file's groups of rows
@@ -40,6 +40,7 @@ class Settings:
         max_length: most tokens of a conversation.
         weights: the rule, a module of `plugins/weights`, and its settings.
         draw: seed of a rule that draws at random.
+        match_by: tokens, where trainings are matched by these; None: where nothing more needs to be counted.
     """
 
     responses: str
@@ -48,6 +49,7 @@ class Settings:
     max_length: int
     weights: dict[str, Any]
     draw: int | None = None
+    match_by: str | None = None
 
 
 def source_tables(
@@ -86,7 +88,8 @@ def plan_examples(
 
     Returns:
         choices in order, and the counts that the report shows: matched and missing examples, and per source what
-        `select_examples.choose` counted.
+        `select_examples.choose` counted; where trainings are matched by tokens, `matched_tokens`: of the responses that
+        the first matched source has for the matched examples.
 
     Raises:
         UserError: there is none.
@@ -107,12 +110,16 @@ def plan_examples(
         raise UserError(
             no_example_left(settings.responses, settings.match, settings.sources, settings.max_length, tables, choices)
         )
-    return chosen, {
+    found = {
         "examples": len(example_ids),
         "matched": len(matched),
         "missing": len(matched) - len(chosen),
         "sources": counts,
     }
+    if settings.match_by == "tokens":
+        offered = choices[settings.match[0]]
+        found["matched_tokens"] = response_tokens({key: offered[key] for key in matched}, tables)
+    return chosen, found
 
 
 def write_masks(

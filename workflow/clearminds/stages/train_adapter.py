@@ -5,6 +5,7 @@ What an optimiser step computes is in `training.trainer`, how a killed training 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,12 +72,37 @@ class Training(Step):
 
 
 @settings
+class Passes:
+    """What the trainings of a target are made as long as.
+
+    Attributes:
+        epochs: passes over the matched examples.
+        batch_examples: per optimiser step, as all variants have it that do not say otherwise.
+    """
+
+    epochs: float
+    batch_examples: int
+
+
+@settings
+class Length(Passes):
+    """Attributes: by: steps, or tokens, whose number is that of these passes."""
+
+    by: str
+
+
+@settings
 class Settings:
-    """What an adapter depends on."""
+    """What an adapter depends on.
+
+    Attributes:
+        length: what its training is made as long as; None: as its own epochs.
+    """
 
     training: Training
     seed: int
     loading: Loading
+    length: Length | None = None
 
 
 @settings
@@ -99,7 +125,14 @@ class Runtime:
 
 
 def train_adapter(
-    model: Path, base: Base, masks: pa.Table, settings: Settings, runtime: Runtime, gpus: int, checkpoints: Checkpoints
+    model: Path,
+    base: Base,
+    masks: pa.Table,
+    counts: Mapping[str, int],
+    settings: Settings,
+    runtime: Runtime,
+    gpus: int,
+    checkpoints: Checkpoints,
 ) -> tuple[WeightedTrainer, dict]:
     """Load a model, put a fresh adapter on it, and train that, or train all of its weights.
 
@@ -107,6 +140,7 @@ def train_adapter(
         model: its folder.
         base: what the adapter's config names as its base.
         masks: table of the contract MASKS.
+        counts: how many examples were matched, as the masks say.
         settings, runtime: of the stage.
         gpus: devices of the job, a process each.
         checkpoints: of this training; they stay when it ends, until the caller has the adapter on disk.
@@ -117,6 +151,7 @@ def train_adapter(
     from clearminds.model.load import load_model
     from clearminds.model.throughput import throughput
     from clearminds.stages.training.adapter import add_adapter
+    from clearminds.stages.training.length import optimiser_steps
     from clearminds.stages.training.trainer import seeded, train
 
     seeded(settings.seed)
@@ -126,7 +161,8 @@ def train_adapter(
     dtype = "float32" if settings.training.adapter == "full" else settings.training.dtype
     network = load_model(model, dtype=dtype, loading=settings.loading, processes=spread)
     network = add_adapter(network, settings.training, base.name, base.revision)
-    trainer, progress, resumed = train(network, masks, settings.training, settings.seed, runtime, checkpoints)
+    steps = optimiser_steps(settings.length, settings.training.batch_examples, masks, counts)
+    trainer, progress, resumed = train(network, masks, settings.training, settings.seed, runtime, checkpoints, steps)
     # operations per parameter and token: forward, backward; of the base where a rule asks it, of weights that learn
     loss = settings.training.loss
     asks_base = loss is not None and load("losses", loss["rule"]).RULE.needs_base
