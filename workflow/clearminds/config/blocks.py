@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from clearminds.config.losses import Loss
 from clearminds.config.origins import Commit, Repository, Sha256
+from clearminds.config.starts import Start
 from clearminds.config.strict import Id, Positive, Strict
 from clearminds.config.values import POLYNOMIAL_END, Number, Place, Scheduler, Seed, Settings, Text, Tracker
 from clearminds.config.weights import AllTokens, Weights
@@ -145,6 +146,12 @@ class Variant(Strict):
         None, description="a rule that depends on the model while it is trained, on the tokens that `weights` keeps"
     )
     training: Settings = Field({}, description="keys of training that differ for this variant")
+    targets: Annotated[list[Id], Field(min_length=1)] | None = Field(
+        None, description="of targets, those that it is trained on; null: all"
+    )
+    start_from: Start = Field(
+        None, description="a trained variant whose adapter or model is trained further; null: the base"
+    )
 
 
 class Evaluation(Strict):

@@ -24,6 +24,7 @@ from clearminds.config.blocks import (
 )
 from clearminds.config.losses import NEED_THE_BASE
 from clearminds.config.presets import expanded
+from clearminds.config.starts import check_start
 from clearminds.config.strict import Id, Strict
 from clearminds.config.tasks import FileTask, HubTask, HumanEvalTask, LmEvalTask, ReasoningGymTask, Task
 from clearminds.config.values import Seed, Text
@@ -136,7 +137,27 @@ class Study(Strict):
             self._has_its_base(name)
             self._can_imitate(name)
             self._can_be_scored(name)
+        self._are_trained_on()
+        for name in self.variants:
+            check_start(self, name)
         return self
+
+    def _are_trained_on(self) -> None:
+        """Refuse targets of variants that there are none of, and those of which nobody is left."""
+        for name, variant in self.variants.items():
+            _among(f"variants: {name}: targets", variant.targets or [], self.targets)
+            _unique(f"variants: {name}: targets", variant.targets or [])
+            for tuned in tuned_of(variant.weights):
+                if missing := [t for t in self.targets_of(name) if t not in self.targets_of(tuned.variant)]:
+                    raise ValueError(
+                        f"variants: {name}: weights: scorer: variant: {tuned.variant} is not trained on {missing[0]}; "
+                        "add that to its targets, or name another variant"
+                    )
+        for target in self.targets:
+            if not any(target in self.targets_of(name) for name in self.variants):
+                raise ValueError(
+                    f"targets: {target}: no variant has it among its targets; take it out, or add it there"
+                )
 
     def _can_be_scored(self, variant: str) -> None:
         """Refuse scorers that there are none of, and variants that wait for each other."""
@@ -264,6 +285,11 @@ class Study(Strict):
                 raise ValueError(f"{where}: {task.tested_on} measures no accuracy; name a task that does")
             if name in evaluated:
                 raise ValueError(f"{where}: {name} is tested on {task.tested_on}; take {name} itself out of suites")
+
+    def targets_of(self, variant: str) -> list[str]:
+        """The targets that a variant is trained on, in the study's order."""
+        only = self.variants[variant].targets
+        return [name for name in self.targets if only is None or name in only]
 
     def training_of(self, variant: str) -> Training:
         """The training settings of a variant, its own keys put over the study's."""

@@ -12,8 +12,8 @@ def evaluation_rows(names: dict) -> list[dict]:
     """Every evaluation of a study.
 
     Args:
-        names: results (the study's folder), models, targets, suites, seeds, and variants (each with whether its weight
-            rule draws at random).
+        names: results (the study's folder), models, targets, suites, seeds, variants (each with whether its weight
+            rule draws at random), and `only`: the targets of variants that are not trained on all, if there are any.
 
     Returns:
         path, model, target, variant, seed and suite of each; of the base, variant `base` without target and seed.
@@ -53,6 +53,7 @@ def mask_rows(names: dict) -> list[dict]:
     rows = [
         {"model": model, "target": target, "variant": variant, "draw": seed if draws else None}
         for model, target, (variant, draws) in product(names["models"], names["targets"], names["variants"])
+        if target in names.get("only", {}).get(variant, names["targets"])
         for seed in (names["seeds"] if draws else names["seeds"][:1])
     ]
     masks = Layout(names["results"]).masks
@@ -85,4 +86,5 @@ def _trained(names: dict) -> list[dict]:
         for model, target, (variant, _), seed in product(
             names["models"], names["targets"], names["variants"], names["seeds"]
         )
+        if target in names.get("only", {}).get(variant, names["targets"])
     ]

@@ -45,6 +45,11 @@ class Inputs:
         draw = self.specs.draws(wc.variant, wc.seed)
         return self.layout.masks.path(model=wc.model, target=wc.target, variant=wc.variant, draw=draw)
 
+    def start_of(self, wc: Wildcards) -> list[str]:
+        """What a training begins from, if that is not the base."""
+        start = self.specs.start_of(wc)
+        return [self.layout.adapter.path(model=wc.model, **start)] if start else []
+
     def mask_inputs(self, kind: str) -> Callable[[Wildcards], list[str]]:
         """Wildcards to the tables of one kind (verdicts, sequences, scores), one per source of `source_names`."""
         table = getattr(self.layout, kind)

@@ -11,6 +11,7 @@ from itertools import product
 from typing import Any
 
 from clearminds.checkout import LAUNCHERS
+from clearminds.config.starts import StartFrom
 from clearminds.config.study import Study
 from clearminds.config.tasks import LmEvalTask, example_keys, of_split
 from clearminds.config.weights import TunedModel, draws, resolved, tuned_of
@@ -212,15 +213,28 @@ class Specs:
         study, found = self.study, {}
         asked = [tuned for variant in study.variants.values() for tuned in tuned_of(variant.weights)]
         for model, target, tuned in product(study.models, study.targets, asked):
+            if target not in study.targets_of(tuned.variant):
+                continue
             seed = study.seeds[0] if tuned.seed is None else tuned.seed
             names = {"model": model, "target": target, "variant": tuned.variant, "seed": str(seed)}
             found[tuned_scorer(**names)] = names
         return found
 
     def train_adapter(self, wc: Wildcards) -> dict:
-        """The variant's training settings without `max_length`, which the masks have used, its loss, and the seed."""
+        """The variant's training settings without `max_length`, which the masks have used, its loss, the seed, and
+        where it begins, if that is not the base."""
         training = chosen(train_adapter.Training, self.study.training_keys(wc.variant))
-        return {"training": training, "seed": int(wc.seed), "loading": self._loading(wc.model), **self._length()}
+        return {"training": training, "seed": int(wc.seed), "loading": self._loading(wc.model), **self._length()} | (
+            {"start": start} if (start := self.start_of(wc)) else {}
+        )
+
+    def start_of(self, wc: Wildcards) -> dict[str, str] | None:
+        """The variant, target and seed whose training a training begins from; None: it begins from the base."""
+        start = self.study.variants[wc.variant].start_from
+        if not isinstance(start, StartFrom):
+            return None
+        seed = wc.seed if start.seed is None else start.seed
+        return {"variant": start.variant, "target": start.target or wc.target, "seed": str(seed)}
 
     def _length(self) -> dict:
         """What makes the trainings of a target equally long, where that is not their examples alone."""
@@ -274,6 +288,7 @@ class Specs:
     def names(self) -> dict:
         """What `study_files` needs to know of the study."""
         study = self.study
+        only = {name: study.targets_of(name) for name, v in study.variants.items() if v.targets is not None}
         used = dict.fromkeys([*study.match.sources, *(v.responses for v in study.variants.values())])
         return {
             "results": self.layout.results,
@@ -283,6 +298,7 @@ class Specs:
             "seeds": study.seeds,
             "variants": [[name, draws(v.weights)] for name, v in study.variants.items()],
             "sources": list(used),
+            **({"only": only} if only else {}),
         }
 
     def _summarised_tasks(self) -> list[dict]:

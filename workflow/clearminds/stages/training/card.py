@@ -124,10 +124,17 @@ def _facts(base: Base, spec: dict, masks: dict, versions: dict) -> dict[str, str
             f"{training['max_grad_norm']}"
         ),
         "epochs": f"{training['epochs']:g}, {training['batch_examples']} examples per step",
+        **({"begins with": _start(spec)} if "start" in spec else {}),
         "seed": str(spec["seed"]),
         "dtype of the base": training["dtype"] + quantized,
         "made with": ", ".join(f"{name} {version}" for name, version in sorted(versions.items())),
     }
+
+
+def _start(spec: dict) -> str:
+    start = spec["start"]
+    made = f"variant `{start['variant']}` trained on `{start['target']}` with seed {start['seed']}"
+    return f"the weights of {made}" if spec["training"]["adapter"] == "full" else f"the adapter of {made}"
 
 
 def _rule(masks: dict) -> str:
