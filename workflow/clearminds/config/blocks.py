@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from clearminds.config.losses import Loss
 from clearminds.config.origins import Commit, Repository, Sha256
+from clearminds.config.replay import Replay
 from clearminds.config.starts import Start
 from clearminds.config.strict import Id, Positive, Strict
 from clearminds.config.values import POLYNOMIAL_END, Number, Place, Scheduler, Seed, Settings, Text, Tracker
@@ -149,6 +150,7 @@ class Variant(Strict):
     targets: Annotated[list[Id], Field(min_length=1)] | None = Field(
         None, description="of targets, those that it is trained on; null: all"
     )
+    replay: Replay | None = Field(None, description="examples of another task that are mixed into its own")
     start_from: Start = Field(
         None, description="a trained variant whose adapter or model is trained further; null: the base"
     )

@@ -24,6 +24,7 @@ from clearminds.config.blocks import (
 )
 from clearminds.config.losses import NEED_THE_BASE
 from clearminds.config.presets import expanded
+from clearminds.config.replay import check_replay, replayed
 from clearminds.config.starts import check_start
 from clearminds.config.strict import Id, Strict
 from clearminds.config.tasks import FileTask, HubTask, HumanEvalTask, LmEvalTask, ReasoningGymTask, Task
@@ -113,6 +114,7 @@ class Study(Strict):
             if name == "base":
                 raise ValueError("variants: base is built in (the model as it is); give another name")
             _among(f"variants: {name}: responses", [variant.responses], known)
+            self._can_be_replayed(name)
             _among(f"variants: {name}: training", list(variant.training), list(Training.model_fields))
             if "max_length" in variant.training:
                 raise ValueError(
@@ -140,7 +142,17 @@ class Study(Strict):
         self._are_trained_on()
         for name in self.variants:
             check_start(self, name)
+            check_replay(self, name)
         return self
+
+    def _can_be_replayed(self, name: str) -> None:
+        replay = self.variants[name].replay
+        if replay is None:
+            return
+        where = f"variants: {name}: replay"
+        _among(f"{where}: task", [replay.task], [task for task in self.tasks if self.tasks[task].splits])
+        _among(f"{where}: source", [replay.source], ["reference", *self.sources])
+        _has_split(replay.task, self.tasks[replay.task], "train", f"of which variants: {name} replays examples")
 
     def _are_trained_on(self) -> None:
         """Refuse targets of variants that there are none of, and those of which nobody is left."""
@@ -250,7 +262,9 @@ class Study(Strict):
                 )
             if name in evaluated and task.evaluate == "choice":
                 _has_choices(name, task)
-            if not (accuracy or name in self.targets) or not isinstance(task, FileTask | HubTask | HumanEvalTask):
+            if not (accuracy or name in self.targets or name in replayed(self)) or not isinstance(
+                task, FileTask | HubTask | HumanEvalTask
+            ):
                 continue
             needed = READ.get(task.verifier or "", ())
             if task.template is not None:

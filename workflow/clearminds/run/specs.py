@@ -11,6 +11,7 @@ from itertools import product
 from typing import Any
 
 from clearminds.checkout import LAUNCHERS
+from clearminds.config.replay import Replay, replayed
 from clearminds.config.starts import StartFrom
 from clearminds.config.study import Study
 from clearminds.config.tasks import LmEvalTask, example_keys, of_split
@@ -145,7 +146,8 @@ class Specs:
         return {
             "task": task,
             "split": wc.split,
-            "needs_reference": wc.task in self.study.targets and wc.split == "train",
+            "needs_reference": wc.split == "train"
+            and (wc.task in self.study.targets or "reference" in replayed(self.study).get(wc.task, ())),
         }
 
     def fetch_model(self, wc: Wildcards) -> dict:
@@ -201,7 +203,14 @@ class Specs:
             "weights": weights,
             "draw": seed_of(wc.draw),
             **({"match_by": "tokens"} if study.match.by == "tokens" else {}),
+            **({"replay": self._replay(variant.replay)} if variant.replay else {}),
         }
+
+    def _replay(self, replay: Replay) -> dict:
+        """What is mixed into a variant's examples, and which responses of its source there are."""
+        source = self.study.sources.get(replay.source)
+        policy = {"when_none_accepted": source.when_none_accepted} if source else {}
+        return {**replay.model_dump(exclude_none=True), **policy}
 
     def _tuned(self, tuned: TunedModel, model: str, target: str) -> str:
         seed = self.study.seeds[0] if tuned.seed is None else tuned.seed
