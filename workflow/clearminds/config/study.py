@@ -22,6 +22,7 @@ from clearminds.config.blocks import (
     Training,
     Variant,
 )
+from clearminds.config.given import Given, apart, check_given
 from clearminds.config.losses import NEED_THE_BASE
 from clearminds.config.presets import expanded
 from clearminds.config.replay import check_replay, replayed
@@ -52,7 +53,8 @@ class Study(Strict):
     sources: dict[Id, Source] = Field({})
     scoring: Scoring = Scoring()
     match: Match
-    variants: dict[Id, Variant] = Field(min_length=1)
+    variants: dict[Id, Variant]
+    given: dict[Id, Given] | None = None  # of variants, those that are not trained here
     training: Training = Training()
     evaluation: Evaluation = Evaluation()
     seeds: list[Seed] = Field(min_length=1)
@@ -61,6 +63,7 @@ class Study(Strict):
     @model_validator(mode="before")
     @classmethod
     def _presets(cls, given: Any) -> Any:
+        given = apart(given) if isinstance(given, Mapping) else given
         tasks = given.get("tasks") if isinstance(given, Mapping) else None
         return {**given, "tasks": expanded(tasks)} if isinstance(tasks, Mapping) else given
 
@@ -139,7 +142,11 @@ class Study(Strict):
             self._has_its_base(name)
             self._can_imitate(name)
             self._can_be_scored(name)
+        if not self.variants and not self.given:
+            raise ValueError("variants: there is none; add one, as in ground-truth: {responses: reference}")
         self._are_trained_on()
+        for name in self.given or {}:
+            check_given(self, name)
         for name in self.variants:
             check_start(self, name)
             check_replay(self, name)
@@ -166,7 +173,8 @@ class Study(Strict):
                         "add that to its targets, or name another variant"
                     )
         for target in self.targets:
-            if not any(target in self.targets_of(name) for name in self.variants):
+            named = [given.trained_on or target for given in (self.given or {}).values()]
+            if target not in named and not any(target in self.targets_of(name) for name in self.variants):
                 raise ValueError(
                     f"targets: {target}: no variant has it among its targets; take it out, or add it there"
                 )
@@ -304,6 +312,10 @@ class Study(Strict):
         """The targets that a variant is trained on, in the study's order."""
         only = self.variants[variant].targets
         return [name for name in self.targets if only is None or name in only]
+
+    def base_of(self, given: str) -> str:
+        """The model that something of `given` was trained from."""
+        return (self.given or {})[given].adapter.base or next(iter(self.models))
 
     def training_of(self, variant: str) -> Training:
         """The training settings of a variant, its own keys put over the study's."""

@@ -136,6 +136,7 @@ class Layout:
     scores_shard = Artefact("scores/{scorer}/{model}/{task}/{split}.{source}.shard{shard}", "score_token_perplexity")
     masks = Artefact("masks/{model}/{target}/{variant}{draw}.parquet", "build_masks")
     adapter = Artefact("adapters/{model}/{target}/{variant}/seed{seed}/adapter.json", "train_adapter")
+    given = Artefact("given/{model}/{variant}/adapter.json", "take_adapter")
     base_evaluation = Artefact("evaluations/{model}/base/{suite}.parquet", "evaluate_base", "{model}/{suite}")
     evaluation = Artefact("evaluations/{model}/{target}/{variant}/seed{seed}/{suite}.parquet", "evaluate_adapter")
     summary = Artefact("tables/summary.parquet", "summarise")

@@ -26,6 +26,7 @@ STAGES = (
     "score_token_perplexity",
     "build_masks",
     "train_adapter",
+    "take_adapter",
     "evaluate_base",
     "evaluate_adapter",
     "summarise",

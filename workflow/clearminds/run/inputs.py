@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 from clearminds.config.replay import replayed
 from clearminds.files.layout import scoring_model, shards_of
-from clearminds.files.study_files import adapter_paths, evaluation_rows, mask_rows, rehearsal_rows, score_rows
+from clearminds.files.study_files import (
+    adapter_paths,
+    evaluation_rows,
+    given_paths,
+    mask_rows,
+    rehearsal_rows,
+    score_rows,
+)
 from clearminds.run.rehearsals import is_as_made_now
 from clearminds.run.task_files import task_files
 from clearminds.run.wildcards import Wildcards
@@ -176,8 +183,13 @@ class Inputs:
         return [row["path"] for row in evaluation_rows(self.specs.names)]
 
     def adapters(self, wc: Wildcards | None = None) -> list[str]:
-        """Every adapter of the study."""
-        return adapter_paths(self.specs.names)
+        """Every adapter of the study, and all that is not trained here."""
+        return [*adapter_paths(self.specs.names), *given_paths(self.specs.names)]
+
+    def adapter_of(self, wc: Wildcards) -> str:
+        """What an evaluation is of."""
+        kind = self.layout.given if wc.variant in (self.study.given or {}) else self.layout.adapter
+        return kind.path(**dict(wc.items()))
 
     def rehearsals(self, wc: Wildcards | None = None) -> list[str]:
         """The rehearsal of every model."""

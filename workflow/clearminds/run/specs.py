@@ -36,6 +36,7 @@ from clearminds.stages import (
     generate_responses,
     rehearse,
     score_token_perplexity,
+    take_adapter,
     train_adapter,
     verify_responses,
 )
@@ -252,6 +253,12 @@ class Specs:
             return {}
         return {"length": {"by": study.match.by, **chosen(train_adapter.Passes, dict(study.training))}}
 
+    def take_adapter(self, wc: Wildcards) -> dict:
+        """Where it comes from, and whether the model that it is of may bring code of its own."""
+        origin = (self.study.given or {})[wc.variant].adapter
+        source = chosen(take_adapter.Origin, dict(origin))
+        return {"source": source, "trust_remote_code": self.study.models[wc.model].trust_remote_code}
+
     def _evaluated(self, suite: str) -> list[dict]:
         found: list[dict[str, Any]] = []
         for name in self.study.suites[suite]:
@@ -298,7 +305,17 @@ class Specs:
         """What `study_files` needs to know of the study."""
         study = self.study
         only = {name: study.targets_of(name) for name, v in study.variants.items() if v.targets is not None}
-        used = dict.fromkeys([*study.match.sources, *(v.responses for v in study.variants.values())])
+        given = [
+            {
+                "variant": name,
+                "model": study.base_of(name),
+                "targets": [one.trained_on] if one.trained_on else study.targets,
+            }
+            for name, one in (study.given or {}).items()
+        ]
+        # the data that somebody else trained on are scored, whatever variants do
+        theirs = ["reference"] if any(one.trained_on for one in (study.given or {}).values()) else []
+        used = dict.fromkeys([*study.match.sources, *(v.responses for v in study.variants.values()), *theirs])
         return {
             "results": self.layout.results,
             "models": list(study.models),
@@ -308,6 +325,7 @@ class Specs:
             "variants": [[name, draws(v.weights)] for name, v in study.variants.items()],
             "sources": list(used),
             **({"only": only} if only else {}),
+            **({"given": given} if given else {}),
         }
 
     def _summarised_tasks(self) -> list[dict]:
@@ -348,7 +366,7 @@ class Specs:
             "split": splits,
             "source": ["reference", *study.sources],
             "target": study.targets,
-            "variant": study.variants,
+            "variant": [*study.variants, *(study.given or {})],
             "suite": study.suites,
         }
         return {**{key: one_of(values) for key, values in names.items()}, **WILDCARDS}

@@ -50,7 +50,8 @@ def gather(
     return ReportData(
         study=study["study"],
         models={name: _origin(model) for name, model in study["models"].items()},
-        variants={name: study["variants"][name] for name, _ in settings.names["variants"]},  # in the study's order
+        # in the study's order, what is not trained here last
+        variants={name: study["variants"][name] for name, _ in settings.names["variants"]} | study.get("given", {}),
         training=study["training"],
         seeds=study["seeds"],
         summary=summary,

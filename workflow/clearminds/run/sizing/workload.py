@@ -189,6 +189,10 @@ class Workloads:
             torch=True,
         )
 
+    def take_adapter(self, wc: Wildcards) -> Workload:
+        """Read once, or downloaded; at most a whole model."""
+        return Workload(fetched=self.sizes.parameters(wc.model) * BYTES["bfloat16"], torch=True)
+
     def evaluate_base(self, wc: Wildcards) -> Workload:
         """Answers to the items of a suite, and the texts whose likelihood or drift it measures."""
         texts, answers = self._measured(wc), self._answered(wc)
