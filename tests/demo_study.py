@@ -62,7 +62,7 @@ def jobs(study: Study) -> dict[tuple, str]:
     specs, found = Specs(study), {}
     for stage in stages.STAGES:
         for task in study.tasks:
-            for variant in study.variants:
+            for variant in (study.given or {}) if stage == "take_adapter" else study.variants:
                 for source in ("reference", *study.sources):
                     chosen = {"task": task, "variant": variant, "source": source}
                     split = "train" if task in study.targets else "test"

@@ -19,12 +19,13 @@ from clearminds.stages import (
     report,
     score_token_perplexity,
     summarise,
+    take_adapter,
     train_adapter,
     verify_responses,
 )
 
 MODULES = (prepare_task, fetch_model, rehearse, generate_responses, verify_responses, score_token_perplexity)
-MODULES += (build_masks, train_adapter, evaluate, summarise, report)
+MODULES += (build_masks, train_adapter, take_adapter, evaluate, summarise, report)
 CLASSES = [
     value
     for module in MODULES

@@ -3,7 +3,7 @@ rule evaluate_adapter:
         examples=SPECS.inputs.suite_examples,
         answers=SPECS.inputs.suite_answers,
         model=LAYOUT.model.pattern,
-        adapter=LAYOUT.adapter.pattern,
+        adapter=SPECS.inputs.adapter_of,
         rehearsal=SPECS.inputs.rehearsal("evaluate_adapter"),
     output:
         LAYOUT.evaluation.pattern,

@@ -6,7 +6,7 @@ import _setup  # noqa: F401
 import polars as pl
 
 from clearminds.files.reading import readable
-from clearminds.files.study_files import evaluation_rows, mask_rows, rehearsal_rows, score_rows
+from clearminds.files.study_files import adapter_rows, evaluation_rows, mask_rows, rehearsal_rows, score_rows
 from clearminds.files.tables import write_text
 from clearminds.job.launch import Job, Output, launch, log
 from clearminds.report import figures
@@ -20,7 +20,7 @@ def main(job: Job[Settings, None], *, summary: Path, html: Output, ti_bwt: Outpu
     figures.save_svg(figures.ti_bwt(table), ti_bwt)
     names = job.settings.names
     files = {"evaluations": evaluation_rows(names), "masks": mask_rows(names), "scores": score_rows(names)}
-    files |= {"rehearsals": rehearsal_rows(names)}
+    files |= {"adapters": adapter_rows(names), "rehearsals": rehearsal_rows(names)}
     data = gather(job.settings, files, table, logs=job.log.parents[1], ti_bwt=ti_bwt)
     write_text(perplexity, data.perplexity[0].svg)
     write_text(html, render(data))

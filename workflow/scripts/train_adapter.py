@@ -10,25 +10,30 @@ from clearminds.files.layout import checkpoints_of
 from clearminds.files.tables import library_versions, read_provenance, read_table
 from clearminds.job.launch import Job, Output, launch
 from clearminds.job.processes import rank, run_in_processes
-from clearminds.model.fingerprints import fingerprints
-from clearminds.stages.train_adapter import Runtime, Settings, train_adapter
+from clearminds.model.fingerprints import adapter_files, fingerprints
+from clearminds.stages.train_adapter import Material, Runtime, Settings, train_adapter
 
 
-def main(job: Job[Settings, Runtime], *, masks: Path, model: Path, adapter: Output) -> dict:
+def main(job: Job[Settings, Runtime], *, masks: Path, model: Path, start: list[Path], adapter: Output) -> dict:
     if job.gpus > 1 and rank() is None:
         return run_in_processes(job.gpus, job.log)
+    from clearminds.stages.training.amounts import amounts
     from clearminds.stages.training.base import Base
     from clearminds.stages.training.card import card
     from clearminds.stages.training.checkpoints import Checkpoints
     from clearminds.stages.training.save_adapter import save
 
     facts, base = fingerprints(model), Base.of(model)
-    rows = read_table(masks, contracts.MASKS, tokenizer=facts["tokenizer"])
+    rows, made = read_table(masks, contracts.MASKS, tokenizer=facts["tokenizer"]), read_provenance(masks)
     # before hours of training, so that nothing is left that could fail after them
-    text = card(base, job.spec, read_provenance(masks), library_versions(), adapter.parent)
-    checkpoints = Checkpoints(checkpoints_of(adapter), job.provenance(**facts, masks=file_sha256(masks)))
-    trainer, cost = train_adapter(model.parent, base, rows, job.settings, job.runtime, job.gpus, checkpoints)
-    save(trainer, adapter, job.provenance(**facts), job.record(cost), text, model.parent)
+    text = card(base, job.spec, made, library_versions(), adapter.parent)
+    begun = start[0] if start else None  # a rule has no or one
+    first = {"start": adapter_files(begun)} if begun else {}
+    checkpoints = Checkpoints(checkpoints_of(adapter), job.provenance(**facts, masks=file_sha256(masks), **first))
+    material = Material(base, rows, made["counts"], begun.parent if begun else None)
+    trainer, cost = train_adapter(model.parent, material, job.settings, job.runtime, job.gpus, checkpoints)
+    cost |= amounts(trainer, rows, adapter.parts[-4])
+    save(trainer, adapter, job.provenance(**facts, **first), job.record(cost), text, model.parent)
     if trainer.is_world_process_zero():
         checkpoints.remove()  # only now that the adapter is in its place
     return cost

@@ -13,6 +13,10 @@ def schema() -> str:
     blocks = found["properties"]["tasks"]["patternProperties"]
     for pattern, block in blocks.items():  # the keys of a preset's block need not be said again
         blocks[pattern] = {"if": {"required": ["preset"]}, "then": _preset(), "else": block}
+    given = found["properties"].pop("given")["anyOf"][0]["patternProperties"]
+    blocks = found["properties"]["variants"]["patternProperties"]
+    for pattern, block in blocks.items():  # variants that are not trained here have keys of their own
+        blocks[pattern] = {"if": {"required": ["adapter"]}, "then": given[pattern], "else": block}
     return json.dumps(found, indent=2, sort_keys=True) + "\n"
 
 

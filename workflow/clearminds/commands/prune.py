@@ -22,7 +22,7 @@ from clearminds.files.layout import Layout, earlier_memory_of, memory_of, traine
 from clearminds.run.one_run import take_lock
 from clearminds.run.specs import Specs
 
-KINDS = (Layout.masks, Layout.adapter, Layout.base_evaluation, Layout.evaluation)
+KINDS = (Layout.masks, Layout.adapter, Layout.given, Layout.base_evaluation, Layout.evaluation)
 
 
 @dataclass(frozen=True)

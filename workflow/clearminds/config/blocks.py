@@ -11,6 +11,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from clearminds.config.losses import Loss
 from clearminds.config.origins import Commit, Repository, Sha256
+from clearminds.config.replay import Replay
+from clearminds.config.starts import Start
 from clearminds.config.strict import Id, Positive, Strict
 from clearminds.config.values import POLYNOMIAL_END, Number, Place, Scheduler, Seed, Settings, Text, Tracker
 from clearminds.config.weights import AllTokens, Weights
@@ -23,6 +25,10 @@ Backend = Annotated[
 # likewise
 Normaliser = Annotated[
     Literal["weights", "kept", "all"] | None, AfterValidator(lambda name: None if name == "weights" else name)
+]
+
+MatchedBy = Annotated[
+    Literal["examples", "steps", "tokens"] | None, AfterValidator(lambda by: None if by == "examples" else by)
 ]
 
 
@@ -86,9 +92,15 @@ class Scoring(Strict):
 
 
 class Match(Strict):
-    """Which examples every variant trains on: those that each of these sources can offer."""
+    """Which examples every variant trains on: those that each of these sources can offer; and for how long."""
 
     sources: list[Id] = Field(min_length=1)
+    by: MatchedBy = Field(
+        None,
+        description="what is equal for the variants of a target: examples (the default), `epochs` passes over the "
+        "matched ones; steps, as many optimiser steps as these take; tokens, as many kept tokens as the responses of "
+        "the first of sources have in `epochs` passes",
+    )
 
 
 class Training(Strict):
@@ -135,6 +147,13 @@ class Variant(Strict):
         None, description="a rule that depends on the model while it is trained, on the tokens that `weights` keeps"
     )
     training: Settings = Field({}, description="keys of training that differ for this variant")
+    targets: Annotated[list[Id], Field(min_length=1)] | None = Field(
+        None, description="of targets, those that it is trained on; null: all"
+    )
+    replay: Replay | None = Field(None, description="examples of another task that are mixed into its own")
+    start_from: Start = Field(
+        None, description="a trained variant whose adapter or model is trained further; null: the base"
+    )
 
 
 class Evaluation(Strict):

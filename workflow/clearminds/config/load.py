@@ -170,6 +170,8 @@ def _place(location: tuple) -> tuple[list, dict]:
         keys.append(part)
         if n < len(location) - 1 or part in node.get("properties", {}) or "properties" not in node:
             node = _below(alternatives[0] if alternatives else node, part)
+    if keys[:1] == ["given"]:  # where `config.given` puts some of the variants
+        keys[0] = "variants"
     return keys, _resolve(node, schema)
 
 

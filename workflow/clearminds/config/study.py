@@ -22,8 +22,11 @@ from clearminds.config.blocks import (
     Training,
     Variant,
 )
+from clearminds.config.given import Given, apart, check_given
 from clearminds.config.losses import NEED_THE_BASE
 from clearminds.config.presets import expanded
+from clearminds.config.replay import check_replay, replayed
+from clearminds.config.starts import check_start
 from clearminds.config.strict import Id, Strict
 from clearminds.config.tasks import FileTask, HubTask, HumanEvalTask, LmEvalTask, ReasoningGymTask, Task
 from clearminds.config.values import Seed, Text
@@ -50,7 +53,8 @@ class Study(Strict):
     sources: dict[Id, Source] = Field({})
     scoring: Scoring = Scoring()
     match: Match
-    variants: dict[Id, Variant] = Field(min_length=1)
+    variants: dict[Id, Variant]
+    given: dict[Id, Given] | None = None  # of variants, those that are not trained here
     training: Training = Training()
     evaluation: Evaluation = Evaluation()
     seeds: list[Seed] = Field(min_length=1)
@@ -59,6 +63,7 @@ class Study(Strict):
     @model_validator(mode="before")
     @classmethod
     def _presets(cls, given: Any) -> Any:
+        given = apart(given) if isinstance(given, Mapping) else given
         tasks = given.get("tasks") if isinstance(given, Mapping) else None
         return {**given, "tasks": expanded(tasks)} if isinstance(tasks, Mapping) else given
 
@@ -112,10 +117,16 @@ class Study(Strict):
             if name == "base":
                 raise ValueError("variants: base is built in (the model as it is); give another name")
             _among(f"variants: {name}: responses", [variant.responses], known)
+            self._can_be_replayed(name)
             _among(f"variants: {name}: training", list(variant.training), list(Training.model_fields))
             if "max_length" in variant.training:
                 raise ValueError(
                     f"variants: {name}: training: max_length fixes the matched examples; set it for all variants"
+                )
+            if self.match.by is not None and "epochs" in variant.training:
+                raise ValueError(
+                    f"variants: {name}: training: epochs: match: by: {self.match.by} makes trainings equally long, by "
+                    "the epochs of all variants; take the key out, or set match: by: examples"
                 )
             try:
                 self.training_of(name)
@@ -131,7 +142,42 @@ class Study(Strict):
             self._has_its_base(name)
             self._can_imitate(name)
             self._can_be_scored(name)
+        if not self.variants and not self.given:
+            raise ValueError("variants: there is none; add one, as in ground-truth: {responses: reference}")
+        self._are_trained_on()
+        for name in self.given or {}:
+            check_given(self, name)
+        for name in self.variants:
+            check_start(self, name)
+            check_replay(self, name)
         return self
+
+    def _can_be_replayed(self, name: str) -> None:
+        replay = self.variants[name].replay
+        if replay is None:
+            return
+        where = f"variants: {name}: replay"
+        _among(f"{where}: task", [replay.task], [task for task in self.tasks if self.tasks[task].splits])
+        _among(f"{where}: source", [replay.source], ["reference", *self.sources])
+        _has_split(replay.task, self.tasks[replay.task], "train", f"of which variants: {name} replays examples")
+
+    def _are_trained_on(self) -> None:
+        """Refuse targets of variants that there are none of, and those of which nobody is left."""
+        for name, variant in self.variants.items():
+            _among(f"variants: {name}: targets", variant.targets or [], self.targets)
+            _unique(f"variants: {name}: targets", variant.targets or [])
+            for tuned in tuned_of(variant.weights):
+                if missing := [t for t in self.targets_of(name) if t not in self.targets_of(tuned.variant)]:
+                    raise ValueError(
+                        f"variants: {name}: weights: scorer: variant: {tuned.variant} is not trained on {missing[0]}; "
+                        "add that to its targets, or name another variant"
+                    )
+        for target in self.targets:
+            named = [given.trained_on or target for given in (self.given or {}).values()]
+            if target not in named and not any(target in self.targets_of(name) for name in self.variants):
+                raise ValueError(
+                    f"targets: {target}: no variant has it among its targets; take it out, or add it there"
+                )
 
     def _can_be_scored(self, variant: str) -> None:
         """Refuse scorers that there are none of, and variants that wait for each other."""
@@ -224,7 +270,9 @@ class Study(Strict):
                 )
             if name in evaluated and task.evaluate == "choice":
                 _has_choices(name, task)
-            if not (accuracy or name in self.targets) or not isinstance(task, FileTask | HubTask | HumanEvalTask):
+            if not (accuracy or name in self.targets or name in replayed(self)) or not isinstance(
+                task, FileTask | HubTask | HumanEvalTask
+            ):
                 continue
             needed = READ.get(task.verifier or "", ())
             if task.template is not None:
@@ -259,6 +307,15 @@ class Study(Strict):
                 raise ValueError(f"{where}: {task.tested_on} measures no accuracy; name a task that does")
             if name in evaluated:
                 raise ValueError(f"{where}: {name} is tested on {task.tested_on}; take {name} itself out of suites")
+
+    def targets_of(self, variant: str) -> list[str]:
+        """The targets that a variant is trained on, in the study's order."""
+        only = self.variants[variant].targets
+        return [name for name in self.targets if only is None or name in only]
+
+    def base_of(self, given: str) -> str:
+        """The model that something of `given` was trained from."""
+        return (self.given or {})[given].adapter.base or next(iter(self.models))
 
     def training_of(self, variant: str) -> Training:
         """The training settings of a variant, its own keys put over the study's."""

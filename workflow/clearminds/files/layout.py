@@ -136,6 +136,7 @@ class Layout:
     scores_shard = Artefact("scores/{scorer}/{model}/{task}/{split}.{source}.shard{shard}", "score_token_perplexity")
     masks = Artefact("masks/{model}/{target}/{variant}{draw}.parquet", "build_masks")
     adapter = Artefact("adapters/{model}/{target}/{variant}/seed{seed}/adapter.json", "train_adapter")
+    given = Artefact("given/{model}/{variant}/adapter.json", "take_adapter")
     base_evaluation = Artefact("evaluations/{model}/base/{suite}.parquet", "evaluate_base", "{model}/{suite}")
     evaluation = Artefact("evaluations/{model}/{target}/{variant}/seed{seed}/{suite}.parquet", "evaluate_adapter")
     summary = Artefact("tables/summary.parquet", "summarise")
@@ -295,6 +296,11 @@ def trained_from(checkpoints: Path) -> Path | None:
     """The folder of the adapter that checkpoints belong to; None: the path is not a folder of checkpoints."""
     found = re.fullmatch(rf"\.(seed{WILDCARDS['seed']})\.checkpoints", checkpoints.name)
     return checkpoints.with_name(found[1]) if found else None
+
+
+def training_record(adapter: Path) -> Path:
+    """What a training cost and has seen, beside what it made. Args: the adapter's declared output."""
+    return adapter.with_name("run.json")
 
 
 def rank_log(log: Path, rank: int) -> Path:

@@ -12,8 +12,9 @@ def evaluation_rows(names: dict) -> list[dict]:
     """Every evaluation of a study.
 
     Args:
-        names: results (the study's folder), models, targets, suites, seeds, and variants (each with whether its weight
-            rule draws at random).
+        names: results (the study's folder), models, targets, suites, seeds, variants (each with whether its weight
+            rule draws at random); if there are any, `only`: the targets of variants that are not trained on all, and
+            `given`: of what is not trained here variant, model and targets.
 
     Returns:
         path, model, target, variant, seed and suite of each; of the base, variant `base` without target and seed.
@@ -25,7 +26,7 @@ def evaluation_rows(names: dict) -> list[dict]:
         rows += [{"path": layout.base_evaluation.path(**row), **row} for row in bases]
         rows += [
             {"path": layout.evaluation.path(**row, suite=suite), **row, "suite": suite}
-            for row in _trained({**names, "models": [model]})
+            for row in (*_trained({**names, "models": [model]}), *_given(names, model))
             for suite in names["suites"]
         ]
     return rows
@@ -33,7 +34,18 @@ def evaluation_rows(names: dict) -> list[dict]:
 
 def adapter_paths(names: dict) -> list[str]:
     """What says that an adapter is whole, of every one of a study. Args: as `evaluation_rows`."""
-    return [Layout(names["results"]).adapter.path(**row) for row in _trained(names)]
+    return [row["path"] for row in adapter_rows(names)]
+
+
+def adapter_rows(names: dict) -> list[dict]:
+    """The same with model, target, variant and seed of each. Args: as `evaluation_rows`."""
+    adapter = Layout(names["results"]).adapter
+    return [{**row, "path": adapter.path(**row)} for row in _trained(names)]
+
+
+def given_paths(names: dict) -> list[str]:
+    """What says that something which is not trained here is whole, of all that there is. Args: as `evaluation_rows`."""
+    return [Layout(names["results"]).given.path(**row) for row in names.get("given", [])]
 
 
 def rehearsal_rows(names: dict) -> list[dict]:
@@ -47,6 +59,7 @@ def mask_rows(names: dict) -> list[dict]:
     rows = [
         {"model": model, "target": target, "variant": variant, "draw": seed if draws else None}
         for model, target, (variant, draws) in product(names["models"], names["targets"], names["variants"])
+        if target in names.get("only", {}).get(variant, names["targets"])
         for seed in (names["seeds"] if draws else names["seeds"][:1])
     ]
     masks = Layout(names["results"]).masks
@@ -79,4 +92,15 @@ def _trained(names: dict) -> list[dict]:
         for model, target, (variant, _), seed in product(
             names["models"], names["targets"], names["variants"], names["seeds"]
         )
+        if target in names.get("only", {}).get(variant, names["targets"])
+    ]
+
+
+def _given(names: dict, model: str) -> list[dict]:
+    """Model, target, variant and seed of what is not trained here: shown as of the first seed, though it has none."""
+    return [
+        {"model": model, "target": target, "variant": row["variant"], "seed": names["seeds"][0]}
+        for row in names.get("given", [])
+        for target in row["targets"]
+        if row["model"] == model
     ]

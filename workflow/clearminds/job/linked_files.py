@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from clearminds.errors import UserError
-from clearminds.files.layout import DECLARING
+from clearminds.files.layout import DECLARING, Layout
 
 
 def refuse_dangling(inputs: Iterable[Path]) -> None:
@@ -19,8 +19,11 @@ def refuse_dangling(inputs: Iterable[Path]) -> None:
     for declaration in inputs:
         for file in sorted(declaration.parent.iterdir()) if declaration.name in DECLARING else ():
             if file.is_symlink() and not file.exists():
+                name = declaration.parent.name
+                is_model = declaration.name == Path(Layout.model.template).name
+                key = f"models: {name}: path" if is_model else f"variants: {name}: adapter: path"
                 raise UserError(
                     f"{file} is a link to {file.readlink()}, which is gone: put that back, or name its new folder in "
-                    f"models: {declaration.parent.name}: path; or delete {declaration}, so that the next run fetches "
-                    "the model again"
+                    f"{key}; or delete {declaration}, so that the next run fetches "
+                    f"the {'model' if is_model else 'adapter'} again"
                 )

@@ -17,6 +17,7 @@ from clearminds.files.reading import readable
 from clearminds.files.scan_table import scan_table
 from clearminds.files.summary import BASE
 from clearminds.report.result_table import percent, result_tables
+from clearminds.report.trained import differences
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,8 @@ class ReportData:
         unprotected: evaluations in which programs of models ran without isolation.
         rules: which tokens count: `variant`, `model`, `target`, `words`, and whether these are `alike` for all models
             and targets, which are then not told apart.
+        trained: of `trained.trained_rows`.
+        matched_by: what is equal for the variants of a target: examples, steps or tokens.
     """
 
     study: str
@@ -100,6 +103,8 @@ class ReportData:
     warnings: Sequence[str] = ()
     unprotected: int = 0
     rules: Sequence[Mapping] = ()
+    trained: Sequence[Mapping] = ()
+    matched_by: str = "examples"
 
 
 def render(data: ReportData) -> str:
@@ -125,6 +130,7 @@ def render(data: ReportData) -> str:
         items=_items(data.summary),
         formats=_format_failures(data.summary),
         counts=data.counts.to_dicts(),
+        differences=differences(data.trained),
         costs=cost_per_stage(data.runs).to_dicts(),
         ti_bwt_svg=Markup(data.ti_bwt_svg),  # our own drawing, in which Vega escaped every text
         perplexity=[(figure, Markup(figure.svg), figure.counts.to_dicts()) for figure in data.perplexity],

@@ -20,6 +20,7 @@ REPORTING_ONLY = (
     "clearminds.stages.fetching.wording",  # messages
     "clearminds.stages.nothing_left",  # messages
     "clearminds.stages.verify_responses:sandbox_used",  # recorded
+    "clearminds.stages.training.amounts",  # recorded
     "clearminds.stages.training.card",  # the model card
     "clearminds.stages.training.loss_in_words",
 )

@@ -26,6 +26,7 @@ STAGES = (
     "score_token_perplexity",
     "build_masks",
     "train_adapter",
+    "take_adapter",
     "evaluate_base",
     "evaluate_adapter",
     "summarise",
@@ -167,7 +168,8 @@ def _of_source(spec: dict) -> tuple[str, ...]:
 
 
 def _of_weights(spec: dict) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(root for rule in _rules(spec["weights"]) for root in _plugin("weights", rule)))
+    chosen = [spec["weights"], spec.get("replay")]
+    return tuple(dict.fromkeys(root for rule in _rules(chosen) for root in _plugin("weights", rule)))
 
 
 def _rules(value: object) -> Iterator[str]:

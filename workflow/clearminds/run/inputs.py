@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from clearminds.config.replay import replayed
 from clearminds.files.layout import scoring_model, shards_of
-from clearminds.files.study_files import adapter_paths, evaluation_rows, mask_rows, rehearsal_rows, score_rows
+from clearminds.files.study_files import (
+    adapter_paths,
+    evaluation_rows,
+    given_paths,
+    mask_rows,
+    rehearsal_rows,
+    score_rows,
+)
 from clearminds.run.rehearsals import is_as_made_now
 from clearminds.run.task_files import task_files
 from clearminds.run.wildcards import Wildcards
+from clearminds.stages.masking.replay import Replay, replay_sources
 from clearminds.stages.source_names import scorer_names, source_names
 
 if TYPE_CHECKING:
@@ -45,6 +54,11 @@ class Inputs:
         draw = self.specs.draws(wc.variant, wc.seed)
         return self.layout.masks.path(model=wc.model, target=wc.target, variant=wc.variant, draw=draw)
 
+    def start_of(self, wc: Wildcards) -> list[str]:
+        """What a training begins from, if that is not the base."""
+        start = self.specs.start_of(wc)
+        return [self.layout.adapter.path(model=wc.model, **start)] if start else []
+
     def mask_inputs(self, kind: str) -> Callable[[Wildcards], list[str]]:
         """Wildcards to the tables of one kind (verdicts, sequences, scores), one per source of `source_names`."""
         table = getattr(self.layout, kind)
@@ -67,6 +81,25 @@ class Inputs:
             for scorer in scorer_names(spec["weights"])
             for source in names
         ]
+
+    def replay_examples(self, wc: Wildcards) -> list[str]:
+        """The examples that a variant replays some of, if it does."""
+        replay = self.study.variants[wc.variant].replay
+        return [self.layout.examples.path(task=replay.task, split="train")] if replay else []
+
+    def replay_inputs(self, kind: str) -> Callable[[Wildcards], list[str]]:
+        """Wildcards to the tables of one kind (verdicts, sequences, scores) of what is replayed, one per source of
+        `replay_sources`."""
+        table = getattr(self.layout, kind)
+
+        def paths(wc: Wildcards) -> list[str]:
+            spec = self.specs.build_masks(wc).get("replay")
+            if spec is None:
+                return []
+            given = {"scorer": wc.model, "model": wc.model, "task": spec["task"], "split": "train"}
+            return [table.path(**given, source=source) for source in replay_sources(Replay(**spec))]
+
+        return paths
 
     def scorer(self, wc: Wildcards) -> str:
         """The model that scores, without an adapter."""
@@ -117,8 +150,9 @@ class Inputs:
         return [str(file) for file in self._task_files.get((wc.task, wc.split), [])]
 
     def train_examples(self, wc: Wildcards) -> list[str]:
-        """The training examples of every target."""
-        return [self.layout.examples.path(task=name, split="train") for name in self.study.targets]
+        """The training examples of every target, and of what is replayed beside them."""
+        names = dict.fromkeys([*self.study.targets, *replayed(self.study)])
+        return [self.layout.examples.path(task=name, split="train") for name in names]
 
     def evaluated_examples(self, wc: Wildcards) -> list[str]:
         """The examples of every suite's own tasks."""
@@ -149,8 +183,13 @@ class Inputs:
         return [row["path"] for row in evaluation_rows(self.specs.names)]
 
     def adapters(self, wc: Wildcards | None = None) -> list[str]:
-        """Every adapter of the study."""
-        return adapter_paths(self.specs.names)
+        """Every adapter of the study, and all that is not trained here."""
+        return [*adapter_paths(self.specs.names), *given_paths(self.specs.names)]
+
+    def adapter_of(self, wc: Wildcards) -> str:
+        """What an evaluation is of."""
+        kind = self.layout.given if wc.variant in (self.study.given or {}) else self.layout.adapter
+        return kind.path(**dict(wc.items()))
 
     def rehearsals(self, wc: Wildcards | None = None) -> list[str]:
         """The rehearsal of every model."""

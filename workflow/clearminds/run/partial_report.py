@@ -10,7 +10,14 @@ from types import SimpleNamespace
 
 from clearminds.files.digests import canonical, file_sha256
 from clearminds.files.layout import Artefact, run_records
-from clearminds.files.study_files import evaluation_rows, mask_rows, rehearsal_rows, score_rows, task_kinds
+from clearminds.files.study_files import (
+    adapter_rows,
+    evaluation_rows,
+    mask_rows,
+    rehearsal_rows,
+    score_rows,
+    task_kinds,
+)
 from clearminds.job.outcome import printable
 from clearminds.reuse.job_memory import read_record, records
 from clearminds.reuse.stage_code import fingerprint
@@ -84,6 +91,7 @@ def _write(specs: Specs, there: list[dict], missing: list[Missing], sound: "Soun
     files = {
         "evaluations": there,
         "masks": [row for row in mask_rows(specs.names) if sound.whole(row["path"])],
+        "adapters": [row for row in adapter_rows(specs.names) if sound.whole(row["path"])],
         "scores": [row for row in score_rows(specs.names) if sound.whole(row["path"])],
         "rehearsals": [row for row in rehearsal_rows(specs.names) if sound.whole(row["path"])],
     }
@@ -170,6 +178,8 @@ class Soundness:
         layout = self.specs.layout
         if row["variant"] == "base":
             return [(layout.base_evaluation, SimpleNamespace(**row))]
+        if row["variant"] in (self.specs.study.given or {}):
+            return [(kind, SimpleNamespace(**row)) for kind in (layout.given, layout.evaluation)]
         wildcards = SimpleNamespace(**row, draw=self.specs.draws(row["variant"], row["seed"]))
         return [(kind, wildcards) for kind in (layout.masks, layout.adapter, layout.evaluation)]
 

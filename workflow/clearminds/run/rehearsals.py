@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from clearminds.config.replay import replayed
 from clearminds.config.study import Study
 from clearminds.files.digests import canonical
 from clearminds.files.layout import Artefact, Layout
@@ -27,7 +28,9 @@ def rehearsal_spec(study: Study, tasks: dict[str, dict], loading: dict) -> dict:
         for variant in study.variants.values()
         for name in source_names(study.match.sources, variant.responses, policies)
     }
-    chosen_of = {name: study.tasks[name].special_tokens for name in sorted(study.targets)}
+    also = {task: sources for task, sources in sorted(replayed(study).items()) if task not in study.targets}
+    trained = sorted([*study.targets, *also])
+    chosen_of = {name: study.tasks[name].special_tokens for name in trained}
     special = {name: value for name, value in chosen_of.items() if value is not None}
     return {
         "targets": sorted(study.targets),
@@ -35,14 +38,21 @@ def rehearsal_spec(study: Study, tasks: dict[str, dict], loading: dict) -> dict:
         "sources": sorted({study.sources[name].kind or name for name in used - {"reference"}}),
         "trainings": [json.loads(text) for text in sorted(blocks)],
         "max_length": study.training.max_length,
-        "verifiers": {name: study.tasks[name].verifier for name in sorted(study.targets)},
+        "verifiers": {name: study.tasks[name].verifier for name in trained},
         "tasks": [tasks[name] for name in sorted(tasks)],
         "split": study.evaluation.split,
         "evaluation": chosen(rehearse.Evaluation, dict(study.evaluation)),
         "dtype": study.scoring.dtype,
         "loading": loading,
         **({"special_tokens": special} if special else {}),
+        **(
+            {"replayed": {task: [_kind(study, name) for name in names] for task, names in also.items()}} if also else {}
+        ),
     }
+
+
+def _kind(study: Study, source: str) -> str:
+    return source if source == "reference" else study.sources[source].kind or source
 
 
 def is_as_made_now(layout: Layout, kind: Artefact, wildcards: dict[str, str], spec: str, code: str) -> bool:

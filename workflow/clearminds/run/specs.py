@@ -11,6 +11,8 @@ from itertools import product
 from typing import Any
 
 from clearminds.checkout import LAUNCHERS
+from clearminds.config.replay import Replay, replayed
+from clearminds.config.starts import StartFrom
 from clearminds.config.study import Study
 from clearminds.config.tasks import LmEvalTask, example_keys, of_split
 from clearminds.config.weights import TunedModel, draws, resolved, tuned_of
@@ -34,6 +36,7 @@ from clearminds.stages import (
     generate_responses,
     rehearse,
     score_token_perplexity,
+    take_adapter,
     train_adapter,
     verify_responses,
 )
@@ -144,7 +147,8 @@ class Specs:
         return {
             "task": task,
             "split": wc.split,
-            "needs_reference": wc.task in self.study.targets and wc.split == "train",
+            "needs_reference": wc.split == "train"
+            and (wc.task in self.study.targets or "reference" in replayed(self.study).get(wc.task, ())),
         }
 
     def fetch_model(self, wc: Wildcards) -> dict:
@@ -199,7 +203,15 @@ class Specs:
             "max_length": study.training.max_length,
             "weights": weights,
             "draw": seed_of(wc.draw),
+            **({"match_by": "tokens"} if study.match.by == "tokens" else {}),
+            **({"replay": self._replay(variant.replay)} if variant.replay else {}),
         }
+
+    def _replay(self, replay: Replay) -> dict:
+        """What is mixed into a variant's examples, and which responses of its source there are."""
+        source = self.study.sources.get(replay.source)
+        policy = {"when_none_accepted": source.when_none_accepted} if source else {}
+        return {**replay.model_dump(exclude_none=True), **policy}
 
     def _tuned(self, tuned: TunedModel, model: str, target: str) -> str:
         seed = self.study.seeds[0] if tuned.seed is None else tuned.seed
@@ -211,15 +223,41 @@ class Specs:
         study, found = self.study, {}
         asked = [tuned for variant in study.variants.values() for tuned in tuned_of(variant.weights)]
         for model, target, tuned in product(study.models, study.targets, asked):
+            if target not in study.targets_of(tuned.variant):
+                continue
             seed = study.seeds[0] if tuned.seed is None else tuned.seed
             names = {"model": model, "target": target, "variant": tuned.variant, "seed": str(seed)}
             found[tuned_scorer(**names)] = names
         return found
 
     def train_adapter(self, wc: Wildcards) -> dict:
-        """The variant's training settings without `max_length`, which the masks have used, its loss, and the seed."""
+        """The variant's training settings without `max_length`, which the masks have used, its loss, the seed, and
+        where it begins, if that is not the base."""
         training = chosen(train_adapter.Training, self.study.training_keys(wc.variant))
-        return {"training": training, "seed": int(wc.seed), "loading": self._loading(wc.model)}
+        return {"training": training, "seed": int(wc.seed), "loading": self._loading(wc.model), **self._length()} | (
+            {"start": start} if (start := self.start_of(wc)) else {}
+        )
+
+    def start_of(self, wc: Wildcards) -> dict[str, str] | None:
+        """The variant, target and seed whose training a training begins from; None: it begins from the base."""
+        start = self.study.variants[wc.variant].start_from
+        if not isinstance(start, StartFrom):
+            return None
+        seed = wc.seed if start.seed is None else start.seed
+        return {"variant": start.variant, "target": start.target or wc.target, "seed": str(seed)}
+
+    def _length(self) -> dict:
+        """What makes the trainings of a target equally long, where that is not their examples alone."""
+        study = self.study
+        if study.match.by is None:
+            return {}
+        return {"length": {"by": study.match.by, **chosen(train_adapter.Passes, dict(study.training))}}
+
+    def take_adapter(self, wc: Wildcards) -> dict:
+        """Where it comes from, and whether the model that it is of may bring code of its own."""
+        origin = (self.study.given or {})[wc.variant].adapter
+        source = chosen(take_adapter.Origin, dict(origin))
+        return {"source": source, "trust_remote_code": self.study.models[wc.model].trust_remote_code}
 
     def _evaluated(self, suite: str) -> list[dict]:
         found: list[dict[str, Any]] = []
@@ -266,7 +304,18 @@ class Specs:
     def names(self) -> dict:
         """What `study_files` needs to know of the study."""
         study = self.study
-        used = dict.fromkeys([*study.match.sources, *(v.responses for v in study.variants.values())])
+        only = {name: study.targets_of(name) for name, v in study.variants.items() if v.targets is not None}
+        given = [
+            {
+                "variant": name,
+                "model": study.base_of(name),
+                "targets": [one.trained_on] if one.trained_on else study.targets,
+            }
+            for name, one in (study.given or {}).items()
+        ]
+        # the data that somebody else trained on are scored, whatever variants do
+        theirs = ["reference"] if any(one.trained_on for one in (study.given or {}).values()) else []
+        used = dict.fromkeys([*study.match.sources, *(v.responses for v in study.variants.values()), *theirs])
         return {
             "results": self.layout.results,
             "models": list(study.models),
@@ -275,6 +324,8 @@ class Specs:
             "seeds": study.seeds,
             "variants": [[name, draws(v.weights)] for name, v in study.variants.items()],
             "sources": list(used),
+            **({"only": only} if only else {}),
+            **({"given": given} if given else {}),
         }
 
     def _summarised_tasks(self) -> list[dict]:
@@ -315,7 +366,7 @@ class Specs:
             "split": splits,
             "source": ["reference", *study.sources],
             "target": study.targets,
-            "variant": study.variants,
+            "variant": [*study.variants, *(study.given or {})],
             "suite": study.suites,
         }
         return {**{key: one_of(values) for key, values in names.items()}, **WILDCARDS}

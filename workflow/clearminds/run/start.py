@@ -29,7 +29,7 @@ from clearminds.run.interpreter import put_first_in_path
 from clearminds.run.refusals.data_files import refuse_other_columns
 from clearminds.run.refusals.four_bits import refuse_missing_bitsandbytes
 from clearminds.run.refusals.harness_packages import refuse_missing_packages
-from clearminds.run.refusals.model_folders import refuse_missing_model
+from clearminds.run.refusals.model_folders import refuse_missing_adapter, refuse_missing_model
 from clearminds.run.refusals.placeholders import refuse_placeholders
 from clearminds.run.refusals.sandbox import refuse_missing_sandbox
 from clearminds.run.refusals.trackers import refuse_missing_trackers
@@ -89,6 +89,8 @@ def _refuse_unusable(jobs: list[tuple[str, dict[str, str]]], specs: Specs) -> No
             refuse_other_columns(specs.study, **wildcards)
         elif rule == "fetch_model":
             refuse_missing_model(specs.study.models[wildcards["model"]])
+        elif rule == "take_adapter":
+            refuse_missing_adapter(specs.study, wildcards["variant"])
 
 
 def _begin(workflow: "Workflow", specs: Specs, dry: bool) -> None:

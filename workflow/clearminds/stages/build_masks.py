@@ -6,7 +6,8 @@ Responses stream through in blocks, so that memory does not grow with the number
 import math
 from collections import Counter
 from collections.abc import Iterator
-from itertools import product
+from dataclasses import dataclass
+from itertools import chain, product
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,10 @@ from clearminds.files.tables import read_provenance, table_writer
 from clearminds.plugins.rules import apply, fitted
 from clearminds.plugins.scores import Scores
 from clearminds.stages.masking.blocks import ChosenResponses
+from clearminds.stages.masking.replay import Replay
 from clearminds.stages.masking.rows import in_groups, in_order, mask_rows, usable
 from clearminds.stages.nothing_left import every_token_masked, no_example_left
-from clearminds.stages.select_examples import Choice, SourceTables, choose, match
+from clearminds.stages.select_examples import Choice, SourceTables, choose, match, response_tokens
 from clearminds.stages.source_names import scorer_names, source_names
 
 ROW_GROUP = 1024  # responses of the file's groups of rows
@@ -40,6 +42,8 @@ class Settings:
         max_length: most tokens of a conversation.
         weights: the rule, a module of `plugins/weights`, and its settings.
         draw: seed of a rule that draws at random.
+        replay: what is mixed in; None: nothing.
+        match_by: tokens, where trainings are matched by these; None: where nothing more needs to be counted.
     """
 
     responses: str
@@ -48,6 +52,17 @@ class Settings:
     max_length: int
     weights: dict[str, Any]
     draw: int | None = None
+    match_by: str | None = None
+    replay: Replay | None = None
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What is mixed in: its task and rule, the tables of its sources, and the response per example."""
+
+    replay: Replay
+    tables: dict[str, SourceTables]
+    chosen: dict[str, Choice]
 
 
 def source_tables(
@@ -86,7 +101,8 @@ def plan_examples(
 
     Returns:
         choices in order, and the counts that the report shows: matched and missing examples, and per source what
-        `select_examples.choose` counted.
+        `select_examples.choose` counted; where trainings are matched by tokens, `matched_tokens`: of the responses that
+        the first matched source has for the matched examples.
 
     Raises:
         UserError: there is none.
@@ -107,12 +123,16 @@ def plan_examples(
         raise UserError(
             no_example_left(settings.responses, settings.match, settings.sources, settings.max_length, tables, choices)
         )
-    return chosen, {
+    found = {
         "examples": len(example_ids),
         "matched": len(matched),
         "missing": len(matched) - len(chosen),
         "sources": counts,
     }
+    if settings.match_by == "tokens":
+        offered = choices[settings.match[0]]
+        found["matched_tokens"] = response_tokens({key: offered[key] for key in matched}, tables)
+    return chosen, found
 
 
 def write_masks(
@@ -123,8 +143,9 @@ def write_masks(
     chosen: dict[str, Choice],
     provenance: dict,
     others: dict[str, dict[str, Path]] | None = None,
+    replayed: Replayed | None = None,
 ) -> Counter:
-    """Write the contract MASKS for the chosen responses, some rows at a time.
+    """Write the contract MASKS for the chosen responses, some rows at a time, and behind them for replayed ones.
 
     Args:
         path: the file.
@@ -136,10 +157,12 @@ def write_masks(
             of scoring, and the fingerprints of the model and tokenizer that the token ids belong to, are added in the
             file.
         others: of `other_tables`, where the rule asks for any.
+        replayed: what is mixed in, which the file counts apart, as `replay`.
 
     Returns:
-        `tokens` of the responses, `kept` ones, `all_masked`: responses without any; and `near_tau`: tokens whose
-        distance from tau is within the scorer's own noise, where the rule has a tau and the noise was measured.
+        of the variant's own examples: `tokens` of the responses, `kept` ones, `all_masked`: responses without any; and
+        `near_tau`: tokens whose distance from tau is within the scorer's own noise, where the rule has a tau and the
+        noise was measured.
 
     Raises:
         UserError: no token of any response has a weight; nothing is written.
@@ -148,10 +171,9 @@ def write_masks(
     scored = read_provenance(tables[settings.responses].scores)
     responses = ChosenResponses(tables, chosen, settings.draw, others or {})
     rule = fitted(responses, settings.weights)
-    rows = weighted(task, responses, rule, counts)
-    if len(responses.sources) > 1:  # a fallback mixes two sources; their rows are brought into the examples' order
-        rows = in_order(rows, {key: n for n, key in enumerate(chosen)})
+    mixed: dict[str, Any] = {}
     with table_writer(path, contracts.MASKS) as table:
+        rows = chain(ordered(task, responses, rule, counts), _mixed_in(replayed, mixed))
         for group in in_groups(rows, ROW_GROUP):
             table.write(group)
         if not counts["kept"]:
@@ -161,8 +183,26 @@ def write_masks(
         facts = {key: scored[key] for key in ("base", "model", "tokenizer", "chat_template", "scorer")}
         scoring = {"dtype": scored["spec"]["dtype"]}
         taken = {"fitted": rule} if rule != settings.weights else {}
+        taken |= {"replay": mixed} if mixed else {}
         table.finish({**provenance, **facts, "masks": {**counts, **taken}, "scoring": scoring})
     return counts
+
+
+def _mixed_in(replayed: Replayed | None, counted: dict[str, Any]) -> Iterator[pa.Table]:
+    """The rows of what is mixed in. Args: that; what is told of it is added to `counted`."""
+    if replayed is None:
+        return
+    replay, counts = replayed.replay, Counter(tokens=0, kept=0, all_masked=0)
+    responses = ChosenResponses(replayed.tables, replayed.chosen)
+    rule = fitted(responses, replay.weights)
+    yield from ordered(replay.task, responses, rule, counts)
+    counted |= {"task": replay.task, "source": replay.source, "examples": len(replayed.chosen), **counts, "rule": rule}
+
+
+def ordered(task: str, responses: ChosenResponses, rule: dict, counts: Counter) -> Iterator[pa.Table]:
+    """The rows of `weighted` in the order of the examples, which a fallback mixes from two sources. Args: of that."""
+    rows = weighted(task, responses, rule, counts)
+    return rows if len(responses.sources) == 1 else in_order(rows, {key: n for n, key in enumerate(responses.chosen)})
 
 
 def weighted(task: str, responses: ChosenResponses, rule: dict, counts: Counter) -> Iterator[pa.Table]:

@@ -68,6 +68,7 @@ class Settings:
         dtype: of scoring.
         loading: of the model.
         special_tokens: of the targets that set it, as of `Chat`.
+        replayed: the kinds of sources of tasks that are replayed and are no targets, by task.
     """
 
     targets: list[str]
@@ -82,6 +83,7 @@ class Settings:
     dtype: str
     loading: Loading
     special_tokens: dict[str, str] | None = None
+    replayed: dict[str, list[str]] | None = None
 
 
 @settings
@@ -111,7 +113,8 @@ def rehearse(
     Args:
         model: its folder.
         base: what it is called.
-        train: the train split of each target, a Parquet file of the contract EXAMPLES.
+        train: the train split of each target, and of each task that is replayed: Parquet files of the contract
+            EXAMPLES.
         evaluated: the evaluated split of each of the project's own tasks, likewise.
         settings, runtime: of the stage.
 
@@ -148,6 +151,9 @@ def rehearse(
 
 def _check_target(chat: Chat, target: str, rows: list[dict], limit: int, settings: Settings) -> Checked:
     chat = replace(chat, special_tokens=(settings.special_tokens or {}).get(target))
+    if kinds := (settings.replayed or {}).get(target):
+        sampled = [kind for kind in kinds if kind != "reference"]
+        settings = replace(settings, references="reference" in kinds, sources=sampled)
     asked = ((row["example_id"], turn["content"]) for row in rows for turn in _turns_of_sources(row, settings))
     texts = chain(texts_of(rows, references=settings.references), asked)
     special = special_token_warning(chat, target, texts)

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from clearminds.files.layout import run_records
+from clearminds.files.layout import run_records, training_record
 from clearminds.files.settings import settings
 from clearminds.files.study_files import task_kinds
 from clearminds.files.tables import library_versions, read_provenance
@@ -15,6 +15,7 @@ from clearminds.plugins.rule_words import in_words
 from clearminds.report import figures
 from clearminds.report.page import Matching, PerplexityFigure, ReportData, sample_responses
 from clearminds.report.token_counts import counts_table
+from clearminds.report.trained import trained_rows
 
 
 @settings
@@ -38,7 +39,8 @@ def gather(
 
     Args:
         settings: of the stage.
-        files: evaluations, masks, scores and rehearsals: their paths, with model, target, and variant or source.
+        files: evaluations, masks, adapters, scores and rehearsals: their paths, with model, target, and variant or
+            source.
         summary: the result table.
         logs: the study's log folder, whose run records say what each job cost.
         ti_bwt: the figure of TI against BWT, as SVG.
@@ -48,7 +50,8 @@ def gather(
     return ReportData(
         study=study["study"],
         models={name: _origin(model) for name, model in study["models"].items()},
-        variants={name: study["variants"][name] for name, _ in settings.names["variants"]},  # in the study's order
+        # in the study's order, what is not trained here last
+        variants={name: study["variants"][name] for name, _ in settings.names["variants"]} | study.get("given", {}),
         training=study["training"],
         seeds=study["seeds"],
         summary=summary,
@@ -65,7 +68,17 @@ def gather(
         warnings=_rehearsed(files["rehearsals"], "warnings"),
         unprotected=_unprotected(files["evaluations"]),
         rules=_rules(files["masks"]),
+        trained=trained_rows(files["adapters"], [_amounts(row["path"]) for row in files["adapters"]]),
+        matched_by=study["match"].get("by", "examples"),
     )
+
+
+def _amounts(adapter: str) -> dict[str, Any]:
+    """What a training has recorded of itself; nothing where that has been removed or edited since."""
+    try:
+        return json.loads(training_record(Path(adapter)).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
 
 
 def _rehearsed(rehearsals: list[dict], key: str) -> list:

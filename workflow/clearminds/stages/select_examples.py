@@ -105,3 +105,21 @@ def choose(
 def match(choices: dict[str, dict[str, Choice]], sources: list[str], example_ids: list[str]) -> list[str]:
     """The examples that every one of `sources` offers, in the order of `example_ids`."""
     return [example_id for example_id in example_ids if all(example_id in choices[source] for source in sources)]
+
+
+def response_tokens(chosen: dict[str, Choice], tables: dict[str, SourceTables]) -> int:
+    """How many tokens the chosen responses have together, end-of-turn tokens included.
+
+    Args:
+        chosen: a response per example.
+        tables: of the sources of `chosen`.
+    """
+    total = 0
+    for source in dict.fromkeys(choice.source for choice in chosen.values()):
+        keys = [(example_id, choice.sample) for example_id, choice in chosen.items() if choice.source == source]
+        wanted = pl.LazyFrame(keys, schema={"example_id": pl.String, "sample": pl.Int16}, orient="row")
+        scores = tables[source].scores
+        with readable(scores):
+            found = pl.scan_parquet(scores).join(wanted, on=["example_id", "sample"], how="semi")
+            total += found.select(pl.len()).collect().item()
+    return total

@@ -5,6 +5,8 @@ What an optimiser step computes is in `training.trainer`, how a killed training 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,6 @@ from clearminds.plugins.load import load
 
 if TYPE_CHECKING:  # the workflow reads `Settings` here, and needs no torch for it
     import pyarrow as pa
-    import torch
 
     from clearminds.stages.training.base import Base
     from clearminds.stages.training.checkpoints import Checkpoints
@@ -71,12 +72,48 @@ class Training(Step):
 
 
 @settings
+class Passes:
+    """What the trainings of a target are made as long as.
+
+    Attributes:
+        epochs: passes over the matched examples.
+        batch_examples: per optimiser step, as all variants have it that do not say otherwise.
+    """
+
+    epochs: float
+    batch_examples: int
+
+
+@settings
+class Length(Passes):
+    """Attributes: by: steps, or tokens, whose number is that of these passes."""
+
+    by: str
+
+
+@settings
+class Start:
+    """The training whose end is the beginning of this one: of the same model, by these names."""
+
+    variant: str
+    target: str
+    seed: str
+
+
+@settings
 class Settings:
-    """What an adapter depends on."""
+    """What an adapter depends on.
+
+    Attributes:
+        start: what is trained further; None: the base is trained.
+        length: what its training is made as long as; None: as its own epochs.
+    """
 
     training: Training
     seed: int
     loading: Loading
+    length: Length | None = None
+    start: Start | None = None
 
 
 @settings
@@ -98,15 +135,36 @@ class Runtime:
     report_to: str | list[str]
 
 
+@dataclass(frozen=True)
+class Material:
+    """What a training is given.
+
+    Attributes:
+        base: what the adapter's config names as its base.
+        masks: table of the contract MASKS.
+        counts: how many examples were matched, as the masks say.
+        start: the folder of the training whose end is this one's beginning; None: the base is.
+    """
+
+    base: Base
+    masks: pa.Table
+    counts: Mapping[str, int]
+    start: Path | None
+
+
 def train_adapter(
-    model: Path, base: Base, masks: pa.Table, settings: Settings, runtime: Runtime, gpus: int, checkpoints: Checkpoints
+    model: Path,
+    material: Material,
+    settings: Settings,
+    runtime: Runtime,
+    gpus: int,
+    checkpoints: Checkpoints,
 ) -> tuple[WeightedTrainer, dict]:
-    """Load a model, put a fresh adapter on it, and train that, or train all of its weights.
+    """Load a model, put a fresh adapter or that of another training on it, and train that, or train all of its weights.
 
     Args:
         model: its folder.
-        base: what the adapter's config names as its base.
-        masks: table of the contract MASKS.
+        material: what it is trained on.
         settings, runtime: of the stage.
         gpus: devices of the job, a process each.
         checkpoints: of this training; they stay when it ends, until the caller has the adapter on disk.
@@ -114,19 +172,17 @@ def train_adapter(
     Returns:
         the Trainer after training, and what it cost.
     """
-    from clearminds.model.load import load_model
     from clearminds.model.throughput import throughput
-    from clearminds.stages.training.adapter import add_adapter
+    from clearminds.stages.training.length import optimiser_steps
+    from clearminds.stages.training.start import begin
     from clearminds.stages.training.trainer import seeded, train
 
     seeded(settings.seed)
     spread = gpus if runtime.fsdp else 1
-    network: torch.nn.Module
-    # small steps would round to nothing in weights of fewer bits
-    dtype = "float32" if settings.training.adapter == "full" else settings.training.dtype
-    network = load_model(model, dtype=dtype, loading=settings.loading, processes=spread)
-    network = add_adapter(network, settings.training, base.name, base.revision)
-    trainer, progress, resumed = train(network, masks, settings.training, settings.seed, runtime, checkpoints)
+    network = begin(model, material.base, material.start, settings.training, settings.loading, spread)
+    masks = material.masks
+    steps = optimiser_steps(settings.length, settings.training.batch_examples, masks, material.counts)
+    trainer, progress, resumed = train(network, masks, settings.training, settings.seed, runtime, checkpoints, steps)
     # operations per parameter and token: forward, backward; of the base where a rule asks it, of weights that learn
     loss = settings.training.loss
     asks_base = loss is not None and load("losses", loss["rule"]).RULE.needs_base

@@ -72,7 +72,7 @@ def ids_of(study: Study) -> dict[str, list[str]]:
         **{f"tasks: {name}: splits": list(task.splits) for name, task in study.tasks.items()},
         "suites": list(study.suites),
         "sources": ["reference", *study.sources],
-        "variants": list(study.variants),
+        "variants": [*study.variants, *(study.given or {})],
     }
 
 

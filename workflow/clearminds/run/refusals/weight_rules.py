@@ -13,7 +13,8 @@ def refuse_wrong_rules(study: Study) -> None:
         UserError: names the variant and what is wrong.
     """
     for name, variant in study.variants.items():
-        for rule in rules_of(variant.weights):
+        mixed = rules_of(variant.replay.weights) if variant.replay else ()
+        for rule in (*rules_of(variant.weights), *mixed):
             check = getattr(load("weights", rule.rule), "check", None)
             try:
                 if check:

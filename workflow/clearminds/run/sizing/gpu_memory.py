@@ -119,7 +119,7 @@ def gpu_memory(stage: str, wildcards: Wildcards, works: Workloads) -> float:
         weights = shape.weights(work.weight_bytes, four_bits)
         if stage in ("train_adapter", "rehearse"):
             variants = [wildcards.variant] if stage == "train_adapter" else list(study.variants)
-            beside = max(_trained(shape, works, work, variant) for variant in variants)
+            beside = max((_trained(shape, works, work, variant) for variant in variants), default=0)
             weights /= works.gpus(stage) if study.runtime.fsdp and stage == "train_adapter" else 1
         elif work.vllm:
             beside = 0

@@ -69,7 +69,8 @@ class Sizes:
         items, longest = self.items(wc.target, "train"), self.study.training_of(wc.variant).max_length
         responses = self.response_tokens(wc.model, wc.target, "train", variant.responses)
         prompts = items * self.prompt(wc.target, "train")
-        return min(items * longest, prompts + responses / self.samples(variant.responses))
+        own = min(items * longest, prompts + responses / self.samples(variant.responses))
+        return own / (1 - variant.replay.share) if variant.replay else own  # as if its examples were as long
 
     def items(self, task: str, split: str) -> int:
         """Items of a split: of its table, else as the config says."""

@@ -167,8 +167,11 @@ class Workloads:
 
     def build_masks(self, wc: Wildcards) -> Workload:
         """Every response of every source that the variant and the matching use."""
-        sources = {*self.study.match.sources, self.study.variants[wc.variant].responses}
-        return Workload(items=self.sizes.items(wc.target, "train") * sum(map(self.sizes.samples, sources)))
+        variant = self.study.variants[wc.variant]
+        sources, replay = {*self.study.match.sources, variant.responses}, variant.replay
+        items = self.sizes.items(wc.target, "train") * sum(map(self.sizes.samples, sources))
+        more = self.sizes.items(replay.task, "train") * self.sizes.samples(replay.source) if replay else 0
+        return Workload(items=items + more)
 
     def train_adapter(self, wc: Wildcards) -> Workload:
         """Every epoch over the masks' tokens, forward and backward; checkpointed gradients cost a pass more, and a loss
@@ -185,6 +188,10 @@ class Workloads:
             gpus=self.gpus("train_adapter"),
             torch=True,
         )
+
+    def take_adapter(self, wc: Wildcards) -> Workload:
+        """Read once, or downloaded; at most a whole model."""
+        return Workload(fetched=self.sizes.parameters(wc.model) * BYTES["bfloat16"], torch=True)
 
     def evaluate_base(self, wc: Wildcards) -> Workload:
         """Answers to the items of a suite, and the texts whose likelihood or drift it measures."""

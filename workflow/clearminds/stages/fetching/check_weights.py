@@ -38,7 +38,7 @@ def check_weights(folder: Path, config: Any, chat: Chat, sample: list[int], trus
     if getattr(config, "quantization_config", None):
         log.warning("%s: its weights are quantized: whether they fit its architecture is not checked", where)
         return
-    model, report = _report(folder, trust_remote_code)
+    model, report = load_report(folder, trust_remote_code)
     name = type(model).__name__
     # a text model that is a part of one for images too leaves the other parts' tensors alone
     others = set(config.architectures or ()) & set(MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES.values()) - {name}
@@ -46,7 +46,7 @@ def check_weights(folder: Path, config: Any, chat: Chat, sample: list[int], trus
     _require_tokens(model, where, chat, sample)
 
 
-def _report(folder: Path, trust_remote_code: bool) -> tuple[Any, Mapping[str, Any]]:
+def load_report(folder: Path, trust_remote_code: bool) -> tuple[Any, Mapping[str, Any]]:
     """The model without weights, and transformers' report of loading it."""
     import transformers
 

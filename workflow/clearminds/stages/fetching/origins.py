@@ -103,7 +103,7 @@ def from_hub(source: Any, folder: Path) -> str:
         ) from error
     except RevisionNotFoundError as error:
         raise UserError(f"models: hub: {name}: no such revision; pin a commit of that repository") from error
-    except (LocalEntryNotFoundError, OfflineModeIsEnabled, *_connection_errors()) as error:  # type: ignore[misc]  # mypy reads no starred tuple here
+    except (LocalEntryNotFoundError, OfflineModeIsEnabled, *connection_errors()) as error:  # type: ignore[misc]  # mypy reads no starred tuple here
         status = getattr(getattr(error.__cause__, "response", None), "status_code", None)
         raise UserError(
             f"models: hub: {name} is not in the cache {os.environ.get('HF_HOME', '~/.cache/huggingface')} and "
@@ -115,7 +115,7 @@ def from_hub(source: Any, folder: Path) -> str:
     return source.hub
 
 
-def _connection_errors() -> tuple[type[Exception], ...]:
+def connection_errors() -> tuple[type[Exception], ...]:
     """What the hub's library lets through when it meets no network; which one depends on its version."""
     try:
         import httpx

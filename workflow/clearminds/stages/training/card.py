@@ -109,6 +109,7 @@ def _facts(base: Base, spec: dict, masks: dict, versions: dict) -> dict[str, str
             f"{examples['matched'] - examples['missing']:,} of the {examples['examples']:,} of split train; matched: "
             f"those offered by {'each of ' if len(made['match']) > 1 else ''}{_names(made['match'])}"
         ),
+        **({"replayed": _replayed(counts["replay"])} if "replay" in counts else {}),
         "responses": f"source `{made['responses']}`{own}",
         "loss": loss_in_words(training, f"{_rule(masks)}: {counts['kept']:,} of {counts['tokens']:,} response tokens"),
         "token perplexities": f"of {_scorers(masks)}, computed in {masks['scoring']['dtype']}",
@@ -124,10 +125,24 @@ def _facts(base: Base, spec: dict, masks: dict, versions: dict) -> dict[str, str
             f"{training['max_grad_norm']}"
         ),
         "epochs": f"{training['epochs']:g}, {training['batch_examples']} examples per step",
+        **({"begins with": _start(spec)} if "start" in spec else {}),
         "seed": str(spec["seed"]),
         "dtype of the base": training["dtype"] + quantized,
         "made with": ", ".join(f"{name} {version}" for name, version in sorted(versions.items())),
     }
+
+
+def _start(spec: dict) -> str:
+    start = spec["start"]
+    made = f"variant `{start['variant']}` trained on `{start['target']}` with seed {start['seed']}"
+    return f"the weights of {made}" if spec["training"]["adapter"] == "full" else f"the adapter of {made}"
+
+
+def _replayed(mixed: dict) -> str:
+    return (
+        f"{mixed['examples']:,} examples of `{mixed['task']}` beside these (source `{mixed['source']}`), in which "
+        f"{in_words(mixed['rule'])}: {mixed['kept']:,} of {mixed['tokens']:,} response tokens"
+    )
 
 
 def _rule(masks: dict) -> str:

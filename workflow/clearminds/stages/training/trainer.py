@@ -29,6 +29,7 @@ from clearminds.plugins.load import load
 from clearminds.progress import Progress
 from clearminds.stages.train_adapter import Runtime, Training
 from clearminds.stages.training.adapter import save_trained, trained_parameters
+from clearminds.stages.training.amounts import STEP, of_step
 from clearminds.stages.training.checkpoints import Checkpoints, disk_errors
 
 log = logging.getLogger("clearminds")
@@ -81,14 +82,21 @@ class WeightedTrainer(Trainer):
         self.train_dataset: Examples
         self.batch_tokens, self.token_loss, self.counted = batch_tokens, token_loss, counted
         self.tokens_seen = 0
+        self.amounts: dict[str, float] = {}
+
+    def log(self, logs: dict[str, float], *arguments: Any, **options: Any) -> None:
+        """Keep what a step has seen beside its loss, in the history that checkpoints hold."""
+        super().log({**logs, **self.amounts} if "loss" in logs else logs, *arguments, **options)
 
     def training_step(self, model: torch.nn.Module, inputs: dict, num_items_in_batch=None) -> torch.Tensor:
         """Forward and backward of one step; the loss of this process's part, times the processes."""
         model.train()
         rows = self._without_repeats(inputs["rows"])
         processes = self.accelerator.num_processes
-        weight = torch.tensor(sum(map(self.counted, rows)), dtype=torch.float64, device=self.args.device)
-        total = self.accelerator.reduce(weight, reduction="sum").clamp_min(torch.finfo(torch.float32).tiny).float()
+        own = [sum(map(self.counted, rows)), *of_step(rows)]
+        weight, *amounts = self._over_all(own)
+        self.amounts = dict(zip(STEP, map(float, amounts), strict=True))
+        total = weight.clamp_min(torch.finfo(torch.float32).tiny).float()
         batches = self._as_many_everywhere(plan([len(row["input_ids"]) for row in rows], self.batch_tokens))
         loss = torch.zeros((), device=self.args.device)
         for n, indices in enumerate(batches):
@@ -107,6 +115,11 @@ class WeightedTrainer(Trainer):
         """Write what is trained, for a checkpoint; from every process, of which the first one writes."""
         trained = self.accelerator.unwrap_model(self.model)
         save_trained(trained, output_dir or str(self.args.output_dir), is_main_process=self.args.should_save)
+
+    def _over_all(self, numbers: list[float]) -> torch.Tensor:
+        """Sums over all processes, float64."""
+        own = torch.tensor(numbers, dtype=torch.float64, device=self.args.device)
+        return self.accelerator.reduce(own, reduction="sum")
 
     def _without_repeats(self, rows: list[dict]) -> list[dict]:
         """Take the weight from examples that are repeated to give every process its rows of an epoch's last step."""
@@ -168,7 +181,13 @@ class _Checkpointing(TrainerCallback):
 
 
 def train(
-    model: torch.nn.Module, masks, training: Training, seed: int, runtime: Runtime, checkpoints: Checkpoints
+    model: torch.nn.Module,
+    masks,
+    training: Training,
+    seed: int,
+    runtime: Runtime,
+    checkpoints: Checkpoints,
+    steps: int | None = None,
 ) -> tuple[WeightedTrainer, Progress, int]:
     """Train the adapter in place, from the last whole checkpoint where there is one.
 
@@ -179,6 +198,7 @@ def train(
         seed: of the order of examples and of dropout; the adapter's first weights are drawn before.
         runtime: how it runs.
         checkpoints: of this training; they stay when it ends, until the caller has the adapter on disk.
+        steps: optimiser steps, in the place of epochs; the order of examples goes on in further passes.
 
     Returns:
         the Trainer after training (its state has the history of every step; processes can no longer reach one
@@ -199,6 +219,7 @@ def train(
         per_device_train_batch_size=training.batch_examples // processes,
         gradient_accumulation_steps=1,
         num_train_epochs=training.epochs,
+        max_steps=steps or -1,
         learning_rate=training.learning_rate,
         lr_scheduler_type=training.scheduler,
         warmup_steps=training.warmup_steps,
