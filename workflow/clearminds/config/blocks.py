@@ -8,11 +8,23 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from clearminds.config.losses import Loss
 from clearminds.config.origins import Commit, Repository, Sha256
 from clearminds.config.strict import Id, Positive, Strict
-from clearminds.config.values import POLYNOMIAL_END, Number, Place, Scheduler, Seed, Settings, Text, Tracker
+from clearminds.config.values import (
+    POLYNOMIAL_END,
+    Grid,
+    Number,
+    Place,
+    Scalar,
+    Scheduler,
+    Seed,
+    Settings,
+    Text,
+    Tracker,
+)
 from clearminds.config.weights import AllTokens, Weights
 
 Dtype = Literal["float32", "bfloat16", "float16"]
@@ -126,6 +138,13 @@ class Training(Strict):
         return self
 
 
+class Swept(Strict):
+    """Which of a sweep's variants one is: by the path of each key, such as weights.tau, its value."""
+
+    sweep: Id
+    values: dict[str, Scalar]
+
+
 class Variant(Strict):
     """One column of the result table."""
 
@@ -135,6 +154,12 @@ class Variant(Strict):
         None, description="a rule that depends on the model while it is trained, on the tokens that `weights` keeps"
     )
     training: Settings = Field({}, description="keys of training that differ for this variant")
+    sweep: Grid | None = Field(
+        None,
+        description="keys of weights, loss or training with lists of values: one variant for each combination, such as "
+        "NAME-tau2-lr0.0001; weights.tau where the name alone could be of two blocks",
+    )
+    swept: SkipJsonSchema[Swept | None] = None  # filled in by `config.sweeps`
 
 
 class Evaluation(Strict):

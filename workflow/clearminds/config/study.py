@@ -25,6 +25,7 @@ from clearminds.config.blocks import (
 from clearminds.config.losses import NEED_THE_BASE
 from clearminds.config.presets import expanded
 from clearminds.config.strict import Id, Strict
+from clearminds.config.sweeps import with_sweeps
 from clearminds.config.tasks import FileTask, HubTask, HumanEvalTask, LmEvalTask, ReasoningGymTask, Task
 from clearminds.config.values import Seed, Text
 from clearminds.config.weights import circle, draws, imitated, models_of, tuned_of
@@ -58,9 +59,11 @@ class Study(Strict):
 
     @model_validator(mode="before")
     @classmethod
-    def _presets(cls, given: Any) -> Any:
-        tasks = given.get("tasks") if isinstance(given, Mapping) else None
-        return {**given, "tasks": expanded(tasks)} if isinstance(tasks, Mapping) else given
+    def _presets_and_sweeps(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        made = {"tasks": expanded, "variants": with_sweeps}
+        return {**given, **{key: make(given[key]) for key, make in made.items() if isinstance(given.get(key), Mapping)}}
 
     @model_validator(mode="after")
     def _references(self) -> Study:
