@@ -17,6 +17,7 @@ from clearminds.files.reading import readable
 from clearminds.files.scan_table import scan_table
 from clearminds.files.summary import BASE
 from clearminds.report.result_table import percent, result_tables
+from clearminds.report.sweeps import Sweep
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ class ReportData:
         unprotected: evaluations in which programs of models ran without isolation.
         rules: which tokens count: `variant`, `model`, `target`, `words`, and whether these are `alike` for all models
             and targets, which are then not told apart.
+        sweeps: of `sweeps.sweeps`.
     """
 
     study: str
@@ -100,6 +102,7 @@ class ReportData:
     warnings: Sequence[str] = ()
     unprotected: int = 0
     rules: Sequence[Mapping] = ()
+    sweeps: Sequence[Sweep] = ()
 
 
 def render(data: ReportData) -> str:
@@ -127,6 +130,7 @@ def render(data: ReportData) -> str:
         counts=data.counts.to_dicts(),
         costs=cost_per_stage(data.runs).to_dicts(),
         ti_bwt_svg=Markup(data.ti_bwt_svg),  # our own drawing, in which Vega escaped every text
+        sweeps=[(sweep, sweep.svg and Markup(sweep.svg)) for sweep in data.sweeps],
         perplexity=[(figure, Markup(figure.svg), figure.counts.to_dicts()) for figure in data.perplexity],
         config=json.dumps(data.config, indent=2, ensure_ascii=False, default=str),
         base=BASE,

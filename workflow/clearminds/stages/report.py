@@ -14,6 +14,7 @@ from clearminds.files.tables import library_versions, read_provenance
 from clearminds.plugins.rule_words import in_words
 from clearminds.report import figures
 from clearminds.report.page import Matching, PerplexityFigure, ReportData, sample_responses
+from clearminds.report.sweeps import sweeps
 from clearminds.report.token_counts import counts_table
 
 
@@ -44,15 +45,15 @@ def gather(
         ti_bwt: the figure of TI against BWT, as SVG.
         missing: evaluations that could not be made, each with `path` and `why`.
     """
-    study = settings.study
+    study, counts = settings.study, counts_table(files["masks"])
     return ReportData(
         study=study["study"],
         models={name: _origin(model) for name, model in study["models"].items()},
-        variants={name: study["variants"][name] for name, _ in settings.names["variants"]},  # in the study's order
+        variants=_variants(settings),
         training=study["training"],
         seeds=study["seeds"],
         summary=summary,
-        counts=counts_table(files["masks"]),
+        counts=counts,
         matching=_matching(files["masks"]),
         ti_bwt_svg=ti_bwt.read_text(encoding="utf-8"),
         perplexity=_perplexity(files["scores"], _first_tau(study["variants"])),
@@ -65,7 +66,17 @@ def gather(
         warnings=_rehearsed(files["rehearsals"], "warnings"),
         unprotected=_unprotected(files["evaluations"]),
         rules=_rules(files["masks"]),
+        sweeps=sweeps(study["variants"], summary, counts),
     )
+
+
+def _variants(settings: Settings) -> dict[str, dict]:
+    """What each variant is, in the study's order; which sweep it is of says its name."""
+    variants = settings.study["variants"]
+    return {
+        name: {key: value for key, value in variants[name].items() if key != "swept"}
+        for name, _ in settings.names["variants"]
+    }
 
 
 def _rehearsed(rehearsals: list[dict], key: str) -> list:
