@@ -40,6 +40,7 @@ def test_each_combination_is_a_variant_in_the_order_of_the_values():
         ({"beta": [0.1, 1.0]}, {"loss": {"rule": "kl"}}, ["new-beta0.1", "new-beta1"]),
         ({"loss.alpha": [0, 1]}, {"loss": {"rule": "eaft"}}, ["new-alpha0", "new-alpha1"]),
         ({"rule": ["dft", "profit"]}, {"loss": {"rule": "dft"}}, ["new-rule-dft", "new-rule-profit"]),
+        ({"rank": [4]}, {"loss": None, "training": {"epochs": 1}}, ["new-rank4"]),
         ({"like": ["stm-2.5"]}, {"weights": {"rule": "random"}}, ["new-like-stm-2.5"]),
         ({"weights.of.0.tau": ["2"]}, {"weights": BOTH}, ["new-tau2"]),
         (

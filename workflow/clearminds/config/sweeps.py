@@ -51,7 +51,11 @@ def _grid(variant: Any) -> dict[str, list[Scalar]] | None:
         grid = TypeAdapter(Grid).validate_python(variant["sweep"])
     except ValidationError:
         return None
-    return grid if all(isinstance(variant.get(block, {}), Mapping) for block in BLOCKS) else None
+    return grid if all(isinstance(_block(variant, name), Mapping) for name in ("weights", "loss", "training")) else None
+
+
+def _block(variant: Mapping[str, Any], name: str) -> Any:
+    return {} if variant.get(name) is None else variant[name]
 
 
 def _variants_of(name: str, variant: Mapping[str, Any], grid: dict[str, list[Scalar]]) -> dict[str, Any]:
@@ -93,7 +97,7 @@ def _path(where: str, key: str, variant: Mapping[str, Any]) -> list[str]:
 def _keys(rules: Any, variant: Mapping[str, Any]) -> list[str]:
     """The keys of a variant's rule. Args: rules: the models of all, `Weights` or `Loss`."""
     models: tuple[type[BaseModel], ...] = get_args(get_args(rules)[0])
-    chosen = variant.get("weights" if rules is Weights else "loss", {}).get("rule")
+    chosen = _block(variant, "weights" if rules is Weights else "loss").get("rule")
     fields = (model.model_fields for model in models)
     return next((list(keys) for keys in fields if chosen in get_args(keys["rule"].annotation)), [])
 
@@ -143,4 +147,4 @@ def _put(where: str, block: Any, path: Sequence[str], value: Scalar) -> Any:
         return [*block[:place], _put(where, block[place], rest, value) if rest else value, *block[place + 1 :]]
     if not isinstance(block, Mapping):
         raise ValueError(f"{where}: {first} is below {short(block)}, which has no keys; shorten the name")
-    return {**block, first: _put(where, block.get(first, {}), rest, value) if rest else value}
+    return {**block, first: _put(where, _block(block, first), rest, value) if rest else value}
