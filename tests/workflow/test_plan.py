@@ -65,6 +65,16 @@ def test_after_a_run_its_rates_are_gone_by(tmp_path, finished):
     assert 0 < int(share) <= 100
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["paper-llama-3-8b", "paper-mistral-7b", "paper-olmo-2-7b", "paper-gemma-2-2b"])
+def test_the_guide_says_what_each_study_of_the_paper_will_cost(name):
+    guide = (ROOT / "docs/cluster.md").read_text(encoding="utf-8")
+    printed = command("plan", "--configfile", f"studies/{name}.yaml", "--gpu", "a100", "--cores", "1")
+    [together] = re.findall(r"^together .*$", printed, flags=re.MULTILINE)
+    hours, disk, memory = re.split(" {2,}", together)[-3:]
+    assert f"| [{name}](../studies/{name}.yaml) | {hours} | {disk} | {memory} |" in guide, together
+
+
 def test_the_guide_shows_the_plan_of_the_papers_study():
     guide = (ROOT / "docs/cluster.md").read_text(encoding="utf-8")
     printed = command("plan", "--configfile", PAPER, "--gpu", "a100", "--cores", "1")

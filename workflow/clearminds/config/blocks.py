@@ -8,13 +8,25 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from clearminds.config.losses import Loss
 from clearminds.config.origins import Commit, Repository, Sha256
 from clearminds.config.replay import Replay
 from clearminds.config.starts import Start
 from clearminds.config.strict import Id, Positive, Strict
-from clearminds.config.values import POLYNOMIAL_END, Number, Place, Scheduler, Seed, Settings, Text, Tracker
+from clearminds.config.values import (
+    POLYNOMIAL_END,
+    Grid,
+    Number,
+    Place,
+    Scalar,
+    Scheduler,
+    Seed,
+    Settings,
+    Text,
+    Tracker,
+)
 from clearminds.config.weights import AllTokens, Weights
 
 Dtype = Literal["float32", "bfloat16", "float16"]
@@ -138,6 +150,13 @@ class Training(Strict):
         return self
 
 
+class Swept(Strict):
+    """Which of a sweep's variants one is: by the path of each key, such as weights.tau, its value."""
+
+    sweep: Id
+    values: dict[str, Scalar]
+
+
 class Variant(Strict):
     """One column of the result table."""
 
@@ -154,6 +173,12 @@ class Variant(Strict):
     start_from: Start = Field(
         None, description="a trained variant whose adapter or model is trained further; null: the base"
     )
+    sweep: Grid | None = Field(
+        None,
+        description="keys of weights, loss or training with lists of values: one variant for each combination, such as "
+        "NAME-tau2-lr0.0001; weights.tau where the name alone could be of two blocks",
+    )
+    swept: SkipJsonSchema[Swept | None] = None  # filled in by `config.sweeps`
 
 
 class Evaluation(Strict):

@@ -28,6 +28,7 @@ from clearminds.config.presets import expanded
 from clearminds.config.replay import check_replay, replayed
 from clearminds.config.starts import check_start
 from clearminds.config.strict import Id, Strict
+from clearminds.config.sweeps import with_sweeps
 from clearminds.config.tasks import FileTask, HubTask, HumanEvalTask, LmEvalTask, ReasoningGymTask, Task
 from clearminds.config.values import Seed, Text
 from clearminds.config.weights import circle, draws, imitated, models_of, tuned_of
@@ -62,10 +63,12 @@ class Study(Strict):
 
     @model_validator(mode="before")
     @classmethod
-    def _presets(cls, given: Any) -> Any:
-        given = apart(given) if isinstance(given, Mapping) else given
-        tasks = given.get("tasks") if isinstance(given, Mapping) else None
-        return {**given, "tasks": expanded(tasks)} if isinstance(tasks, Mapping) else given
+    def _expansions(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        given = apart(given)
+        made = {"tasks": expanded, "variants": with_sweeps}
+        return {**given, **{key: make(given[key]) for key, make in made.items() if isinstance(given.get(key), Mapping)}}
 
     @model_validator(mode="after")
     def _references(self) -> Study:

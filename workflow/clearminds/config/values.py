@@ -79,6 +79,9 @@ Text = Annotated[str, AfterValidator(_text)]
 DataFile = Annotated[Text, AfterValidator(_without_braces)]
 Place = Annotated[str, AfterValidator(_text), AfterValidator(_place)]
 Settings = Annotated[dict[str, Any], AfterValidator(_settings)]
+Scalar = bool | int | float | str
+Values = Annotated[list[Annotated[Scalar, BeforeValidator(_number)]], Field(min_length=1)]
+Grid = Annotated[dict[Text, Values], Field(min_length=1)]
 
 # those of transformers that need no arguments beside the steps, and no evaluations during the training
 Scheduler = Literal[

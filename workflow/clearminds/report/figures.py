@@ -32,22 +32,27 @@ def ti_bwt(summary: pl.DataFrame) -> alt.TopLevelMixin:
     Args:
         summary: as `summarise` gives it; runs without one of the two, or without BWT, have no point.
     """
+    runs = gains(summary)
+    variants = runs["variant"].unique(maintain_order=True).to_list()
+    panels = runs.drop_nulls(["gain", "bwt"]).partition_by("model", "target", maintain_order=True)
+    charts = [_ti_bwt_panel(panel, variants) for panel in panels]
+    if not charts:
+        return styled(_message("No variant has both a change on the target and a BWT."))
+    return styled(
+        charts[0] if len(charts) == 1 else alt.concat(*charts, columns=2).resolve_scale(color="shared", shape="shared")
+    )
+
+
+def gains(summary: pl.DataFrame) -> pl.DataFrame:
+    """One row per run, the base's too, with `gain`: its TI, or without one the change of the target's likelihood."""
     run = ["model", "target", "variant", "seed"]
     likelihood = summary.filter(pl.col("eval_task") == pl.col("target"), pl.col("role") == "likelihood")
-    runs = (
+    return (
         summary.unique(run, keep="first", maintain_order=True)
         .join(
             likelihood.select(*run, own="relative_change"), on=run, how="left", nulls_equal=True, maintain_order="left"
         )
         .with_columns(gain=pl.coalesce("ti", "own"))
-    )
-    variants = runs["variant"].unique(maintain_order=True).to_list()
-    panels = runs.drop_nulls(["gain", "bwt"]).partition_by("model", "target", maintain_order=True)
-    charts = [_ti_bwt_panel(panel, variants) for panel in panels]
-    if not charts:
-        return _styled(_message("No variant has both a change on the target and a BWT."))
-    return _styled(
-        charts[0] if len(charts) == 1 else alt.concat(*charts, columns=2).resolve_scale(color="shared", shape="shared")
     )
 
 
@@ -221,7 +226,7 @@ def perplexity_distribution(scores: Sequence[tuple[str, Path]], tau: float | Non
     title = alt.TitleParams(
         "How surprising the training responses are", subtitle=f"{BINS_PER_DECADE} bins per factor of ten"
     )
-    return _styled(alt.layer(*layers).properties(width=560, height=300, title=title))
+    return styled(alt.layer(*layers).properties(width=560, height=300, title=title))
 
 
 def _message(text: str) -> alt.Chart:
@@ -233,7 +238,8 @@ def _message(text: str) -> alt.Chart:
     )
 
 
-def _styled(chart: alt.TopLevelMixin) -> alt.TopLevelMixin:
+def styled(chart: alt.TopLevelMixin) -> alt.TopLevelMixin:
+    """The chart in the looks that all figures share."""
     return (
         chart.configure(font=FONT, background="white", padding=12)
         .configure_axis(

@@ -18,6 +18,7 @@ from clearminds.files.scan_table import scan_table
 from clearminds.files.summary import BASE
 from clearminds.report.result_table import percent, result_tables
 from clearminds.report.trained import differences
+from clearminds.report.sweeps import Sweep
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ class ReportData:
             and targets, which are then not told apart.
         trained: of `trained.trained_rows`.
         matched_by: what is equal for the variants of a target: examples, steps or tokens.
+        sweeps: of `sweeps.sweeps`.
     """
 
     study: str
@@ -105,6 +107,7 @@ class ReportData:
     rules: Sequence[Mapping] = ()
     trained: Sequence[Mapping] = ()
     matched_by: str = "examples"
+    sweeps: Sequence[Sweep] = ()
 
 
 def render(data: ReportData) -> str:
@@ -133,6 +136,7 @@ def render(data: ReportData) -> str:
         differences=differences(data.trained),
         costs=cost_per_stage(data.runs).to_dicts(),
         ti_bwt_svg=Markup(data.ti_bwt_svg),  # our own drawing, in which Vega escaped every text
+        sweeps=[(sweep, sweep.svg and Markup(sweep.svg)) for sweep in data.sweeps],
         perplexity=[(figure, Markup(figure.svg), figure.counts.to_dicts()) for figure in data.perplexity],
         config=json.dumps(data.config, indent=2, ensure_ascii=False, default=str),
         base=BASE,

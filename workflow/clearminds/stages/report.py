@@ -14,6 +14,7 @@ from clearminds.files.tables import library_versions, read_provenance
 from clearminds.plugins.rule_words import in_words
 from clearminds.report import figures
 from clearminds.report.page import Matching, PerplexityFigure, ReportData, sample_responses
+from clearminds.report.sweeps import sweeps
 from clearminds.report.token_counts import counts_table
 from clearminds.report.trained import trained_rows
 
@@ -46,16 +47,15 @@ def gather(
         ti_bwt: the figure of TI against BWT, as SVG.
         missing: evaluations that could not be made, each with `path` and `why`.
     """
-    study = settings.study
+    study, counts = settings.study, counts_table(files["masks"])
     return ReportData(
         study=study["study"],
         models={name: _origin(model) for name, model in study["models"].items()},
-        # in the study's order, what is not trained here last
-        variants={name: study["variants"][name] for name, _ in settings.names["variants"]} | study.get("given", {}),
+        variants=_variants(settings),
         training=study["training"],
         seeds=study["seeds"],
         summary=summary,
-        counts=counts_table(files["masks"]),
+        counts=counts,
         matching=_matching(files["masks"]),
         ti_bwt_svg=ti_bwt.read_text(encoding="utf-8"),
         perplexity=_perplexity(files["scores"], _first_tau(study["variants"])),
@@ -70,6 +70,7 @@ def gather(
         rules=_rules(files["masks"]),
         trained=trained_rows(files["adapters"], [_amounts(row["path"]) for row in files["adapters"]]),
         matched_by=study["match"].get("by", "examples"),
+        sweeps=sweeps(study["variants"], summary, counts),
     )
 
 
@@ -79,6 +80,16 @@ def _amounts(adapter: str) -> dict[str, Any]:
         return json.loads(training_record(Path(adapter)).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return {}
+
+
+def _variants(settings: Settings) -> dict[str, dict]:
+    """What each variant is, in the study's order, what is not trained here last; which sweep it is of says its name."""
+    variants = settings.study["variants"]
+    trained = {
+        name: {key: value for key, value in variants[name].items() if key != "swept"}
+        for name, _ in settings.names["variants"]
+    }
+    return trained | settings.study.get("given", {})
 
 
 def _rehearsed(rehearsals: list[dict], key: str) -> list:

@@ -1,0 +1,145 @@
+"""The sweeps of a study: what variants of one grid gain, lose and mask over the values of a key, as curve and table."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import altair as alt
+import polars as pl
+
+from clearminds.report.figures import GREY, PALETTE, gains, styled, svg
+
+PANELS = {"gain": "TI (%)", "bwt": "BWT (%)", "masked": "tokens masked (%)"}
+LOG_FROM = 10  # a key whose values are this many times apart gets a logarithmic axis
+WIDTH, HEIGHT = 480, 150
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One sweep of one model and target.
+
+    Attributes:
+        name: what it is called in the study.
+        keys: the swept keys, such as weights.tau; the one that the curves go over comes first.
+        rows: per variant `variant`, `values` (in the order of `keys`), `masked` (percent of the response tokens), and
+            means over seeds: `gain` (TI, or as of `figures.gains`), `bwt`. None: there is none (yet).
+        svg: the curves; None where no key has two numbers.
+    """
+
+    model: str
+    target: str
+    name: str
+    keys: list[str]
+    rows: list[dict]
+    svg: str | None
+
+
+def sweeps(variants: Mapping[str, Mapping], summary: pl.DataFrame, counts: pl.DataFrame) -> list[Sweep]:
+    """All sweeps of a study, one for each model and target.
+
+    Args:
+        variants: variant id -> its settings in the config, where `swept` says of which sweep it is.
+        summary: of `summarise.summarise`.
+        counts: of `token_counts.counts_table`.
+    """
+    members: dict[str, dict[str, dict]] = {}
+    for variant, keys in variants.items():
+        if swept := keys.get("swept"):
+            members.setdefault(swept["sweep"], {})[variant] = swept["values"]
+    if not members:
+        return []
+    masks = counts.group_by("model", "target", "variant").agg(masked=100 * (1 - pl.col("kept_share")).mean())
+    found = []
+    for (model, target), runs in (
+        gains(summary).partition_by("model", "target", as_dict=True, maintain_order=True).items()
+    ):
+        shares = masks.filter(pl.col("model") == model, pl.col("target") == target).select("variant", "masked")
+        measured = runs.select("variant", "seed", "gain", "bwt").join(shares, on="variant", how="full", coalesce=True)
+        found += [_sweep(model, target, name, values, measured) for name, values in members.items()]
+    return found
+
+
+def _sweep(model: str, target: str, name: str, values: Mapping[str, Mapping], measured: pl.DataFrame) -> Sweep:
+    keys = list(next(iter(values.values())))
+    numbers = {key: {x for one in values.values() if (x := _number(one[key])) is not None} for key in keys}
+    keys.sort(key=lambda key: -len(numbers[key]))  # of equally many the first one stays first
+    over, *others = keys
+    grid = pl.DataFrame(
+        [
+            {
+                "variant": variant,
+                "x": _number(one[over]),
+                "series": ", ".join(f"{_short(key)} {one[key]}" for key in others),
+                "other": "" if _number(one[over]) is not None else f"{_short(over)} {one[over]}",
+            }
+            for variant, one in values.items()
+        ],
+        schema={"variant": pl.String, "x": pl.Float64, "series": pl.String, "other": pl.String},
+    )
+    runs = grid.join(measured, on="variant", how="left", maintain_order="left")
+    means = runs.group_by("variant", "x", "series", "other", maintain_order=True).agg(pl.col(*PANELS).mean())
+    rows = [
+        {"variant": row["variant"], "values": [values[row["variant"]][key] for key in keys]}
+        | {c: row[c] for c in PANELS}
+        for row in means.iter_rows(named=True)
+    ]
+    drawn = (
+        svg(_curves(f"{name}: {model}, trained on {target}", _short(over), means, runs))
+        if len(numbers[over]) > 1
+        else None
+    )
+    return Sweep(model, target, name, keys, rows, drawn)
+
+
+def _number(value: object) -> float | None:
+    """A value as a number, which thresholds are as texts; None: it is none."""
+    try:
+        return None if isinstance(value, bool) else float(value)  # type: ignore[arg-type]  # what is none raises
+    except ValueError:
+        return None
+
+
+def _short(key: str) -> str:
+    return key.rpartition(".")[2]
+
+
+def _curves(title: str, over: str, means: pl.DataFrame, runs: pl.DataFrame) -> alt.TopLevelMixin:
+    """Panels below each other: lines through the means of each series, points of runs, dashed what is no number."""
+    numbers = means["x"].drop_nulls()
+    low, high = sorted(numbers)[0], sorted(numbers)[-1]
+    log = low > 0 and high / low >= LOG_FROM
+    x = alt.X(
+        "x:Q",
+        title=f"{over} (log scale)" if log else over,
+        scale=alt.Scale(type="log" if log else "linear", zero=False, nice=False, padding=12),
+    )
+    series = means["series"].unique(maintain_order=True).to_list()
+    colours = alt.Scale(domain=series, range=[PALETTE[i % len(PALETTE)] for i in range(len(series))])
+    legend = alt.Legend(title=None, labelLimit=0) if len(series) > 1 else None
+    colour = alt.Color("series:N", scale=colours, legend=legend)
+    panels = [
+        _panel(column, name, x, colour, means.drop_nulls(column), runs.drop_nulls(column))
+        for column, name in PANELS.items()
+        if means[column].count()
+    ]
+    head = alt.TitleParams(
+        title, subtitle="points: runs; lines: through the means of seeds; dashed: values that are no number"
+    )
+    return styled(alt.vconcat(*panels, title=head))
+
+
+def _panel(
+    column: str, name: str, x: alt.X, colour: alt.Color, means: pl.DataFrame, runs: pl.DataFrame
+) -> alt.LayerChart:
+    y = alt.Y(f"{column}:Q", title=name, scale=alt.Scale(zero=False, padding=8))
+    placed, other = means.drop_nulls("x").sort("x"), means.filter(pl.col("x").is_null())
+    dashed = alt.Chart(other).encode(y=y, color=colour)
+    layers: list[alt.Chart] = [
+        alt.Chart(placed).mark_line(strokeWidth=2).encode(x=x, y=y, color=colour),
+        alt.Chart(runs.drop_nulls("x")).mark_point(filled=True, size=50).encode(x=x, y=y, color=colour),
+        dashed.mark_rule(strokeDash=[5, 3], strokeWidth=1.5),
+        dashed.mark_text(align="right", dy=-6, fontSize=12).encode(x=alt.value(WIDTH), text="other:N"),
+    ]
+    if column != "masked":
+        zero = alt.Chart(pl.DataFrame({column: [0.0]}))
+        layers.insert(0, zero.mark_rule(color=GREY, opacity=0.6).encode(y=y))
+    return alt.layer(*layers).properties(width=WIDTH, height=HEIGHT)
