@@ -9,6 +9,7 @@ rule summarise:
         ),
         csv=LAYOUT.summary_csv.pattern,
         md=LAYOUT.summary_md.pattern,
+        comparisons=LAYOUT.comparisons.pattern,
     log:
         LAYOUT.summary.log,
     conda:
@@ -21,4 +22,5 @@ rule summarise:
         spec=SPECS.text("summarise"),
         code=SPECS.code("summarise"),
     shell:
-        RUN + " --parquet {output.parquet} --csv {output.csv} --md {output.md}"
+        RUN
+        + " --parquet {output.parquet} --csv {output.csv} --md {output.md} --comparisons {output.comparisons}"
