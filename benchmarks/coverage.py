@@ -106,7 +106,10 @@ def covered(row: Row, studies: int) -> str:
     hits, widths = np.moveaxis(np.array(found, dtype=float), 2, 0)
     cells = [f"{hit:.3f} ({width:.0f})" for hit, width in zip(hits.mean(0), np.median(widths, 0), strict=True)]
     cells[1] = cells[1] if row.seeds > 1 else "-"
-    inside = "yes" if GOAL[0] <= hits.mean(0)[2] <= GOAL[1] else "no"
+    share = hits.mean(0)[2]
+    low, high = (2 * math.sqrt(goal * (1 - goal) / len(found)) for goal in GOAL)  # two standard errors at the goal
+    near = GOAL[0] - low <= share <= GOAL[1] + high
+    inside = "yes" if GOAL[0] <= share <= GOAL[1] else "within chance" if near else "no"
     return f"| {row} | {undefined / studies:.1%} | {' | '.join(cells)} | {inside} |"
 
 

@@ -1,6 +1,7 @@
 rule summarise:
     input:
-        SPECS.inputs.evaluations,
+        evaluations=SPECS.inputs.evaluations,
+        train=SPECS.inputs.train_examples,
     output:
         parquet=report(
             LAYOUT.summary.pattern,
@@ -10,6 +11,7 @@ rule summarise:
         csv=LAYOUT.summary_csv.pattern,
         md=LAYOUT.summary_md.pattern,
         comparisons=LAYOUT.comparisons.pattern,
+        overlaps=LAYOUT.overlaps.pattern,
     log:
         LAYOUT.summary.log,
     conda:
@@ -24,3 +26,4 @@ rule summarise:
     shell:
         RUN
         + " --parquet {output.parquet} --csv {output.csv} --md {output.md} --comparisons {output.comparisons}"
+        + " --overlaps {output.overlaps}"

@@ -1,4 +1,4 @@
-"""The columns of the result table and of the table of comparisons, and what they call the model before any training."""
+"""The columns of the result table, of comparisons and overlaps, and what they call the model before any training."""
 
 import polars as pl
 
@@ -38,7 +38,7 @@ SUMMARY = pl.Schema(
         "wrong_answer": pl.Float64,  # share of items that are wrong, in the asked format
         "format_failure": pl.Float64,  # share of items that are wrong, in another format
         # without the items that are in the training data too; null where none is
-        "n_overlap": pl.Int64,  # how many items these are; null where the training data were not compared
+        "n_overlap": pl.Int64,  # how many items these are; null where nothing was compared
         "score_without_overlap": pl.Float64,
         "ti_without_overlap": pl.Float64,
         "bwt_without_overlap": pl.Float64,
@@ -69,5 +69,18 @@ COMPARISONS = pl.Schema(
         "detectable": pl.Float64,  # minimal detectable difference at this size, with a chance of 80 %, uncorrected
         "verdict": pl.String,  # better, worse, no difference shown, or too few items to tell
         "note": pl.String,  # why something is undefined, or what to keep in mind; null: nothing
+    }
+)
+
+OVERLAPS = pl.Schema(
+    {
+        "target": pl.String,  # the task whose training data it is
+        "eval_task": pl.String,
+        "subtask": pl.String,
+        "doc_id": pl.String,
+        "doc_hash": pl.String,
+        "exact": pl.Boolean,  # the whole prompt is a training prompt, but for case, blanks and Unicode
+        "shared": pl.Float64,  # share of the item's rows of 13 words that are in the training data
+        "example_id": pl.String,  # a training example that has the prompt, or else the first of those words
     }
 )

@@ -45,7 +45,7 @@ def result_tables(summary: pl.DataFrame) -> list[ResultTable]:
             for wanted in (("target", "ood"), ("likelihood", "drift"))
         )
         rows = [_result_row(variant, runs, accuracy + beside) for (variant,), runs in _parts(part, "variant")]
-        notes = [*undefined(part), *intervals_over(part)]
+        notes = [*undefined(part), *intervals_over(part), *overlapping(part)]
         tables.append(ResultTable(model, target, accuracy, beside, roles, rows, notes))
     return tables
 
@@ -91,6 +91,22 @@ def intervals_over(summary: pl.DataFrame) -> list[str]:
         f"[...]: 95 % intervals over {over}{'' if len(found) == 1 else ' (' + ', '.join(variants) + ')'}."
         for over, variants in found.items()
     ]
+
+
+def overlapping(summary: pl.DataFrame) -> list[str]:
+    """Which tasks have items that are in the training data too, and TI and BWT of each variant without those."""
+    base = summary.filter(pl.col("variant") == BASE, pl.col("n_overlap") > 0)
+    notes = [
+        f"{n:,} of {items:,} items of {task} are in the training data too, by their whole prompt or 13 words in a row."
+        for task, n, items in base.select("eval_task", "n_overlap", "n_items").iter_rows()
+    ]
+    runs = summary.filter(pl.col("variant") != BASE).unique(["variant", "seed"], maintain_order=True)
+    for name in ("ti", "bwt") if notes else ():
+        means = runs.group_by("variant", maintain_order=True).agg(pl.col(f"{name}_without_overlap").mean()).drop_nulls()
+        if means.height:
+            said = ", ".join(f"{variant} {percent(value)}" for variant, value in means.iter_rows())
+            notes.append(f"{name.upper()} without such items: {said}.")
+    return notes
 
 
 def undefined(summary: pl.DataFrame) -> list[str]:

@@ -15,6 +15,7 @@ from clearminds.stages.statistics import run_columns
 from clearminds.stages.statistics.comparisons import comparisons
 from clearminds.stages.statistics.groups import Group
 from clearminds.stages.task_results import TaskResult, refuse_unpaired, task_results
+from clearminds.stages.without_overlap import Without, by_task, overlaps
 
 Run = tuple[str, str | None, str, int | None]  # model, target, variant, seed; the base has no target and no seed
 
@@ -35,10 +36,11 @@ class Settings:
 
 @dataclass(frozen=True)
 class Tables:
-    """What the stage makes: the result table, and every comparison (`files.summary`)."""
+    """What the stage makes: the result table, every comparison, and overlapping items (`files.summary`)."""
 
     summary: pl.DataFrame
     comparisons: pl.DataFrame
+    overlaps: pl.DataFrame
 
 
 def summarise(evaluations: Sequence[Mapping], tasks: Mapping[str, Mapping]) -> pl.DataFrame:
@@ -46,7 +48,11 @@ def summarise(evaluations: Sequence[Mapping], tasks: Mapping[str, Mapping]) -> p
     return tables(evaluations, tasks).summary
 
 
-def tables(evaluations: Sequence[Mapping], tasks: Mapping[str, Mapping]) -> Tables:
+def tables(
+    evaluations: Sequence[Mapping],
+    tasks: Mapping[str, Mapping],
+    trained: Mapping[str, Sequence[Mapping]] | None = None,
+) -> Tables:
     """One row per model, target, variant, seed and evaluation task, as `SUMMARY` says, and the comparisons.
 
     Args:
@@ -54,6 +60,8 @@ def tables(evaluations: Sequence[Mapping], tasks: Mapping[str, Mapping]) -> Tabl
             `variant`. Several files of one run (its suites) are put together. Their order gives the order of variants.
         tasks: per evaluation task `evaluate` (accuracy, likelihood, drift or lm_eval), `metric` and `filter` (None: the
             first known one that the file has), and `tests` where there are any. Their order gives the order of rows.
+        trained: target -> its training examples, rows of the contract EXAMPLES; None: evaluated items are not compared
+            with them.
 
     Returns:
         The rows of each target start with the base's, whose changes are 0. TI and BWT use accuracy tasks only; they
@@ -70,6 +78,8 @@ def tables(evaluations: Sequence[Mapping], tasks: Mapping[str, Mapping]) -> Tabl
     if not adapters:
         raise UserError("no evaluation of a fine-tuned model was given, so there is nothing to compare the base with")
 
+    base_paths = [path for run, own in paths.items() if run[2] == BASE for path in own]
+    copies = overlaps(base_paths, trained or {})
     rows: list[dict] = []
     groups: list[Group] = []
     variants = list(dict.fromkeys(run[2] for run in adapters))
@@ -83,10 +93,11 @@ def tables(evaluations: Sequence[Mapping], tasks: Mapping[str, Mapping]) -> Tabl
             refuse_unpaired(base, after)
         group = _group(model, str(target), base, results, tasks)
         groups.append(group)
-        rows += _rows(group, (model, target, BASE, None), base, base)
-        for run, after in results.items():
-            rows += _rows(group, run, after, base)
-    return Tables(pl.DataFrame(rows, schema=SUMMARY), comparisons(groups))
+        without = None if trained is None else Without(group, base, by_task(copies, str(target)), tasks)
+        for run, after in [((model, target, BASE, None), base), *results.items()]:
+            without_overlap = without.columns(after) if without else {}
+            rows += [{**row, **without_overlap.get(row["eval_task"], {})} for row in _rows(group, run, after, base)]
+    return Tables(pl.DataFrame(rows, schema=SUMMARY), comparisons(groups), copies)
 
 
 def _group(
