@@ -146,6 +146,7 @@ class Layout:
     report = Artefact("report.html", "report", "report")
     ti_bwt = Artefact("figures/ti_bwt.svg", "report", "report", first="report")
     perplexity = Artefact("figures/perplexity.svg", "report", "report", first="report")
+    best = Artefact("best/{model}/{target}")
     partial_report = Artefact("report.partial.html")
     partial_ti_bwt = Artefact("figures/ti_bwt.partial.svg")
 
