@@ -1,5 +1,5 @@
 # make setup | setup-vllm | demo | demo-quick | test | test-all | test-slurm | lint | lock   (README.md says what each does)
-# make explain | plan | tasks | watch | resume | prune | verify | store-stats | store-verify | accept-code   [STUDY=studies/quick.yaml]
+# make explain | plan | tasks | watch | resume | prune | verify | audit | best | store-stats | store-verify | accept-code   [STUDY=studies/quick.yaml]
 PYTHON ?= python3.11
 BIN := .venv/bin
 SNAKEMAKE = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake
@@ -13,7 +13,7 @@ ifneq ($(STRAY),)
 $(error a study is given as STUDY=$(firstword $(STRAY)))
 endif
 
-.PHONY: setup setup-vllm setup-test demo demo-quick accept-code explain plan tasks watch resume prune verify store-stats store-verify test test-all test-slurm lint lock schema envs
+.PHONY: setup setup-vllm setup-test demo demo-quick accept-code explain plan tasks watch resume prune verify audit best store-stats store-verify test test-all test-slurm lint lock schema envs
 
 setup: .venv/.lock
 
@@ -84,6 +84,14 @@ prune: setup
 # compares every file of a study with what its job has on record
 verify: setup
 	$(COMMAND).verify $(GIVEN)
+
+# recomputes published TI and BWT: FILE=scores.csv
+audit: setup
+	@$(COMMAND).audit '$(FILE)'
+
+# names the variant to use and exports it; LOSS=5: most percent of BWT that may be lost
+best: setup
+	@$(COMMAND).best $(GIVEN) $(if $(LOSS),--loss $(LOSS)) $(if $(MODEL),--model $(MODEL)) $(if $(TARGET),--target $(TARGET)) $(if $(OUT),--out '$(OUT)')
 
 store-stats: setup
 	$(COMMAND).store_stats $(GIVEN)

@@ -184,7 +184,7 @@ def test_the_numbers_are_there(data):
         "25.0 %",  # format failures and masked share
         "train_adapter 2 1 h 01 min 1,000 20 2.00 GB",
         "build_masks 1 0.4 s – – 0.00 GB",
-        "No confidence intervals yet. These are means of 2 seeds",
+        "They are over items and seeds where a variant has several seeds.",
         "torch 2.13.0",
     ):
         assert expected in text, expected

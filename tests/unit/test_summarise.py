@@ -7,10 +7,11 @@ import pytest
 
 from clearminds.errors import UserError
 from clearminds.files import contracts
-from clearminds.files.summary import SUMMARY
+from clearminds.files.summary import COMPARISONS, SUMMARY
 from clearminds.files.tables import write_table
 from clearminds.report.result_table import markdown_table, result_tables, terminal_table, undefined
-from clearminds.stages.summarise import summarise
+from clearminds.stages.statistics.exact import holm
+from clearminds.stages.summarise import summarise, tables
 
 ACCURACY = {"evaluate": "accuracy", "metric": "accuracy", "filter": "lenient"}
 TASKS = {
@@ -123,6 +124,8 @@ def test_equal_input_gives_equal_bytes_whatever_the_order_of_rows(study):
     a = summarise(study(("base", None, BASE), ("stm", 0, STM_0)), TASKS)
     b = summarise(study(("base", None, BASE), ("stm", 0, backwards)), TASKS)
     assert a.equals(b)
+    pair = [tables(study(("base", None, BASE), ("stm", 0, STM_0), ("stm", 1, s)), TASKS) for s in (STM_1, STM_1)]
+    assert pair[0].comparisons.equals(pair[1].comparisons)
 
 
 def test_suites_of_a_run_are_put_together(study):
@@ -150,13 +153,82 @@ def test_a_base_score_of_0_leaves_a_blank_with_a_reason(study):
     assert score_of(summary, "stm", 0, "gcd", "relative_change") is None
     assert score_of(summary, "stm", 0, "gcd", "ti") == pytest.approx(50)
     assert undefined(summary) == [
-        "tiny trained on sums: the base model scores 0 on gcd, so BWT and its relative change are undefined."
+        "tiny trained on sums: the base model scores 0 on gcd, so BWT and its relative change are undefined.",
+        "tiny trained on sums: the column bwt_remaining of the table has BWT without gcd.",
     ]
+    assert score_of(summary, "stm", 0, "sums", "bwt_remaining") == pytest.approx(-25)  # of mmlu alone
+    assert score_of(summary, "stm", 0, "sums", "bwt_left_out") == "gcd"
     assert undefined(summary)[0] in terminal_table(summary)
 
     summary = summarise(study(("base", None, {**BASE, "sums": 0}), ("stm", 0, STM_0)), TASKS)
     assert summary["ti"].to_list() == [None] * 10
     assert score_of(summary, "stm", 0, "sums", "bwt") == pytest.approx(-12.5)
+
+
+def compared(tables, variant, other, measure):
+    found = tables.comparisons.filter(
+        pl.col("variant") == variant, pl.col("other") == other, pl.col("measure") == measure
+    )
+    return found.row(0, named=True)
+
+
+def test_every_pair_is_compared_and_each_variant_with_the_base(study):
+    made = tables(study(("base", None, BASE), ("stm", 0, STM_0), ("stm", 1, STM_1), ("truth", 0, TRUTH_0)), TASKS)
+    assert made.comparisons.schema == COMPARISONS
+    pairs = made.comparisons.select("variant", "other").unique(maintain_order=True).rows()
+    assert pairs == [("stm", "base"), ("truth", "base"), ("truth", "stm")]
+    assert made.comparisons.filter(pl.col("variant") == "stm")["measure"].to_list() == ["TI", "BWT", *TASKS]
+
+    with_base = compared(made, "stm", "base", "TI")
+    assert with_base["difference"] == pytest.approx(37.5)  # the mean over seeds
+    assert (with_base["seeds"], with_base["interval"], with_base["test"]) == (2, "items and seeds", "interval")
+    assert with_base["low"] == score_of(made.summary, "stm", 0, "sums", "ti_low")
+    assert with_base["unit"] == "% of base"
+
+    pair = compared(made, "truth", "stm", "sums")  # seed 0 of both
+    assert pair["difference"] == pytest.approx(10)
+    assert (pair["lost"], pair["gained"], pair["p"], pair["test"]) == (0, 1, 1, "McNemar, exact")
+    assert (pair["unit"], pair["interval"], pair["seeds"]) == ("points", "items only, this seed", 1)
+    assert pair["note"] == "left out: seed 1 of stm alone"
+    assert pair["verdict"] == "too few items to tell"
+    assert compared(made, "truth", "stm", "text")["lost"] is None
+    assert compared(made, "truth", "stm", "BWT")["difference"] == pytest.approx(-90 + 12.5)
+
+
+def test_p_values_are_corrected_for_all_comparisons_of_the_study_in_two_families(study):
+    made = tables(study(("base", None, BASE), ("stm", 0, STM_0), ("truth", 0, TRUTH_0)), TASKS)
+    for claims in (["ti", "bwt"], ["target", "ood", "likelihood", "drift"]):
+        family = made.comparisons.filter(pl.col("role").is_in(claims))
+        assert family["p_holm"].to_list() == holm(family["p"].to_list())
+    assert {"better", "worse"} & set(made.comparisons["verdict"])
+
+
+def test_a_base_score_of_0_names_the_task_and_offers_bwt_over_the_others(study):
+    made = tables(study(("base", None, {**BASE, "gcd": 0}), ("stm", 0, STM_0)), TASKS)
+    whole, rest = (compared(made, "stm", "base", name) for name in ("BWT", "BWT without gcd"))
+    assert (whole["difference"], whole["verdict"], whole["note"]) == (None, None, "the base scores 0 on gcd")
+    assert (rest["difference"], rest["note"]) == (pytest.approx(-25), "over mmlu")
+    assert compared(made, "stm", "base", "gcd")["difference"] == pytest.approx(50)  # points are defined
+
+
+def test_mistakes_of_format_are_told_from_wrong_answers(study):
+    summary = summarise(study(("base", None, BASE), ("stm", 0, STM_0)), TASKS)
+    gcd = summary.filter(pl.col("eval_task") == "gcd", pl.col("variant") == "base").row(0, named=True)
+    # of 10 items 5 are right; items 0 and 5 lack the format, and 5 is wrong
+    assert (gcd["score"], gcd["wrong_answer"], gcd["format_failure"]) == (0.5, 0.4, 0.1)
+    assert score_of(summary, "base", None, "mmlu", "wrong_answer") is None
+
+
+def test_a_run_has_intervals_over_its_items_and_counts_of_those_that_changed(study):
+    summary = summarise(study(("base", None, BASE), ("stm", 0, STM_0)), TASKS)
+    low, high = (score_of(summary, "stm", 0, "sums", f"score_{end}") for end in ("low", "high"))
+    assert 0 < low < 0.6 < high < 1
+    assert score_of(summary, "stm", 0, "sums", "gained") == 2
+    assert score_of(summary, "stm", 0, "sums", "lost") == 0
+    assert score_of(summary, "stm", 0, "text", "lost") is None
+    assert score_of(summary, "base", None, "sums", "ti_low") is None
+    assert score_of(summary, "stm", 0, "sums", "interval") == "items only, this seed"
+    assert score_of(summary, "stm", 0, "sums", "change_low") == score_of(summary, "stm", 0, "gcd", "ti_low")
 
 
 def test_without_another_accuracy_task_bwt_is_blank(study):
@@ -242,9 +314,14 @@ def test_tables_are_aligned_plain_text(study):
     lines = text.splitlines()[2:6]
     assert len({len(line) for line in lines}) == 1
     assert lines[0].split("  ")[0] == "variant"
-    assert ["stm", "2", "0.550", "0.450", "0.438", "+37.50", "-11.25", "0.368", "0.607"] in [
-        line.split() for line in lines
+    [line] = [line.split() for line in lines if line.startswith("stm")]
+    [limits] = summary.filter(pl.col("seed") == 0).select("ti_low", "ti_high", "bwt_low", "bwt_high").unique().rows()
+    ti_low, ti_high, bwt_low, bwt_high = (f"{limit:+.0f}" for limit in limits)
+    assert line == [
+        *("stm", "2", "0.550", "0.450", "0.438"),
+        *("+37.50", f"[{ti_low},", f"{ti_high}]", "-11.25", f"[{bwt_low},", f"{bwt_high}]", "0.368", "0.607"),
     ]
+    assert "[...]: 95 % intervals over items and seeds." in text
     assert "| stm " in markdown_table(summary)
     (table,) = result_tables(summary)
     assert (table.accuracy, table.beside) == (["sums", "gcd", "mmlu"], ["text", "chat"])

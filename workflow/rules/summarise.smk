@@ -1,6 +1,7 @@
 rule summarise:
     input:
-        SPECS.inputs.evaluations,
+        evaluations=SPECS.inputs.evaluations,
+        train=SPECS.inputs.train_examples,
     output:
         parquet=report(
             LAYOUT.summary.pattern,
@@ -9,6 +10,8 @@ rule summarise:
         ),
         csv=LAYOUT.summary_csv.pattern,
         md=LAYOUT.summary_md.pattern,
+        comparisons=LAYOUT.comparisons.pattern,
+        overlaps=LAYOUT.overlaps.pattern,
     log:
         LAYOUT.summary.log,
     conda:
@@ -21,4 +24,6 @@ rule summarise:
         spec=SPECS.text("summarise"),
         code=SPECS.code("summarise"),
     shell:
-        RUN + " --parquet {output.parquet} --csv {output.csv} --md {output.md}"
+        RUN
+        + " --parquet {output.parquet} --csv {output.csv} --md {output.md} --comparisons {output.comparisons}"
+        + " --overlaps {output.overlaps}"

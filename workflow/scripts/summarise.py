@@ -1,27 +1,34 @@
-"""The result table: score, TI and BWT of every variant, as Parquet, CSV and Markdown."""
+"""The result table as Parquet, CSV and Markdown; every comparison; and items that are in the training data too."""
 
 from pathlib import Path
 
 import _setup  # noqa: F401
 
-from clearminds.files.study_files import evaluation_rows, task_kinds
-from clearminds.files.tables import atomic_path, write_text
+from clearminds.files.contracts import EXAMPLES
+from clearminds.files.study_files import evaluation_rows, task_kinds, train_examples
+from clearminds.files.tables import atomic_path, read_table, write_text
 from clearminds.job.launch import Job, Output, launch, log
 from clearminds.report.result_table import markdown_table
-from clearminds.stages.summarise import Settings, summarise
+from clearminds.stages.summarise import Settings, tables
 
 
-def main(job: Job[Settings, None], *, parquet: Output, csv: Output, md: Output) -> None:
-    summary = summarise(evaluation_rows(job.settings.names), task_kinds(job.settings.tasks))
-    write_text(csv, summary.write_csv())
-    write_text(md, markdown_table(summary))
-    with atomic_path(parquet) as temporary:
-        summary.write_parquet(temporary)
-    log.info("%s, .csv, .md", parquet)
+def main(
+    job: Job[Settings, None], *, parquet: Output, csv: Output, md: Output, comparisons: Output, overlaps: Output
+) -> None:
+    names = job.settings.names
+    trained = {name: read_table(path, EXAMPLES).to_pylist() for name, path in train_examples(names).items()}
+    made = tables(evaluation_rows(names), task_kinds(job.settings.tasks), trained)
+    write_text(csv, made.summary.write_csv())
+    write_text(md, markdown_table(made.summary))
+    for path, table in ((overlaps, made.overlaps), (comparisons, made.comparisons), (parquet, made.summary)):
+        with atomic_path(path) as temporary:
+            table.write_parquet(temporary)
+    log.info("%s, .csv, .md; %s; %s", parquet, comparisons, overlaps)
 
 
 def reads(settings: Settings) -> list[Path]:
-    return [Path(row["path"]) for row in evaluation_rows(settings.names)]
+    evaluations = [Path(row["path"]) for row in evaluation_rows(settings.names)]
+    return [*evaluations, *map(Path, train_examples(settings.names).values())]
 
 
 launch(main, Settings, also_reads=reads)

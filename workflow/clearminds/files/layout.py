@@ -142,9 +142,12 @@ class Layout:
     summary = Artefact("tables/summary.parquet", "summarise")
     summary_csv = Artefact("tables/summary.csv", "summarise", "summary", first="summary")
     summary_md = Artefact("tables/summary.md", "summarise", "summary", first="summary")
+    comparisons = Artefact("tables/comparisons.parquet", "summarise", "summary", first="summary")
+    overlaps = Artefact("tables/overlaps.parquet", "summarise", "summary", first="summary")
     report = Artefact("report.html", "report", "report")
     ti_bwt = Artefact("figures/ti_bwt.svg", "report", "report", first="report")
     perplexity = Artefact("figures/perplexity.svg", "report", "report", first="report")
+    best = Artefact("best/{model}/{target}")
     partial_report = Artefact("report.partial.html")
     partial_ti_bwt = Artefact("figures/ti_bwt.partial.svg")
 

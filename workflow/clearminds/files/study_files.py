@@ -32,6 +32,12 @@ def evaluation_rows(names: dict) -> list[dict]:
     return rows
 
 
+def train_examples(names: dict) -> dict[str, str]:
+    """The training examples of every target: target -> path. Args: as `evaluation_rows`."""
+    examples = Layout(names["results"]).examples
+    return {target: examples.path(task=target, split="train") for target in names["targets"]}
+
+
 def adapter_paths(names: dict) -> list[str]:
     """What says that an adapter is whole, of every one of a study. Args: as `evaluation_rows`."""
     return [row["path"] for row in adapter_rows(names)]

@@ -16,9 +16,9 @@ from clearminds.files import contracts
 from clearminds.files.reading import readable
 from clearminds.files.scan_table import scan_table
 from clearminds.files.summary import BASE
-from clearminds.report.result_table import percent, result_tables
-from clearminds.report.trained import differences
+from clearminds.report.result_table import limits, percent, result_tables
 from clearminds.report.sweeps import Sweep
+from clearminds.report.trained import differences
 
 
 @dataclass(frozen=True)
@@ -121,6 +121,7 @@ def render(data: ReportData) -> str:
     )
     environment.filters |= {
         "percent": percent,
+        "limits": limits,
         "tone": _tone,
         "share": _share,
         "count": _count,
@@ -224,16 +225,23 @@ def _items(summary: pl.DataFrame) -> dict[str, int]:
 
 
 def _format_failures(summary: pl.DataFrame) -> list[dict]:
-    """Per model and target: the tasks that ask for a format, and per variant the share of items without it."""
+    """Per model and target: the tasks that ask for a format, and per variant the share of items without it.
+
+    `wrong` has, likewise, the shares of items that are wrong in the asked format and in another one.
+    """
     tables = []
     for part in summary.drop_nulls("format_ok").partition_by("model", "target", maintain_order=True):
-        failed = part.group_by("variant", "eval_task", maintain_order=True).agg(failed=1 - pl.col("format_ok").mean())
+        failed = part.group_by("variant", "eval_task", maintain_order=True).agg(
+            1 - pl.col("format_ok").mean(), pl.col("wrong_answer", "format_failure").mean()
+        )
         shares: dict[str, dict[str, float]] = {}
-        for variant, task, share in failed.iter_rows():
+        wrong: dict[str, dict[str, tuple[float, float]]] = {}
+        for variant, task, share, answer, format_failure in failed.iter_rows():
             shares.setdefault(variant, {})[task] = share
+            wrong.setdefault(variant, {})[task] = answer, format_failure
         model, target = part.select("model", "target").row(0)
         tasks = failed["eval_task"].unique(maintain_order=True).to_list()
-        tables.append({"model": model, "target": target, "tasks": tasks, "shares": shares})
+        tables.append({"model": model, "target": target, "tasks": tasks, "shares": shares, "wrong": wrong})
     return tables
 
 

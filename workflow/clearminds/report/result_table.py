@@ -18,6 +18,8 @@ class ResultRow:
     changes: list[float | None]
     ti: float | None
     bwt: float | None
+    ti_limits: tuple[float, float] | None  # 95 % interval over what the table's notes say
+    bwt_limits: tuple[float, float] | None
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,8 @@ def result_tables(summary: pl.DataFrame) -> list[ResultTable]:
             for wanted in (("target", "ood"), ("likelihood", "drift"))
         )
         rows = [_result_row(variant, runs, accuracy + beside) for (variant,), runs in _parts(part, "variant")]
-        tables.append(ResultTable(model, target, accuracy, beside, roles, rows, undefined(part)))
+        notes = [*undefined(part), *intervals_over(part), *overlapping(part)]
+        tables.append(ResultTable(model, target, accuracy, beside, roles, rows, notes))
     return tables
 
 
@@ -68,7 +71,42 @@ def _result_row(variant: str, runs: pl.DataFrame, tasks: list[str]) -> ResultRow
         list(changes),
         per_run["ti"].mean(),  # type: ignore[arg-type]  # polars: a value of any kind
         per_run["bwt"].mean(),  # type: ignore[arg-type]  # as above
+        _limits(per_run, "ti"),
+        _limits(per_run, "bwt"),
     )
+
+
+def _limits(runs: pl.DataFrame, what: str) -> tuple[float, float] | None:
+    low, high = runs.select(f"{what}_low", f"{what}_high").row(0)  # of the variant, the same in all its rows
+    return None if low is None else (low, high)
+
+
+def intervals_over(summary: pl.DataFrame) -> list[str]:
+    """What the intervals of TI and BWT are over: one sentence, and the variants it is of where there are several."""
+    found: dict[str, list[str]] = {}
+    known = summary.drop_nulls("interval").select("variant", "interval").unique(maintain_order=True)
+    for variant, over in known.iter_rows():
+        found.setdefault(over, []).append(variant)
+    return [
+        f"[...]: 95 % intervals over {over}{'' if len(found) == 1 else ' (' + ', '.join(variants) + ')'}."
+        for over, variants in found.items()
+    ]
+
+
+def overlapping(summary: pl.DataFrame) -> list[str]:
+    """Which tasks have items that are in the training data too, and TI and BWT of each variant without those."""
+    base = summary.filter(pl.col("variant") == BASE, pl.col("n_overlap") > 0)
+    notes = [
+        f"{n:,} of {items:,} items of {task} are in the training data too, by their whole prompt or 13 words in a row."
+        for task, n, items in base.select("eval_task", "n_overlap", "n_items").iter_rows()
+    ]
+    runs = summary.filter(pl.col("variant") != BASE).unique(["variant", "seed"], maintain_order=True)
+    for name in ("ti", "bwt") if notes else ():
+        means = runs.group_by("variant", maintain_order=True).agg(pl.col(f"{name}_without_overlap").mean()).drop_nulls()
+        if means.height:
+            said = ", ".join(f"{variant} {percent(value)}" for variant, value in means.iter_rows())
+            notes.append(f"{name.upper()} without such items: {said}.")
+    return notes
 
 
 def undefined(summary: pl.DataFrame) -> list[str]:
@@ -81,6 +119,8 @@ def undefined(summary: pl.DataFrame) -> list[str]:
                 role, "its relative change is"
             )
             notes.append(f"{where}: the base model scores 0 on {task}, so {what} undefined.")
+        if rest := part["bwt_left_out"][0]:
+            notes.append(f"{where}: the column bwt_remaining of the table has BWT without {rest}.")
         if "target" not in part["role"]:
             notes.append(f"{where}: TI is blank, because no suite measures accuracy on {target}.")
         if "ood" not in part["role"]:
@@ -109,13 +149,25 @@ def _printed(summary: pl.DataFrame, style: str, heading: str) -> str:
         for row in table.rows:
             scores = [f"{score:.3f}" for score in row.scores]
             lines.append(
-                [row.variant, row.seeds or "-", *scores[:split], percent(row.ti), percent(row.bwt), *scores[split:]]
+                [
+                    row.variant,
+                    row.seeds or "-",
+                    *scores[:split],
+                    percent(row.ti) + limits(row.ti_limits),
+                    percent(row.bwt) + limits(row.bwt_limits),
+                    *scores[split:],
+                ]
             )
         aligned = tabulate(
             lines, headers, style, disable_numparse=True, colalign=["left", *["right"] * (len(headers) - 1)]
         )
         blocks += [heading.format(model=table.model, target=table.target), aligned, *table.notes]
     return "\n\n".join(blocks) + "\n"
+
+
+def limits(interval: tuple[float, float] | None) -> str:
+    """An interval in percent behind its estimate, without decimals; empty for one that is undefined."""
+    return "" if interval is None else f" [{interval[0]:+.0f}, {interval[1]:+.0f}]"
 
 
 def percent(change: float | None) -> str:

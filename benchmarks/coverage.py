@@ -1,0 +1,213 @@
+"""How often intervals hold the truth: simulated studies whose BWT is known, through the functions of the workflow.
+
+    PYTHONPATH=workflow .venv/bin/python benchmarks/coverage.py [--studies 1000] [--only TEXT]
+
+Accuracies: an item has a difficulty, which base and variants share; whether a run has it right depends on that, on
+noise of its own, and on how the seed turned out, a normal number of standard deviation `sd` on the probit scale, drawn
+for each task or shared by all tasks. Likelihoods: an item has a number of tokens and nats per token. Coverage is of
+nominal 95 %, the width in points; beside it two methods that were not chosen: items only, and the sum of both variances
+with Satterthwaite's degrees of freedom. The last table has the size of tests: how often p is below 5 % where nothing
+differs. Draws depend on the row's name alone, so that equal numbers of studies give equal tables.
+"""
+
+import argparse
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtr, ndtri, stdtrit
+
+from clearminds.files.digests import digest
+from clearminds.stages.statistics.effects import Effect, transfer_effect
+from clearminds.stages.statistics.exact import flips, mcnemar
+from clearminds.stages.statistics.intervals import interval, spread
+from clearminds.stages.statistics.measured import Measured, mean_score, token_score
+
+SHARED_NOISE = 0.7  # of an item's latent variance what is its difficulty; the rest is noise of a run
+RATES = {"middle": (0.3, 0.45, 0.6, 0.75), "near 0": (0.05, 0.08, 0.1, 0.12), "near 1": (0.95, 0.93, 0.9, 0.88)}
+LOSSES = (0.1, 0.3, 0.2, 0.0)  # of each task, on the probit scale
+NATS, LOSS = 1.2, 0.1  # per token of the base; their relative rise
+GOAL = (0.93, 0.97)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One kind of study.
+
+    Attributes:
+        tasks, items, seeds: how many there are.
+        sd: of a seed's effect.
+        shared: whether a seed has the same effect on all tasks.
+        scores: of the base, by `RATES`; or "likelihood".
+        difference: between two variants with effects of their own, the second one of no loss.
+    """
+
+    tasks: int
+    items: int
+    seeds: int
+    sd: float = 0.0
+    shared: bool = False
+    scores: str = "middle"
+    difference: bool = False
+
+    def __str__(self) -> str:
+        seeds = f"{self.seeds} seed{'s' if self.seeds > 1 else ''}"
+        words = [f"{self.tasks} x {self.items}, {seeds}, sd {self.sd:g}", "shared by tasks" if self.shared else ""]
+        words += ["" if self.scores == "middle" else f"base {self.scores}" if self.scores in RATES else self.scores]
+        return ", ".join(filter(None, [*words, "two variants" if self.difference else ""]))
+
+
+ROWS = [
+    *(Row(4, 48, 1), Row(4, 48, 3), Row(4, 48, 3, 0.3), Row(4, 200, 3, 0.3), Row(4, 200, 5, 0.3), Row(2, 1000, 3, 0.3)),
+    *(Row(4, 48, 3, 0.3, True), Row(4, 200, 3, 0.1, True), Row(4, 200, 3, 0.3, True), Row(4, 200, 5, 0.3, True)),
+    *(Row(2, 1000, 3, 0.3, True), Row(4, 200, 3), Row(4, 200, 3, 0.1), Row(4, 1000, 3, 0.05, True)),
+    *(Row(4, 200, 2), Row(4, 200, 2, 0.1, True), Row(4, 1000, 2, 0.1, True)),
+    *(Row(4, 48, 1, scores=near) for near in ("near 0", "near 1")),
+    *(Row(4, 200, 1, scores=near) for near in ("near 0", "near 1")),
+    *(Row(4, 200, 3, sd, scores=near) for near in ("near 0", "near 1") for sd in (0.1, 0.3)),
+    *(Row(4, 48, 3, sd, scores=near) for near in ("near 0", "near 1") for sd in (0.0, 0.3)),
+    *(Row(4, 16, 1, scores="likelihood"), Row(4, 48, 3, scores="likelihood"), Row(4, 48, 3, 0.1, scores="likelihood")),
+    *(Row(4, 200, 3, 0.1, True, "likelihood"), Row(4, 200, 5, 0.1, scores="likelihood")),
+    *(Row(4, 48, 1, difference=True), Row(4, 48, 3, difference=True), Row(4, 200, 3, 0.1, difference=True)),
+    *(Row(4, 200, 3, 0.3, True, difference=True), Row(4, 200, 5, 0.3, difference=True)),
+]
+NULLS = [(1, 48, 0.0), (1, 200, 0.0), (1, 1000, 0.0), (3, 48, 0.0), (3, 200, 0.0), (3, 200, 0.3), (5, 200, 0.0)]
+NULLS += [(3, 1000, 0.1), (5, 200, 0.3)]
+
+
+def main() -> None:
+    """Simulate and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--studies", type=int, default=1000, help="a row")
+    parser.add_argument("--only", default="", help="rows whose name has this text")
+    given = parser.parse_args()
+    print("| tasks x items, seeds, sd | undefined | items only | Satterthwaite | chosen | 93 to 97 % |")
+    print("|---|---|---|---|---|---|")
+    for row in ROWS:
+        if given.only in str(row):
+            print(covered(row, given.studies), flush=True)
+    print("\n| seeds, items, sd | size of the test of BWT | of one task |\n|---|---|---|")
+    for seeds, items, sd in NULLS:
+        if not given.only:
+            print(sizes(seeds, items, sd, given.studies), flush=True)
+
+
+def covered(row: Row, studies: int) -> str:
+    """A line of the first table."""
+    rng = np.random.default_rng(int(digest(str(row))[:12], 16))
+    found, undefined = [], 0
+    for _ in range(studies):
+        effect, truth = _study(row, rng)
+        if effect is None:
+            undefined += 1
+            continue
+        found.append([(abs(centre - truth) <= half, 2 * half) for centre, half in _half_widths(effect)])
+    hits, widths = np.moveaxis(np.array(found, dtype=float), 2, 0)
+    cells = [f"{hit:.3f} ({width:.0f})" for hit, width in zip(hits.mean(0), np.median(widths, 0), strict=True)]
+    cells[1] = cells[1] if row.seeds > 1 else "-"
+    share = hits.mean(0)[2]
+    low, high = (2 * math.sqrt(goal * (1 - goal) / len(found)) for goal in GOAL)  # two standard errors at the goal
+    near = GOAL[0] - low <= share <= GOAL[1] + high
+    inside = "yes" if GOAL[0] <= share <= GOAL[1] else "within chance" if near else "no"
+    return f"| {row} | {undefined / studies:.1%} | {' | '.join(cells)} | {inside} |"
+
+
+def _half_widths(effect: Effect) -> Iterator[tuple[float, float]]:
+    """Centre and half-width by each method, the chosen one last."""
+    found, seeds = spread(effect), len(effect.values)
+    centre = float(effect.values.mean())
+    yield centre, float(stdtrit(found.items_free, 0.975)) * math.sqrt(found.items)
+    over_seeds = float(effect.values.var(ddof=1)) / seeds if seeds > 1 else 0.0
+    whole = found.items + over_seeds
+    free = whole**2 / (found.items**2 / found.items_free + (over_seeds**2 / (seeds - 1) if seeds > 1 else 0))
+    yield centre, float(stdtrit(free, 0.975)) * math.sqrt(whole)
+    chosen = interval(effect)
+    yield centre, (chosen.high - chosen.low) / 2 if chosen.high is not None and chosen.low is not None else math.nan
+
+
+def _study(row: Row, rng: np.random.Generator) -> tuple[Effect | None, float]:
+    """The effect of a study, None where a base score is 0, and its true value."""
+    if row.scores == "likelihood":
+        tasks = [_likelihoods(row, z, rng) for z in _seed_effects(row, rng)]
+        return transfer_effect(*_by_task(tasks)), _true_likelihood(row.sd)
+    rates = RATES[row.scores][: row.tasks]
+    losses = [LOSSES[: row.tasks], (0.0,) * row.tasks][: 1 + row.difference]
+    effects = [_seed_effects(row, rng) for _ in losses]
+    tasks_of: list[list[tuple[Measured, list[Measured]]]] = [[] for _ in losses]
+    for k, rate in enumerate(rates):
+        difficulty = rng.standard_normal(row.items) * math.sqrt(SHARED_NOISE)
+        base = _answers(difficulty, ndtri(rate), rng)
+        for loss, z, tasks in zip(losses, effects, tasks_of, strict=True):
+            tasks.append((base, [_answers(difficulty, ndtri(rate) - loss[k] + one, rng) for one in z[k]]))
+    if not all(base.score for base, _ in tasks_of[0]):
+        return None, math.nan
+    one, *others = (transfer_effect(*_by_task(tasks)) for tasks in tasks_of)
+    truths = [np.mean([_true_change(rate, loss[k], row.sd) for k, rate in enumerate(rates)]) for loss in losses]
+    return (one - others[0], truths[0] - truths[1]) if others else (one, truths[0])
+
+
+def _by_task(tasks: list[tuple[Measured, list[Measured]]]) -> tuple[dict, dict]:
+    return {str(k): runs for k, (_, runs) in enumerate(tasks)}, {str(k): base for k, (base, _) in enumerate(tasks)}
+
+
+def _seed_effects(row: Row, rng: np.random.Generator) -> np.ndarray:
+    """Of each task and seed."""
+    drawn = rng.standard_normal((1 if row.shared else row.tasks, row.seeds))
+    return row.sd * np.broadcast_to(drawn, (row.tasks, row.seeds))
+
+
+def _answers(difficulty: np.ndarray, ability: float, rng: np.random.Generator) -> Measured:
+    noise = rng.standard_normal(len(difficulty)) * math.sqrt(1 - SHARED_NOISE)
+    values = (difficulty + noise < ability).astype(float)
+    return mean_score(values, np.zeros(len(values)), float(values.mean()))
+
+
+def _true_change(rate: float, loss: float, sd: float) -> float:
+    return 100 * (float(ndtr((ndtri(rate) - loss) / math.sqrt(1 + sd**2))) / rate - 1)
+
+
+def _likelihoods(row: Row, z: np.ndarray, rng: np.random.Generator) -> tuple[Measured, list[Measured]]:
+    tokens = 5.0 + rng.poisson(rng.gamma(2, 20, row.items))
+    rates = rng.gamma(4, NATS / 4, row.items)
+    noise = [1 + 0.1 * rng.standard_normal(row.items) for _ in z]
+    runs = [tokens * rates * math.exp(LOSS + one) * own for one, own in zip(z, noise, strict=True)]
+    base, *after = (token_score(nats, tokens, math.exp(-nats.sum() / tokens.sum())) for nats in (tokens * rates, *runs))
+    return base, after
+
+
+def _true_likelihood(sd: float) -> float:
+    points, weights = np.polynomial.hermite_e.hermegauss(40)
+    changes = 100 * (np.exp(NATS * (1 - np.exp(LOSS + sd * points))) - 1)
+    return float(weights @ changes / weights.sum())
+
+
+def sizes(seeds: int, items: int, sd: float, studies: int) -> str:
+    """A line of the second table: two variants of equal ability, compared by BWT and on one task."""
+    row = Row(4, items, seeds, sd)
+    rng = np.random.default_rng(int(digest(f"null {row}")[:12], 16))
+    below, below_task = 0, 0
+    for _ in range(studies):
+        tasks: list[list[tuple[Measured, list[Measured]]]] = [[], []]
+        effects = [_seed_effects(row, rng) for _ in tasks]
+        for k, rate in enumerate(RATES["middle"]):
+            difficulty = rng.standard_normal(items) * math.sqrt(SHARED_NOISE)
+            base = _answers(difficulty, ndtri(rate), rng)
+            for own, z in zip(tasks, effects, strict=True):
+                own.append((base, [_answers(difficulty, ndtri(rate) + one, rng) for one in z[k]]))
+        one, another = (transfer_effect(*_by_task(own)) for own in tasks)
+        below += (interval(one - another).p or 0) < 0.05
+        runs = [own[1][1] for own in tasks]
+        below_task += _p_of_task(*runs, tasks[0][1][0]) < 0.05
+    test = "McNemar" if seeds == 1 else "interval"
+    return f"| {seeds}, {items}, {sd:g} | {below / studies:.3f} | {below_task / studies:.3f} ({test}) |"
+
+
+def _p_of_task(one: list[Measured], another: list[Measured], base: Measured) -> float:
+    if len(one) == 1 and one[0].right is not None and another[0].right is not None:
+        return mcnemar(*flips(another[0].right, one[0].right))
+    return interval(transfer_effect({"": one}, {"": base}) - transfer_effect({"": another}, {"": base})).p or 0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""Which variant is named, by a rule that looks at intervals, and what is exported."""
+
+import json
+import re
+
+import polars as pl
+import pytest
+from demo_study import DEMO
+
+from clearminds.commands.best import main
+from clearminds.errors import UserError
+from clearminds.files.layout import Layout
+from clearminds.files.summary import COMPARISONS, SUMMARY
+from clearminds.stages.statistics.choice import choose
+
+LAYOUT = Layout.of("demo")
+MODEL, TARGET = "smollm2-135m-q4", "sums"
+
+
+def summary(**variants):
+    """Variants by their ti, bwt and half the width of BWT's interval."""
+    rows = [{"variant": "base", "eval_task": "sums", "role": "target", "score": 0.5, "model": MODEL, "target": TARGET}]
+    for name, (ti, bwt, half) in variants.items():
+        limits = {} if bwt is None else {"bwt_low": bwt - half, "bwt_high": bwt + half, "interval": "items and seeds"}
+        for seed in (1, 0):
+            row = {"seed": seed, "ti": ti, "bwt": bwt, "ti_low": ti - 10, "ti_high": ti + 10, "n_items": 48, **limits}
+            rows.append({**rows[0], "variant": name, "relative_change": ti, **row})
+    return pl.DataFrame(rows, schema=SUMMARY)
+
+
+def comparisons(*pairs, detectable=4.0):
+    rows = [
+        {
+            **{"variant": one, "other": other, "measure": measure, "role": measure.lower(), "verdict": "better"},
+            **{"difference": 3.0, "low": 1.0, "high": 5.0, "p": 0.01, "p_holm": 0.02, "detectable": detectable},
+            **{"unit": "% of base", "interval": "items and seeds", "model": MODEL, "target": TARGET},
+        }
+        for one, other in pairs
+        for measure in ("TI", "BWT")
+    ]
+    return pl.DataFrame(rows, schema=COMPARISONS)
+
+
+def test_the_largest_ti_of_those_that_keep_bwt_is_named():
+    table = summary(greedy=(90, -30, 3), good=(40, -1, 3), timid=(5, 0, 1), wide=(60, 0, 9))
+    found = choose(table, comparisons(("timid", "good")))
+    assert (found.variant, found.seed) == ("good", 0)
+    assert "TI +40.00 % (+30.0 to +50.0), BWT -1.00 % (-4.0 to +2.0); 95 % intervals over items and seeds" in found.why
+    assert "Next is timid" in found.runner_up and "TI of timid against good, item by item: better" in found.runner_up
+    assert choose(table, comparisons(), loss=40).variant == "greedy"
+    assert choose(table, comparisons(), loss=10).variant == "wide"
+
+
+def test_an_improvement_that_is_not_shown_is_told():
+    assert "the interval of TI holds 0" in choose(summary(timid=(5, 0, 1)), comparisons()).why
+
+
+@pytest.mark.parametrize(
+    ("variants", "said"),
+    [
+        ({"wide": (60, 0, 9), "lost": (90, -30, 3)}, "too small to tell.* it can find is 4.0 %"),
+        ({"lost": (90, -30, 3)}, "every one is shown to lose more than 5 %"),
+        ({"odd": (90, None, 0)}, "undefined"),
+    ],
+)
+def test_where_no_variant_can_be_named_the_reason_is(variants, said):
+    found = choose(summary(**variants), comparisons(("wide", "base")))
+    assert found.variant is None
+    assert re.search(said, found.why)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """The folder of a run of the demo's study, with tables and one adapter."""
+    for path, table in (
+        (LAYOUT.summary.path(), summary(**{"stm-2.5": (40, -1, 3), "rephrase": (5, 0, 1)})),
+        (LAYOUT.comparisons.path(), comparisons(("stm-2.5", "base"), ("stm-2.5", "rephrase"))),
+    ):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        table.write_parquet(tmp_path / path)
+    adapter = tmp_path / LAYOUT.adapter.path(model=MODEL, target=TARGET, variant="stm-2.5", seed=0)
+    adapter.parent.mkdir(parents=True)
+    adapter.write_text("{}", encoding="utf-8")
+    (adapter.parent / "README.md").write_text("# the adapter's own card\n", encoding="utf-8")
+    (adapter.parent / "adapter_model.safetensors").write_bytes(b"weights")
+    return tmp_path
+
+
+def test_the_adapter_is_exported_with_a_card_of_the_study(run, monkeypatch, capsys):
+    monkeypatch.chdir(run)
+    main(["--directory", str(run)])
+    assert capsys.readouterr().out.startswith("stm-2.5: of the variants whose BWT interval stays above -5 %")
+    folder = run / LAYOUT.best.path(model=MODEL, target=TARGET)
+    assert (folder / "adapter_model.safetensors").read_bytes() == b"weights"
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    for said in (
+        "# the adapter's own card",
+        "## Why this variant\n\nstm-2.5: of the variants",
+        "| stm-2.5 ",
+        "TI of `stm-2.5` against `rephrase`: +3.00 (+1.00 to +5.00, % of base, over items and seeds)",
+        "- `sums` (target",
+        '"learning_rate": 0.0005',
+        "## Limits",
+    ):
+        assert said in card, said
+    blocks = [block.partition("```")[0] for block in card.split("```json\n")[1:]]
+    assert json.loads(blocks[0]).keys() == DEMO["tasks"].keys()
+    assert "runtime" not in json.loads(blocks[1])
+
+    with pytest.raises(UserError, match="is there already"):
+        main(["--directory", str(run)])
+    main(["--directory", str(run), "--out", "elsewhere"])
+    assert (run / "elsewhere" / "README.md").is_file()
+
+
+def test_what_is_missing_is_named(run, monkeypatch):
+    monkeypatch.chdir(run)
+    with pytest.raises(UserError, match="--loss: 0 is not above 0"):
+        main(["--loss", "0"])
+    with pytest.raises(UserError, match="--model: other is not one of smollm2-135m-q4"):
+        main(["--model", "other"])
+    adapter = run / LAYOUT.adapter.path(model=MODEL, target=TARGET, variant="stm-2.5", seed=0)
+    adapter.unlink()
+    with pytest.raises(UserError, match="there is no adapter"):
+        main([])
+    (run / LAYOUT.comparisons.path()).unlink()
+    with pytest.raises(UserError, match=r"there is no table .*comparisons.parquet; run the workflow"):
+        main([])
+
+
+def test_without_a_choice_nothing_is_exported(run, monkeypatch, capsys):
+    monkeypatch.chdir(run)
+    with pytest.raises(SystemExit):
+        main(["--loss", "0.5"])
+    assert "too small to tell" in capsys.readouterr().out
+    assert not (run / "results" / "demo" / "best").exists()

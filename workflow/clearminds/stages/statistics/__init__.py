@@ -1,0 +1,1 @@
+"""Parts of the tables: intervals over items and seeds, exact tests, comparisons, checks of the data."""

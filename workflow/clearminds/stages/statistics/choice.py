@@ -1,0 +1,91 @@
+"""Which variant to use: the largest TI among those whose BWT interval stays above a loss that one can bear.
+
+The rule looks at the lower limit, so that a variant is chosen for what is shown of it and not for what a few items
+happened to give. Where no variant passes, either every one is shown to lose more, or the study is too small to tell.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from clearminds.files.summary import BASE
+
+LOSS = 5.0  # percent of the base's scores
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The variant to use for one model and target.
+
+    Attributes:
+        variant: None where none can be named.
+        seed: of the adapter: the first one, since the best one of a test would be flattered by it.
+        why: in a sentence.
+        runner_up: in a sentence, what the next variant by the same rule gives; empty where there is none.
+    """
+
+    variant: str | None
+    seed: int | None
+    why: str
+    runner_up: str = ""
+
+
+def choose(summary: pl.DataFrame, comparisons: pl.DataFrame, loss: float = LOSS) -> Choice:
+    """Apply the rule.
+
+    Args:
+        summary, comparisons: of one model and target, as `files.summary` says.
+        loss: the largest loss of BWT that is acceptable, in percent, above 0.
+    """
+    runs = summary.filter(pl.col("variant") != BASE)
+    found = runs.group_by("variant", maintain_order=True).agg(
+        pl.col("ti", "bwt").mean(), pl.col("ti_low", "ti_high", "bwt_low", "bwt_high", "interval").first()
+    )
+    seeds = dict(runs.group_by("variant", maintain_order=True).agg(pl.col("seed").min()).iter_rows())
+    known = found.drop_nulls(["ti", "bwt_low"])
+    if known.is_empty():
+        return Choice(
+            None, None, "No variant can be named: TI or BWT is undefined, or has too few items for an interval."
+        )
+    # of equal TI the first that the study names
+    passed = known.filter(pl.col("bwt_low") > -loss).sort("ti", descending=True, maintain_order=True).to_dicts()
+    if not passed:
+        return Choice(None, None, _none_passed(known, comparisons, loss))
+    best, *rest = passed
+    why = (
+        f"{best['variant']}: of the variants whose BWT interval stays above {-loss:g} % it has the largest TI. "
+        f"TI {_with_limits(best, 'ti')}, BWT {_with_limits(best, 'bwt')}; 95 % intervals over {best['interval']}."
+    )
+    if best["ti_low"] is None or best["ti_low"] <= 0:
+        why += " That it improves the target at all is not shown: the interval of TI holds 0."
+    return Choice(best["variant"], seeds[best["variant"]], why, _runner_up(best, rest, comparisons))
+
+
+def _none_passed(known: pl.DataFrame, comparisons: pl.DataFrame, loss: float) -> str:
+    if (known["bwt_high"] < -loss).all():
+        return f"No variant can be named: every one is shown to lose more than {loss:g} % of BWT."
+    detectable = comparisons.filter(pl.col("role") == "bwt", pl.col("other") == BASE)["detectable"].min()
+    return (
+        f"The study is too small to tell: no BWT interval stays above {-loss:g} %, and not every one is below. The "
+        f"smallest change of BWT that it can find is {detectable:.1f} %; more items, and more seeds, make that smaller."
+    )
+
+
+def _runner_up(best: dict, rest: list[dict], comparisons: pl.DataFrame) -> str:
+    if not rest:
+        return ""
+    other = rest[0]
+    names = [best["variant"], other["variant"]]
+    pair = comparisons.filter(pl.col("variant").is_in(names), pl.col("other").is_in(names), pl.col("measure") == "TI")
+    said = f"Next is {other['variant']}: TI {_with_limits(other, 'ti')}, BWT {_with_limits(other, 'bwt')}."
+    if pair.is_empty():
+        return said
+    row = pair.row(0, named=True)
+    return f"{said} TI of {row['variant']} against {row['other']}, item by item: {row['verdict']}."
+
+
+def _with_limits(row: dict, name: str) -> str:
+    limits = "no interval" if row[f"{name}_low"] is None else f"{row[f'{name}_low']:+.1f} to {row[f'{name}_high']:+.1f}"
+    return f"{row[name]:+.2f} % ({limits})"

@@ -1,0 +1,131 @@
+"""Every variant against the base and against every other variant: TI, BWT and each task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import polars as pl
+
+from clearminds.files.summary import BASE, COMPARISONS
+from clearminds.stages.statistics.effects import Effect
+from clearminds.stages.statistics.exact import flips, holm, mcnemar
+from clearminds.stages.statistics.groups import BWT, OF_BASE, TI, Group
+from clearminds.stages.statistics.intervals import ITEMS, interval
+from clearminds.stages.statistics.verdicts import verdict
+
+EXACT, INVERTED = "McNemar, exact", "interval"
+
+
+def comparisons(groups: Sequence[Group]) -> pl.DataFrame:
+    """Every comparison of a study, as `COMPARISONS` says: the base first, then earlier variants.
+
+    p-values are corrected by Holm's method over the whole study, in two families: what is claimed of TI and BWT, and
+    what of single tasks.
+    """
+    rows = [row for group in groups for pair in _pairs(group) for row in _pair(group, *pair)]
+    for family in (("ti", "bwt"), ("target", "ood", "likelihood", "drift")):
+        members = [row for row in rows if row["role"] in family and row["p"] is not None]
+        for row, corrected in zip(members, holm([row["p"] for row in members]), strict=True):
+            row["p_holm"] = corrected
+    for row in rows:
+        row["verdict"] = verdict(row["difference"], row.get("p_holm"), row["detectable"])
+    return pl.DataFrame(rows, schema=COMPARISONS)
+
+
+def _pairs(group: Group) -> Iterator[tuple[str, str | None]]:
+    names = list(group.variants)
+    for n, variant in enumerate(names):
+        yield from ((variant, other) for other in (None, *names[:n]))
+
+
+def _pair(group: Group, variant: str, other: str | None) -> Iterator[dict]:
+    """The rows of a variant against another one. Args: other: None for the base."""
+    own = sorted(group.variants[variant])
+    seeds = own if other is None else [seed for seed in own if seed in group.variants[other]]
+    notes = [] if other is None else _unpaired(variant, other, group, seeds)
+    for measure, role, unit, effect, why, tasks in _measures(group, variant, other, seeds):
+        counts = _flips(group, variant, other, seeds, tasks[0]) if len(tasks) == 1 else None
+        yield {
+            "model": group.model,
+            "target": group.target,
+            "variant": variant,
+            "other": other or BASE,
+            "measure": measure,
+            "role": role,
+            "unit": unit,
+            "seeds": len(seeds),
+            "n_items": sum(len(group.base[task].influence) for task in tasks),
+            "lost": counts and sum(lost for lost, _ in counts),
+            "gained": counts and sum(gained for _, gained in counts),
+            **_tested(effect, counts),
+            "note": "; ".join([*why, *notes]) or None,
+        }
+
+
+def _measures(
+    group: Group, variant: str, other: str | None, seeds: list[int]
+) -> Iterator[tuple[str, str, str, Effect | None, list[str], list[str]]]:
+    """What is compared: its name, role and unit, the difference, why that is undefined, and the tasks it is of."""
+
+    def less(effect: Callable[[str], Effect | None]) -> Effect | None:
+        of_variant = effect(variant)
+        if of_variant is None or other is None:  # TI and BWT of the base are 0
+            return of_variant
+        of_other = effect(other)
+        return None if of_other is None else of_variant - of_other
+
+    tested, others = group.tested, group.others
+    if not seeds:
+        return
+    improvement = less(lambda name: group.improvement(name, seeds))
+    why = "no accuracy on the target was measured" if tested is None else f"the base scores 0 on {tested}"
+    yield TI, "ti", OF_BASE, improvement, [] if improvement else [why], [tested] if tested else []
+    transfer = less(lambda name: group.transfer(name, seeds, others))
+    left_out = ", ".join(group.left_out)
+    why = f"the base scores 0 on {left_out}" if others else "no accuracy on another task was measured"
+    yield BWT, "bwt", OF_BASE, transfer, [] if transfer else [why], others
+    if left_out and (rest := group.remaining):
+        part = less(lambda name: group.transfer(name, seeds, rest))
+        yield f"{BWT} without {left_out}", "bwt", OF_BASE, part, [f"over {', '.join(rest)}"], rest
+    for task, role in group.roles.items():
+        difference = group.on_task(variant, seeds, task) - group.on_task(other, seeds, task)
+        yield task, role, group.unit(task), difference, [], [task]
+
+
+def _tested(effect: Effect | None, counts: list[tuple[int, int]] | None) -> dict:
+    """The numbers of a comparison. Args: its effect; of one task, lost and gained items of each seed."""
+    if effect is None:
+        return dict.fromkeys(("difference", "low", "high", "interval", "test", "p", "detectable"))
+    found = interval(effect)
+    # one seed against one: items alone decide, and the counts have an exact test
+    exact = found.over == ITEMS and counts is not None
+    return {
+        "difference": found.estimate,
+        "low": found.low,
+        "high": found.high,
+        "interval": found.over,
+        "test": EXACT if exact else INVERTED,
+        "p": mcnemar(*counts[0]) if exact and counts else found.p,
+        "detectable": found.detectable,
+    }
+
+
+def _flips(group: Group, variant: str, other: str | None, seeds: list[int], task: str) -> list[tuple[int, int]] | None:
+    """Lost and gained items of each seed; None where items are not right or wrong."""
+    found = []
+    for seed in seeds:
+        before = (group.base if other is None else group.variants[other][seed])[task].right
+        after = group.variants[variant][seed][task].right
+        if before is None or after is None:
+            return None
+        found.append(flips(before, after))
+    return found
+
+
+def _unpaired(variant: str, other: str, group: Group, seeds: list[int]) -> list[str]:
+    """What is left out of a comparison of two variants with other seeds."""
+    found = []
+    for name in (variant, other):
+        if alone := sorted(set(group.variants[name]) - set(seeds)):
+            found.append(f"left out: seed {', '.join(map(str, alone))} of {name} alone")
+    return found

@@ -1,0 +1,76 @@
+"""All runs of one model and target, as the statistics see them, and the effects that are claimed of a variant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from clearminds.stages.statistics.effects import Effect, change_effect, score_effect, transfer_effect
+from clearminds.stages.statistics.measured import Measured
+
+TI, BWT = "TI", "BWT"
+POINTS, OF_BASE = "points", "% of base"
+
+
+@dataclass(frozen=True)
+class Group:
+    """The base and every variant of one model and target.
+
+    Attributes:
+        model, target: their names.
+        roles: task -> target, ood, likelihood or drift, in the order of rows.
+        base: task -> the base's result.
+        variants: variant -> seed -> task -> result; the same items as the base's.
+    """
+
+    model: str
+    target: str
+    roles: Mapping[str, str]
+    base: Mapping[str, Measured]
+    variants: Mapping[str, Mapping[int, Mapping[str, Measured]]]
+
+    @property
+    def tested(self) -> str | None:
+        """The task that TI is of."""
+        return next((task for task, role in self.roles.items() if role == "target"), None)
+
+    @property
+    def others(self) -> list[str]:
+        """The tasks that BWT is of."""
+        return [task for task, role in self.roles.items() if role == "ood"]
+
+    @property
+    def left_out(self) -> list[str]:
+        """Those of them on which the base scores 0, so that no relative change exists."""
+        return [task for task in self.others if not self.base[task].score]
+
+    @property
+    def remaining(self) -> list[str]:
+        """The others of them."""
+        return [task for task in self.others if self.base[task].score]
+
+    def improvement(self, variant: str, seeds: Sequence[int]) -> Effect | None:
+        """TI of a variant over some of its seeds; None: it is undefined."""
+        task = self.tested
+        if task is None or not self.base[task].score:
+            return None
+        return change_effect(self.runs(variant, seeds, task), self.base[task])
+
+    def transfer(self, variant: str, seeds: Sequence[int], tasks: Sequence[str]) -> Effect | None:
+        """BWT of a variant over some of its seeds and tasks; None: there are no tasks, or a base score is 0."""
+        if not tasks or not all(self.base[task].score for task in tasks):
+            return None
+        return transfer_effect({task: self.runs(variant, seeds, task) for task in tasks}, self.base)
+
+    def on_task(self, variant: str | None, seeds: Sequence[int], task: str) -> Effect:
+        """The score of a variant (None: of the base) on a task, in `unit(task)`."""
+        runs = [self.base[task]] * len(seeds) if variant is None else self.runs(variant, seeds, task)
+        return score_effect(runs) if self.unit(task) == POINTS else change_effect(runs, self.base[task])
+
+    def unit(self, task: str) -> str:
+        """What differences on a task are in: points of accuracy; percent where a score has no natural scale."""
+        return OF_BASE if self.roles[task] in ("likelihood", "drift") and self.base[task].score else POINTS
+
+    def runs(self, variant: str, seeds: Sequence[int], task: str) -> list[Measured]:
+        """A variant's results on a task, one per seed."""
+        return [self.variants[variant][seed][task] for seed in seeds]

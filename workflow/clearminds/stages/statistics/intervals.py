@@ -1,0 +1,122 @@
+"""Intervals, p-values and minimal detectable differences over items and seeds. Draws nothing at random.
+
+Items and seeds are crossed: every seed answers every item. The variance of a mean over n items and R seeds is
+
+    V = V_items + max(0, V_seeds - SHARE * V_noise)
+
+    V_items   sum over tasks of the variance over items of the influences' means over seeds, by the number of items
+    V_seeds   variance over seeds of the seeds' numbers, by R
+    V_noise   what item-by-seed noise adds to either, once too often (two-way analysis of variance)
+
+V_seeds has R - 1 degrees of freedom, 2 for three seeds, so that one quantile for both will not do: Satterthwaite's
+estimate of common degrees of freedom fails just when the seeds happen to agree. The half-width takes a quantile for
+each ("recovery of variance estimates", MOVER: Zou and Donner, Statistics in Medicine 27 (2008) 1693):
+
+    h(p) = sqrt(t(1 - p/2; items)^2 V_items + t(1 - p/2; R - 1)^2 max(0, V_seeds - SHARE * V_noise))
+
+A p-value is the p at which h(p) reaches the estimate. With one seed nothing is known of other seeds: the interval is
+over items only, and says so. `benchmarks/coverage.py` measures what these cover.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from scipy.special import ndtri, stdtr, stdtrit
+
+from clearminds.stages.statistics.effects import Effect
+
+LEVEL = 0.95
+POWER = 0.80
+# of V_noise: with 1, intervals of three seeds cover 91 % where noise is large; with less they are wide elsewhere
+SHARE = 0.75
+BOTH, ITEMS = "items and seeds", "items only, this seed"
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with its 95 % interval.
+
+    Attributes:
+        estimate: mean over seeds.
+        low, high: limits of the interval; None where there are too few items for any.
+        over: `BOTH`, or `ITEMS` where there is one seed.
+        p: two-sided, against 0; None where there are too few items.
+        detectable: the smallest true difference that would be found with a chance of 80 % at this size, uncorrected
+            for the number of comparisons; None where there are too few items.
+    """
+
+    estimate: float
+    low: float | None
+    high: float | None
+    over: str
+    p: float | None
+    detectable: float | None
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The two variances of an estimate and their degrees of freedom."""
+
+    items: float
+    items_free: float
+    seeds: float
+    seeds_free: int
+
+    def half_width(self, p: float) -> float:
+        """Half the width of the interval of level 1 - p."""
+        seeds = self.seeds * _quantile(p, self.seeds_free) ** 2 if self.seeds else 0.0
+        return math.sqrt(self.items * _quantile(p, self.items_free) ** 2 + seeds)
+
+    @property
+    def error(self) -> float:
+        """The standard error."""
+        return math.sqrt(self.items + self.seeds)
+
+
+def interval(effect: Effect) -> Interval:
+    """The interval, p-value and minimal detectable difference of an effect."""
+    estimate = float(effect.values.mean())
+    over = ITEMS if len(effect.values) == 1 else BOTH
+    if min(effect.free) < 1:
+        return Interval(estimate, None, None, over, None, None)
+    found = spread(effect)
+    half = found.half_width(1 - LEVEL)
+    detectable = half + float(ndtri(POWER)) * found.error
+    return Interval(estimate, estimate - half, estimate + half, over, _p_value(abs(estimate), found), detectable)
+
+
+def spread(effect: Effect) -> Spread:
+    """The variance of an effect's mean over seeds, by items and by seeds."""
+    seeds = len(effect.values)
+    items, weighted, noise = 0.0, 0.0, 0.0
+    for block, free, step in zip(effect.influences, effect.free, effect.steps, strict=True):
+        n = block.shape[1]
+        mean = block.mean(axis=0)
+        # where no item changed, as if one had: none of n seen tells of few, not of none
+        one = max(float((mean**2).sum()), step**2 if not block.any() else 0.0) / (free * n)
+        items += one
+        weighted += one**2 / free
+        if seeds > 1:
+            noise += float(((block - mean) ** 2).sum()) / (free * (seeds - 1)) / (n * seeds)
+    over_seeds = float(effect.values.var(ddof=1)) / seeds if seeds > 1 else 0.0
+    free_items = items**2 / weighted if weighted else float(sum(effect.free))  # Welch's, over tasks
+    return Spread(items, free_items, max(0.0, over_seeds - SHARE * noise), seeds - 1)
+
+
+def _quantile(p: float, free: float) -> float:
+    return float(stdtrit(free, 1 - p / 2))
+
+
+def _p_value(distance: float, found: Spread) -> float:
+    """The p at which half the interval's width is the distance."""
+    if not found.error:
+        return 1.0 if distance == 0 else 0.0
+    if not found.seeds:
+        return float(2 * stdtr(found.items_free, -distance / found.error))
+    low, high = 0.0, 1.0
+    for _ in range(60):  # halves the bracket; the width falls as p rises
+        middle = (low + high) / 2
+        low, high = (middle, high) if found.half_width(middle) > distance else (low, middle)
+    return (low + high) / 2
