@@ -112,5 +112,6 @@ def _checked(study: dict[str, Any], variant: str) -> Any:
         return load_study([], study)
     except UserError as error:
         # in the words of the command line, as nobody has written this study
-        said = str(error).removeprefix("config: ").removeprefix(f"variants: {variant}: weights: ")
-        raise UserError(said) from error
+        rule = study["variants"][variant]["weights"]["rule"]
+        said = str(error).removeprefix("config: ")
+        raise UserError(said.replace(f"variants: {variant}: weights: ", f"--rule {rule}: ", 1)) from error
