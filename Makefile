@@ -1,5 +1,6 @@
 # make setup | setup-vllm | demo | demo-quick | test | test-all | test-slurm | lint | lock   (README.md says what each does)
 # make explain | plan | tasks | watch | resume | prune | verify | audit | best | store-stats | store-verify | accept-code   [STUDY=studies/quick.yaml]
+# make export VARIANT=stm-2.5 | score DATA=my.jsonl MODEL=FOLDER | mask ... RULE=perplexity TAU=2.5   (docs/export.md)
 PYTHON ?= python3.11
 BIN := .venv/bin
 SNAKEMAKE = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake
@@ -13,7 +14,7 @@ ifneq ($(STRAY),)
 $(error a study is given as STUDY=$(firstword $(STRAY)))
 endif
 
-.PHONY: setup setup-vllm setup-test demo demo-quick accept-code explain plan tasks watch resume prune verify audit best store-stats store-verify test test-all test-slurm lint lock schema envs
+.PHONY: setup setup-vllm setup-test demo demo-quick accept-code explain plan tasks watch resume prune verify audit best export score mask store-stats store-verify test test-all test-slurm lint lock schema envs
 
 setup: .venv/.lock
 
@@ -92,6 +93,20 @@ audit: setup
 # names the variant to use and exports it; LOSS=5: most percent of BWT that may be lost
 best: setup
 	@$(COMMAND).best $(GIVEN) $(if $(LOSS),--loss $(LOSS)) $(if $(MODEL),--model $(MODEL)) $(if $(TARGET),--target $(TARGET)) $(if $(OUT),--out '$(OUT)')
+
+# a variant's training set and adapter for other trainers; DATA_ONLY=1: without the adapter
+export: setup
+	@$(COMMAND).export $(GIVEN) --variant '$(VARIANT)' $(if $(TARGET),--target '$(TARGET)') $(if $(MODEL),--model '$(MODEL)') \
+	  $(if $(SEED),--seed $(SEED)) $(if $(OUT),--out '$(OUT)') $(if $(MERGED),--merged) $(if $(DATA_ONLY),--data-only)
+
+# scores of a file's tokens under a model, and its tokens masked by a rule, without a study; OPTIONS='--columns ...'
+OF_A_FILE = $(GIVEN) '$(DATA)' --model '$(MODEL)' $(if $(REVISION),--revision $(REVISION)) $(if $(OUT),--out '$(OUT)') $(OPTIONS)
+
+score: setup
+	@$(COMMAND).score $(OF_A_FILE)
+
+mask: setup
+	@$(COMMAND).mask $(OF_A_FILE) --rule '$(RULE)' $(if $(TAU),--tau $(TAU))
 
 store-stats: setup
 	$(COMMAND).store_stats $(GIVEN)

@@ -1,5 +1,6 @@
 """What make is asked for beside its targets."""
 
+import shlex
 import subprocess
 
 import pytest
@@ -15,6 +16,28 @@ def test_a_study_that_is_given_as_a_target_is_refused(target, study):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode and not done.stdout
     assert done.stderr.endswith(f" a study is given as STUDY={study}.  Stop.\n")
+
+
+@pytest.mark.parametrize(
+    ("target", "given", "command"),
+    [
+        ("export", ["VARIANT=stm-2.5", "MERGED=1", "SEED=1"], ".export --variant stm-2.5 --seed 1 --merged"),
+        ("score", ["DATA=my rows.jsonl", "MODEL=m"], ".score 'my rows.jsonl' --model m"),
+        (
+            "mask",
+            ["DATA=a.jsonl", "MODEL=m", "RULE=perplexity", "TAU=2.5", "OUT=o", "OPTIONS=--cores 1"],
+            ".mask a.jsonl --model m --out o --cores 1 --rule perplexity --tau 2.5",
+        ),
+    ],
+)
+def test_variables_become_the_options_of_a_command(target, given, command):
+    done = subprocess.run(
+        ["make", "-n", "--assume-old=setup", target, *given], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert shlex.split(done.stdout.replace("\\\n", " "))[-len(shlex.split(command)) :] == [
+        "clearminds.commands" + shlex.split(command)[0],
+        *shlex.split(command)[1:],
+    ]
 
 
 def test_a_study_that_is_given_as_one_is_planned():

@@ -53,6 +53,11 @@ def test_a_job_waits_until_its_result_is_there_and_as_it_would_be_made_now(folde
     assert waits_for(wildcards()) == waits_for(wildcards(shard="1of2")) == []
 
 
+@pytest.mark.parametrize("stage", WAITING)
+def test_no_job_waits_where_the_study_says_so(folder, stage):
+    assert Specs(demo({"runtime/rehearse": False})).inputs.rehearsal(stage)(wildcards()) == []
+
+
 def test_a_changed_setting_lets_a_job_wait_again(folder):
     make(Specs(demo()), "train_adapter")
     assert Specs(demo()).inputs.rehearsal("train_adapter")(wildcards()) == []

@@ -80,6 +80,7 @@ STM = {"responses": "reference", "weights": {"rule": "perplexity", "tau": "4"}}
             {"rehearse", *EVALUATIONS, "report"},
         ),
         ({"runtime": {"sandbox": "rlimits"}}, set()),
+        ({"runtime": {"rehearse": False}}, set()),
         ({"match/sources": ["reference"]}, {"build_masks", "report"}),
         ({"seeds": [0, 1]}, {"summarise", "report"}),
         ({"sources/rephrase/backend": "transformers", "evaluation/backend": "transformers"}, set()),

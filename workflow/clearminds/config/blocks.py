@@ -206,6 +206,9 @@ class Runtime(Strict):
     )
     part_seconds: Number = Field(60, ge=0, description="between two parts of a store: what a kill loses at most")
     checkpoint_seconds: Number = Field(300, ge=0, description="between two checkpoints of a training; 0: every step")
+    rehearse: bool = Field(
+        True, description="try each model on a few items before jobs that may take hours; false: for the report only"
+    )
     reuse: bool = Field(True, description="take a result back where settings, code and inputs are what they were")
     shards: Positive = Field(1, description="jobs that share the generation and the scoring of one table")
     gpus: Annotated[int, Field(ge=0)] | Literal["auto"] = Field(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
@@ -205,6 +205,10 @@ Weights = Annotated[
 ]
 CombineRule.model_rebuild()
 IMITATING = (RandomRule, LowestRule)
+# by name
+RULES: dict[str, type[Strict]] = {
+    get_args(rule.model_fields["rule"].annotation)[0]: rule for rule in get_args(get_args(Weights)[0])
+}
 
 
 def rules_of(weights: Weights) -> Iterator[Weights]:

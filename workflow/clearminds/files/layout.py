@@ -150,6 +150,8 @@ class Layout:
     best = Artefact("best/{model}/{target}")
     partial_report = Artefact("report.partial.html")
     partial_ti_bwt = Artefact("figures/ti_bwt.partial.svg")
+    own_study = Artefact("study.yaml")
+    exported = Artefact("exports/{model}/{target}/{variant}/seed{seed}")
 
     @classmethod
     def of(cls, study: str, directory: str | Path = "") -> "Layout":

@@ -137,7 +137,7 @@ class Inputs:
         def waits_for(wc: Wildcards) -> list[str]:
             copied = stage == "generate_responses" and wc.source == "reference"
             made_by = self.specs.text(stage)(wc), self.specs.code(stage)(wc)
-            if self.one_job or copied:
+            if self.one_job or copied or not self.study.runtime.rehearse:
                 return []
             if not self.all_wait and is_as_made_now(self.layout, kind, dict(wc.items()), *made_by):
                 return []

@@ -1,0 +1,1 @@
+"""Scores and masks of a file of somebody who has no study."""
