@@ -2,6 +2,7 @@ rule train_adapter:
     input:
         masks=SPECS.inputs.mask_of,
         model=LAYOUT.model.pattern,
+        held_out=SPECS.inputs.held_out,
         rehearsal=SPECS.inputs.rehearsal("train_adapter"),
     output:
         LAYOUT.adapter.pattern,
@@ -18,4 +19,4 @@ rule train_adapter:
         spec=SPECS.text("train_adapter"),
         code=SPECS.code("train_adapter"),
     shell:
-        RUN + " --masks {input.masks} --model {input.model} --adapter {output}"
+        RUN + " --masks {input.masks} --model {input.model} --held-out {input.held_out}" " --adapter {output}"

@@ -14,20 +14,23 @@ from clearminds.model.fingerprints import fingerprints
 from clearminds.stages.train_adapter import Runtime, Settings, train_adapter
 
 
-def main(job: Job[Settings, Runtime], *, masks: Path, model: Path, adapter: Output) -> dict:
+def main(job: Job[Settings, Runtime], *, masks: Path, model: Path, held_out: list[Path], adapter: Output) -> dict:
     if job.gpus > 1 and rank() is None:
         return run_in_processes(job.gpus, job.log)
     from clearminds.stages.training.base import Base
     from clearminds.stages.training.card import card
     from clearminds.stages.training.checkpoints import Checkpoints
+    from clearminds.stages.training.held_out import held_out_rows
     from clearminds.stages.training.save_adapter import save
 
     facts, base = fingerprints(model), Base.of(model)
     rows = read_table(masks, contracts.MASKS, tokenizer=facts["tokenizer"])
     # before hours of training, so that nothing is left that could fail after them
     text = card(base, job.spec, read_provenance(masks), library_versions(), adapter.parent)
-    checkpoints = Checkpoints(checkpoints_of(adapter), job.provenance(**facts, masks=file_sha256(masks)))
-    trainer, cost = train_adapter(model.parent, base, rows, job.settings, job.runtime, job.gpus, checkpoints)
+    read = {"masks": file_sha256(masks), **({"held_out": [file_sha256(path) for path in held_out]} if held_out else {})}
+    checkpoints = Checkpoints(checkpoints_of(adapter), job.provenance(**facts, **read))
+    unseen = held_out_rows(*held_out) if held_out else None
+    trainer, cost = train_adapter(model.parent, base, rows, job.settings, job.runtime, job.gpus, checkpoints, unseen)
     save(trainer, adapter, job.provenance(**facts), job.record(cost), text, model.parent)
     if trainer.is_world_process_zero():
         checkpoints.remove()  # only now that the adapter is in its place

@@ -115,6 +115,11 @@ class Training(Strict):
         description="what a step's loss is divided by: weights (the default), the sum of the weights; kept, the number "
         "of tokens that have one; all, the number of response tokens",
     )
+    validation_every: Positive | None = Field(
+        None,
+        description="optimiser steps between two losses on the references of the targets' split validation; null: none "
+        "is taken",
+    )
 
     @model_validator(mode="after")
     def _has_a_way_down(self) -> Training:
@@ -135,6 +140,9 @@ class Variant(Strict):
         None, description="a rule that depends on the model while it is trained, on the tokens that `weights` keeps"
     )
     training: Settings = Field({}, description="keys of training that differ for this variant")
+
+
+Analysis = Literal["weight_change", "masks", "agreement", "nll", "convergence", "gradients", "self_bleu"]
 
 
 class Evaluation(Strict):

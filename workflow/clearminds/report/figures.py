@@ -45,8 +45,8 @@ def ti_bwt(summary: pl.DataFrame) -> alt.TopLevelMixin:
     panels = runs.drop_nulls(["gain", "bwt"]).partition_by("model", "target", maintain_order=True)
     charts = [_ti_bwt_panel(panel, variants) for panel in panels]
     if not charts:
-        return _styled(_message("No variant has both a change on the target and a BWT."))
-    return _styled(
+        return styled(_message("No variant has both a change on the target and a BWT."))
+    return styled(
         charts[0] if len(charts) == 1 else alt.concat(*charts, columns=2).resolve_scale(color="shared", shape="shared")
     )
 
@@ -221,7 +221,7 @@ def perplexity_distribution(scores: Sequence[tuple[str, Path]], tau: float | Non
     title = alt.TitleParams(
         "How surprising the training responses are", subtitle=f"{BINS_PER_DECADE} bins per factor of ten"
     )
-    return _styled(alt.layer(*layers).properties(width=560, height=300, title=title))
+    return styled(alt.layer(*layers).properties(width=560, height=300, title=title))
 
 
 def _message(text: str) -> alt.Chart:
@@ -233,7 +233,8 @@ def _message(text: str) -> alt.Chart:
     )
 
 
-def _styled(chart: alt.TopLevelMixin) -> alt.TopLevelMixin:
+def styled(chart: alt.TopLevelMixin) -> alt.TopLevelMixin:
+    """The chart with the fonts, colours and margins that all figures share."""
     return (
         chart.configure(font=FONT, background="white", padding=12)
         .configure_axis(

@@ -16,6 +16,7 @@ from clearminds.files import contracts
 from clearminds.files.reading import readable
 from clearminds.files.scan_table import scan_table
 from clearminds.files.summary import BASE
+from clearminds.report.analyses import Section
 from clearminds.report.result_table import percent, result_tables
 
 
@@ -77,6 +78,7 @@ class ReportData:
         overlaps: training items that are evaluated too, as of `rehearsal.overlaps.overlap`.
         warnings: other lines of the rehearsals.
         unprotected: evaluations in which programs of models ran without isolation.
+        analyses: of `analyses.sections`, one per model and target; empty where the study asks for none.
         rules: which tokens count: `variant`, `model`, `target`, `words`, and whether these are `alike` for all models
             and targets, which are then not told apart.
     """
@@ -100,6 +102,7 @@ class ReportData:
     warnings: Sequence[str] = ()
     unprotected: int = 0
     rules: Sequence[Mapping] = ()
+    analyses: Sequence[Section] = ()
 
 
 def render(data: ReportData) -> str:
@@ -128,6 +131,7 @@ def render(data: ReportData) -> str:
         costs=cost_per_stage(data.runs).to_dicts(),
         ti_bwt_svg=Markup(data.ti_bwt_svg),  # our own drawing, in which Vega escaped every text
         perplexity=[(figure, Markup(figure.svg), figure.counts.to_dicts()) for figure in data.perplexity],
+        analyses=[(part, [(one, Markup(one.svg or "")) for one in part.shown]) for part in data.analyses],
         config=json.dumps(data.config, indent=2, ensure_ascii=False, default=str),
         base=BASE,
     )

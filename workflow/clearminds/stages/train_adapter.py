@@ -61,12 +61,14 @@ class Training(Step):
         batch_examples: per optimiser step, over all processes.
         normaliser: what a step's loss is divided by: the number of `kept` tokens, or of `all` response tokens; None:
             the sum of the weights.
+        validation_every: optimiser steps between two losses on held-out references; None: none is taken.
         loss: an online rule, a module of `model/losses`, and its settings; None: each token counts by its weight.
     """
 
     epochs: float
     batch_examples: int
     normaliser: str | None = None
+    validation_every: int | None = None
     loss: dict[str, Any] | None = None
 
 
@@ -99,7 +101,14 @@ class Runtime:
 
 
 def train_adapter(
-    model: Path, base: Base, masks: pa.Table, settings: Settings, runtime: Runtime, gpus: int, checkpoints: Checkpoints
+    model: Path,
+    base: Base,
+    masks: pa.Table,
+    settings: Settings,
+    runtime: Runtime,
+    gpus: int,
+    checkpoints: Checkpoints,
+    held_out: list[dict] | None = None,
 ) -> tuple[WeightedTrainer, dict]:
     """Load a model, put a fresh adapter on it, and train that, or train all of its weights.
 
@@ -110,6 +119,7 @@ def train_adapter(
         settings, runtime: of the stage.
         gpus: devices of the job, a process each.
         checkpoints: of this training; they stay when it ends, until the caller has the adapter on disk.
+        held_out: of `training.held_out.held_out_rows`, where `validation_every` asks for their loss.
 
     Returns:
         the Trainer after training, and what it cost.
@@ -126,7 +136,7 @@ def train_adapter(
     dtype = "float32" if settings.training.adapter == "full" else settings.training.dtype
     network = load_model(model, dtype=dtype, loading=settings.loading, processes=spread)
     network = add_adapter(network, settings.training, base.name, base.revision)
-    trainer, progress, resumed = train(network, masks, settings.training, settings.seed, runtime, checkpoints)
+    trainer, progress, resumed = train(network, masks, settings.training, settings.seed, runtime, checkpoints, held_out)
     # operations per parameter and token: forward, backward; of the base where a rule asks it, of weights that learn
     loss = settings.training.loss
     asks_base = loss is not None and load("losses", loss["rule"]).RULE.needs_base

@@ -30,6 +30,7 @@ from clearminds.progress import Progress
 from clearminds.stages.train_adapter import Runtime, Training
 from clearminds.stages.training.adapter import save_trained, trained_parameters
 from clearminds.stages.training.checkpoints import Checkpoints, disk_errors
+from clearminds.stages.training.held_out import HeldOut
 
 log = logging.getLogger("clearminds")
 
@@ -168,7 +169,13 @@ class _Checkpointing(TrainerCallback):
 
 
 def train(
-    model: torch.nn.Module, masks, training: Training, seed: int, runtime: Runtime, checkpoints: Checkpoints
+    model: torch.nn.Module,
+    masks,
+    training: Training,
+    seed: int,
+    runtime: Runtime,
+    checkpoints: Checkpoints,
+    held_out: list[dict] | None = None,
 ) -> tuple[WeightedTrainer, Progress, int]:
     """Train the adapter in place, from the last whole checkpoint where there is one.
 
@@ -179,6 +186,7 @@ def train(
         seed: of the order of examples and of dropout; the adapter's first weights are drawn before.
         runtime: how it runs.
         checkpoints: of this training; they stay when it ends, until the caller has the adapter on disk.
+        held_out: rows whose loss is taken meanwhile, where `validation_every` asks for it.
 
     Returns:
         the Trainer after training (its state has the history of every step; processes can no longer reach one
@@ -238,6 +246,8 @@ def train(
         trainer.first = {name: value.detach().clone() for name, value in trained_parameters(model).items()}
     trainer.remove_callback(PrinterCallback)
     report.trainer = trainer
+    if training.validation_every:
+        trainer.add_callback(HeldOut(trainer, held_out or [], training.validation_every))
     try:
         with disk_errors(checkpoints.folder):
             trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
