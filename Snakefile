@@ -65,6 +65,8 @@ include: "workflow/rules/train_adapter.smk"
 include: "workflow/rules/take_adapter.smk"
 include: "workflow/rules/evaluate_base.smk"
 include: "workflow/rules/evaluate_adapter.smk"
+include: "workflow/rules/analyse.smk"
+include: "workflow/rules/measure_gradients.smk"
 include: "workflow/rules/summarise.smk"
 include: "workflow/rules/report.smk"
 
@@ -90,6 +92,12 @@ rule scores:
 rule masks:
     input:
         SPECS.inputs.masks,
+    localrule: True
+
+
+rule analyses:
+    input:
+        SPECS.inputs.analyses,
     localrule: True
 
 

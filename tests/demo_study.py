@@ -25,6 +25,7 @@ WILDCARDS = SimpleNamespace(
     draw="",
     seed="0",
     suite="small",
+    analysis="masks",
 )
 
 

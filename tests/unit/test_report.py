@@ -15,6 +15,7 @@ from clearminds.files import contracts
 from clearminds.files.tables import write_table
 from clearminds.report import figures
 from clearminds.report import page as report
+from clearminds.report.analyses import Section, Shown
 from clearminds.report.token_counts import counts_table
 from clearminds.stages import report as gathering
 from clearminds.stages.summarise import summarise
@@ -199,6 +200,14 @@ def test_training_items_that_are_evaluated_too_stand_by_the_results(data):
     text = " ".join(page.text.split())
     assert "12 of 1,600 training prompts of sums are in split test of gcd, 7 of them with the same reference (" in text
     assert f"{HOSTILE}, b, ...)." in text
+
+
+def test_analyses_have_a_section_where_there_are_any_and_their_text_is_escaped(data):
+    assert 'id="analyses"' not in report.render(data) and 'href="#analyses"' not in report.render(data)
+    one = Shown(HOSTILE, HOSTILE, ("variant", "number"), [(HOSTILE, "7.5 %")], svg=data.ti_bwt_svg)
+    page = report.render(replace(data, analyses=[Section("tiny", "sums", [one])]))
+    assert HOSTILE not in page and "7.5 %" in page and page.count(data.ti_bwt_svg) == 2
+    assert page.count('id="analyses"') == page.count('href="#analyses"') == 1
 
 
 def test_equal_input_gives_equal_bytes(data):

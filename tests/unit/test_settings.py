@@ -10,10 +10,12 @@ from clearminds.errors import UserError
 from clearminds.files.settings import as_keys, chosen, parse
 from clearminds.model.loading import Loading
 from clearminds.stages import (
+    analyse,
     build_masks,
     evaluate,
     fetch_model,
     generate_responses,
+    measure_gradients,
     prepare_task,
     rehearse,
     report,
@@ -25,7 +27,7 @@ from clearminds.stages import (
 )
 
 MODULES = (prepare_task, fetch_model, rehearse, generate_responses, verify_responses, score_token_perplexity)
-MODULES += (build_masks, train_adapter, take_adapter, evaluate, summarise, report)
+MODULES += (build_masks, train_adapter, take_adapter, evaluate, analyse, measure_gradients, summarise, report)
 CLASSES = [
     value
     for module in MODULES

@@ -25,4 +25,5 @@ PLUGINS = {
     "losses": "clearminds.model.losses",
     "kinds": "clearminds.stages.training",
     "evaluations": "clearminds.stages.evaluation",
+    "analyses": "clearminds.stages.analyses",
 }

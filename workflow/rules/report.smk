@@ -5,6 +5,7 @@ rule report:
         masks=SPECS.inputs.masks,
         scores=SPECS.inputs.scores,
         rehearsals=SPECS.inputs.rehearsals,
+        analyses=SPECS.inputs.analyses,
     output:
         html=report(LAYOUT.report.pattern, caption="../report/workflow.rst", category="Results"),
         ti_bwt=report(

@@ -3,6 +3,7 @@ rule train_adapter:
         masks=SPECS.inputs.mask_of,
         model=LAYOUT.model.pattern,
         start=SPECS.inputs.start_of,
+        held_out=SPECS.inputs.held_out,
         rehearsal=SPECS.inputs.rehearsal("train_adapter"),
     output:
         LAYOUT.adapter.pattern,
@@ -19,4 +20,5 @@ rule train_adapter:
         spec=SPECS.text("train_adapter"),
         code=SPECS.code("train_adapter"),
     shell:
-        RUN + " --masks {input.masks} --model {input.model} --start {input.start} --adapter {output}"
+        RUN + " --masks {input.masks} --model {input.model} --start {input.start}"
+        " --held-out {input.held_out} --adapter {output}"

@@ -22,7 +22,8 @@ NEEDS = {
     ],
     "model": [
         *("accelerate", "gguf", "huggingface-hub", "lm-eval", "math-verify", "peft"),
-        *("polars", "pyarrow", "pydantic", "reasoning-gym", "torch", "transformers"),
+        *("polars", "pyarrow", "pydantic", "reasoning-gym", "sacrebleu"),
+        *("torch", "transformers"),
     ],
     "report": ["altair", "jinja2", "numpy", "polars", "pyarrow", "pydantic", "tabulate", "vl-convert-python"],
 }

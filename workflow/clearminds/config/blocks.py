@@ -139,6 +139,11 @@ class Training(Strict):
         description="what a step's loss is divided by: weights (the default), the sum of the weights; kept, the number "
         "of tokens that have one; all, the number of response tokens",
     )
+    validation_every: Positive | None = Field(
+        None,
+        description="optimiser steps between two losses on the references of the targets' split validation; null: none "
+        "is taken",
+    )
 
     @model_validator(mode="after")
     def _has_a_way_down(self) -> Training:
@@ -179,6 +184,9 @@ class Variant(Strict):
         "NAME-tau2-lr0.0001; weights.tau where the name alone could be of two blocks",
     )
     swept: SkipJsonSchema[Swept | None] = None  # filled in by `config.sweeps`
+
+
+Analysis = Literal["weight_change", "masks", "agreement", "nll", "convergence", "gradients", "self_bleu"]
 
 
 class Evaluation(Strict):

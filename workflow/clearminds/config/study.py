@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError, model_validator
 
 from clearminds.config.blocks import (
+    Analysis,
     Evaluation,
     Match,
     Model,
@@ -42,6 +43,8 @@ READ = {
     "sql": ("answer", "database"),
 }
 
+HELD_OUT = "validation"  # the split that the loss of a training is taken on meanwhile
+
 
 class Study(Strict):
     """A whole study."""
@@ -59,6 +62,9 @@ class Study(Strict):
     training: Training = Training()
     evaluation: Evaluation = Evaluation()
     seeds: list[Seed] = Field(min_length=1)
+    analyses: Annotated[list[Analysis], Field(min_length=1)] | None = Field(
+        None, description="tables and figures beside the results (docs/analyses.md); null: none"
+    )
     runtime: Runtime = Runtime()
 
     @model_validator(mode="before")
@@ -153,6 +159,7 @@ class Study(Strict):
         for name in self.variants:
             check_start(self, name)
             check_replay(self, name)
+        self._can_be_analysed()
         return self
 
     def _can_be_replayed(self, name: str) -> None:
@@ -181,6 +188,22 @@ class Study(Strict):
                 raise ValueError(
                     f"targets: {target}: no variant has it among its targets; take it out, or add it there"
                 )
+
+    @property
+    def held_out(self) -> list[str]:
+        """The variants whose trainings take the loss on held-out references."""
+        return [name for name in self.variants if self.training_of(name).validation_every]
+
+    def _can_be_analysed(self) -> None:
+        """Refuse a curve of losses that nothing takes, or that there are no references for."""
+        _unique("analyses", self.analyses or [])
+        for name in self.targets if self.held_out else ():
+            _has_split(name, self.tasks[name], HELD_OUT, "whose loss is asked for by training: validation_every")
+        if "convergence" in (self.analyses or []) and not self.held_out:
+            raise ValueError(
+                "analyses: convergence shows the loss on a validation split; set training: validation_every: STEPS, or "
+                "take convergence out"
+            )
 
     def _can_be_scored(self, variant: str) -> None:
         """Refuse scorers that there are none of, and variants that wait for each other."""

@@ -130,3 +130,111 @@ EVALUATION = Contract(
         ]
     ),
 )
+
+# --- analyses -------------------------------------------------------------------------------------------------------
+
+WEIGHT_CHANGE = Contract(
+    "WEIGHT_CHANGE",
+    pa.schema(
+        [
+            ("variant", pa.string()),
+            ("seed", pa.int64()),
+            ("module", pa.string()),  # its whole name in the model
+            ("layer", pa.int32()),  # null where the module is in none
+            ("projection", pa.string()),  # its name in the layer
+            ("norm", pa.float64()),  # Frobenius
+            ("largest", pa.float64()),  # singular value
+            ("effective_rank", pa.float64()),  # null where nothing changed
+            ("singular_values", pa.list_(pa.float64())),  # the largest ones, in falling order
+        ]
+    ),
+)
+
+MASKED_TOKENS = Contract(
+    "MASKED_TOKENS",
+    pa.schema(
+        [
+            ("variant", pa.string()),
+            ("draw", pa.int64()),  # seed of a rule that draws at random, else null
+            ("class", pa.string()),  # numbers, identifiers, words, symbols or other
+            ("tokens", pa.int64()),
+            ("masked", pa.int64()),  # of these
+        ]
+    ),
+)
+
+MASK_AGREEMENT = Contract(
+    "MASK_AGREEMENT",
+    pa.schema(
+        [
+            ("variant", pa.string()),
+            ("draw", pa.int64()),
+            ("other", pa.string()),
+            ("other_draw", pa.int64()),
+            ("tokens", pa.int64()),  # of the responses that both train on
+            ("masked", pa.int64()),  # by the variant
+            ("masked_by_other", pa.int64()),
+            ("masked_by_both", pa.int64()),
+            ("jaccard", pa.float64()),  # of the masked tokens; null where neither masks any
+            ("equal", pa.float64()),  # share of tokens with equal decisions
+            ("kappa", pa.float64()),  # Cohen's; null where chance alone gives equal decisions
+        ]
+    ),
+)
+
+NLL_SHARES = Contract(
+    "NLL_SHARES",
+    pa.schema(
+        [
+            ("source", pa.string()),
+            ("cut", pa.string()),  # tokens: a share of them was given; perplexity: their least perplexity
+            ("tokens", pa.int64()),  # of the highest loss
+            ("token_share", pa.float64()),  # 0 to 1
+            ("nll_share", pa.float64()),  # of all loss, held by them; null where there is none
+            ("perplexity", pa.float64()),  # the least among them, or the limit that they are above
+        ]
+    ),
+)
+
+CONVERGENCE = Contract(
+    "CONVERGENCE",
+    pa.schema(
+        [
+            ("variant", pa.string()),
+            ("seed", pa.int64()),
+            ("step", pa.int32()),  # optimiser steps that were taken; 0: before the first
+            ("loss", pa.float64()),  # nats per response token
+            ("tokens", pa.int64()),
+        ]
+    ),
+)
+
+GRADIENT_NORMS = Contract(
+    "GRADIENT_NORMS",
+    pa.schema(
+        [
+            ("source", pa.string()),
+            ("batch", pa.int32()),
+            ("examples", pa.int32()),  # of the batch
+            ("perplexity", pa.float64()),  # the limit
+            ("tokens", pa.int64()),
+            ("tokens_above", pa.int64()),  # of a higher perplexity
+            ("norm", pa.float64()),  # of the gradient of the batch's mean loss
+            ("norm_above", pa.float64()),  # of the part that the tokens above give
+            ("norm_rest", pa.float64()),  # of the part of all others
+            ("cosine", pa.float64()),  # of the angle between these two; null where one of them is 0
+        ]
+    ),
+)
+
+SELF_BLEU = Contract(
+    "SELF_BLEU",
+    pa.schema(
+        [
+            ("variant", pa.string()),
+            ("responses", pa.int64()),
+            ("distinct", pa.int64()),
+            ("self_bleu", pa.float64()),  # 0 to 100; null where there is one response
+        ]
+    ),
+)

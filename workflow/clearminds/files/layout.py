@@ -139,6 +139,8 @@ class Layout:
     given = Artefact("given/{model}/{variant}/adapter.json", "take_adapter")
     base_evaluation = Artefact("evaluations/{model}/base/{suite}.parquet", "evaluate_base", "{model}/{suite}")
     evaluation = Artefact("evaluations/{model}/{target}/{variant}/seed{seed}/{suite}.parquet", "evaluate_adapter")
+    analysis = Artefact("tables/analyses/{model}/{target}/{analysis}.parquet", "analyse", "{model}/{target}/{analysis}")
+    gradients = Artefact("tables/gradients/{model}/{target}.parquet", "measure_gradients", "{model}/{target}")
     summary = Artefact("tables/summary.parquet", "summarise")
     summary_csv = Artefact("tables/summary.csv", "summarise", "summary", first="summary")
     summary_md = Artefact("tables/summary.md", "summarise", "summary", first="summary")
@@ -295,6 +297,11 @@ def has_own_output(memory: Path) -> bool:
 def checkpoints_of(adapter: Path) -> Path:
     """The hidden folder of a training's checkpoints, beside the adapter's own. Args: the adapter's declared output."""
     return adapter.parent.with_name(f".{adapter.parent.name}.checkpoints")
+
+
+def held_out_of(adapter: Path) -> Path:
+    """Where a training leaves its loss on held-out references. Args: the adapter's declared output."""
+    return adapter.with_name("held_out.parquet")
 
 
 def trained_from(checkpoints: Path) -> Path | None:

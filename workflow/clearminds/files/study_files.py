@@ -44,7 +44,7 @@ def adapter_paths(names: dict) -> list[str]:
 
 
 def adapter_rows(names: dict) -> list[dict]:
-    """The same with model, target, variant and seed of each. Args: as `evaluation_rows`."""
+    """Every adapter of a study: model, target, variant, seed and path. Args: as `evaluation_rows`."""
     adapter = Layout(names["results"]).adapter
     return [{**row, "path": adapter.path(**row)} for row in _trained(names)]
 
@@ -52,6 +52,12 @@ def adapter_rows(names: dict) -> list[dict]:
 def given_paths(names: dict) -> list[str]:
     """What says that something which is not trained here is whole, of all that there is. Args: as `evaluation_rows`."""
     return [Layout(names["results"]).given.path(**row) for row in names.get("given", [])]
+
+
+def model_rows(names: dict) -> list[dict]:
+    """Every model of a study: model and path. Args: as `evaluation_rows`."""
+    model = Layout(names["results"]).model
+    return [{"model": name, "path": model.path(model=name)} for name in names["models"]]
 
 
 def rehearsal_rows(names: dict) -> list[dict]:
@@ -78,12 +84,22 @@ def score_rows(names: dict) -> list[dict]:
     Args:
         names: as for `evaluation_rows`, and sources.
     """
+    return source_rows(names, "scores")
+
+
+def source_rows(names: dict, kind: str) -> list[dict]:
+    """The tables of one kind of every source: model, target, source and path.
+
+    Args:
+        names: as of `score_rows`.
+        kind: a name in `Layout`, such as scores, sequences, responses. It is the model itself that scores.
+    """
     rows = [
         {"model": model, "target": target, "source": source}
         for model, target, source in product(names["models"], names["targets"], names["sources"])
     ]
-    scores = Layout(names["results"]).scores
-    return [{**row, "path": scores.path(scorer=row["model"], task=row["target"], split="train", **row)} for row in rows]
+    tables = getattr(Layout(names["results"]), kind)
+    return [{**row, "path": tables.path(scorer=row["model"], task=row["target"], split="train", **row)} for row in rows]
 
 
 def task_kinds(tasks: list[dict]) -> dict[str, dict]:

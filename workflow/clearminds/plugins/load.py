@@ -8,6 +8,7 @@
 | weights | `weights(scores, parameters) -> float32 [tokens]`: `scores` are those of whole responses, as of `plugins.scores.Scores`, `parameters` the rule's settings; it depends on no response but a token's own. Optional: `fit(blocks, parameters) -> parameters`, what the rule takes from all responses before it weighs the first; `check(parameters)`, which raises ValueError where a study has settings that cannot work; `WORDS`, the tokens that count in words |
 | wordings | `word_reference(terms, operators, result, rng) -> str`: reference answers of a generator, by its name |
 | evaluations | `evaluate(...) -> rows of contracts.EVALUATION`: what is measured of a model, see `stages.evaluate` |
+| analyses | `analyse(files) -> rows` of its contract `TABLE`; `files` are those that `files.analysed_files` names for it, by kind, each with its path and what it is of |
 | losses | `RULE`, a `model.losses.rule.LossRule`: the loss of a rule that depends on the model while it is trained |
 | kinds | `finish(folder, first, base)`, which makes of what a training saved what is kept; of some kinds of adapter, see `stages.training.save_adapter` |
 | backends | `Sampler(folder, *, dtype, loading, adapter, gpus, vllm_python)`, a context manager that loads nothing before it is called: `sampler(ends, prompts, seeds, source)` gives the new token ids of each prompt, as `sampling.generate_batch` does; `sampler.cost(progress)` what that cost |
@@ -26,7 +27,8 @@ SHARED = {
     "task_kinds": {"checked", "distractors", "nulls", "rows", "slips", "split_files", "templates"},
     "evaluations": {"answers", "doc_hashes", "harness_compat", "harness_model"},
     "losses": {"rule", "terms"},
-    "kinds": {"adapter", "base", "card", "checkpoints", "loss_in_words", "save_adapter", "trainer"},
+    "analyses": {"changes", "singular_values"},
+    "kinds": {"adapter", "base", "card", "checkpoints", "held_out", "loss_in_words", "save_adapter", "trainer"},
 }
 
 

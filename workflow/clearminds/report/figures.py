@@ -239,7 +239,7 @@ def _message(text: str) -> alt.Chart:
 
 
 def styled(chart: alt.TopLevelMixin) -> alt.TopLevelMixin:
-    """The chart in the looks that all figures share."""
+    """The chart with the fonts, colours and margins that all figures share."""
     return (
         chart.configure(font=FONT, background="white", padding=12)
         .configure_axis(

@@ -16,6 +16,7 @@ from clearminds.files import contracts
 from clearminds.files.reading import readable
 from clearminds.files.scan_table import scan_table
 from clearminds.files.summary import BASE
+from clearminds.report.analyses import Section
 from clearminds.report.result_table import limits, percent, result_tables
 from clearminds.report.sweeps import Sweep
 from clearminds.report.trained import differences
@@ -79,6 +80,7 @@ class ReportData:
         overlaps: training items that are evaluated too, as of `rehearsal.overlaps.overlap`.
         warnings: other lines of the rehearsals.
         unprotected: evaluations in which programs of models ran without isolation.
+        analyses: of `analyses.sections`, one per model and target; empty where the study asks for none.
         rules: which tokens count: `variant`, `model`, `target`, `words`, and whether these are `alike` for all models
             and targets, which are then not told apart.
         trained: of `trained.trained_rows`.
@@ -108,6 +110,7 @@ class ReportData:
     trained: Sequence[Mapping] = ()
     matched_by: str = "examples"
     sweeps: Sequence[Sweep] = ()
+    analyses: Sequence[Section] = ()
 
 
 def render(data: ReportData) -> str:
@@ -139,6 +142,7 @@ def render(data: ReportData) -> str:
         ti_bwt_svg=Markup(data.ti_bwt_svg),  # our own drawing, in which Vega escaped every text
         sweeps=[(sweep, sweep.svg and Markup(sweep.svg)) for sweep in data.sweeps],
         perplexity=[(figure, Markup(figure.svg), figure.counts.to_dicts()) for figure in data.perplexity],
+        analyses=[(part, [(one, Markup(one.svg or "")) for one in part.shown]) for part in data.analyses],
         config=json.dumps(data.config, indent=2, ensure_ascii=False, default=str),
         base=BASE,
     )

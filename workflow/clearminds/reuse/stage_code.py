@@ -29,6 +29,8 @@ STAGES = (
     "take_adapter",
     "evaluate_base",
     "evaluate_adapter",
+    "analyse",
+    "measure_gradients",
     "summarise",
     "report",
 )
@@ -43,10 +45,12 @@ ENTRIES = {
     "wordings": ("word_reference",),
     "backends": ("Sampler",),
     "evaluations": ("evaluate",),
+    "analyses": ("analyse", "TABLE"),
     "losses": ("RULE",),
     "kinds": ("finish",),
 }
 DISTRACTORS = "clearminds.plugins.task_kinds.distractors:choices_for"  # of generated items that have choices
+PAGE = ("clearminds/report/page.html.jinja", "clearminds/report/analyses.html.jinja")
 CHECK = "check"  # of a verifier, called by the rehearsal
 
 # what a verifier that runs programs is given, and what runs inside of that
@@ -93,7 +97,7 @@ def roots(stage: str, spec: dict) -> tuple[str, ...]:
 def all_roots() -> list[str]:
     """The roots of every stage and plugin there is, sorted."""
     found = {f"scripts.{stage}:main" for stage in STAGES}
-    found |= {DISTRACTORS, "clearminds/plugins/wordings/everyday_prompts.txt", "clearminds/report/page.html.jinja"}
+    found |= {DISTRACTORS, "clearminds/plugins/wordings/everyday_prompts.txt", *PAGE}
     found |= {root for root in (SANDBOX, *(root for inside in INSIDE.values() for root in inside)) if _is_defined(root)}
     for kind, package in PLUGINS.items():
         for module in tree().modules():
@@ -222,5 +226,6 @@ _CHOSEN = {
     "train_adapter": _of_adapter,
     "evaluate_base": _of_evaluation,
     "evaluate_adapter": _of_evaluation,
-    "report": lambda spec: ("clearminds/report/page.html.jinja",),
+    "analyse": lambda spec: _plugin("analyses", spec["analysis"]),
+    "report": lambda spec: PAGE,
 }

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from clearminds.config.replay import replayed
+from clearminds.config.study import HELD_OUT
+from clearminds.files.analysed_files import analysed_files, analysis_rows
 from clearminds.files.layout import scoring_model, shards_of
 from clearminds.files.study_files import (
     adapter_paths,
@@ -58,6 +60,13 @@ class Inputs:
         """What a training begins from, if that is not the base."""
         start = self.specs.start_of(wc)
         return [self.layout.adapter.path(model=wc.model, **start)] if start else []
+
+    def held_out(self, wc: Wildcards) -> list[str]:
+        """Scores and sequences of the references whose loss a training takes meanwhile, if it takes one."""
+        if wc.variant not in self.study.held_out:
+            return []
+        given = {"scorer": wc.model, "model": wc.model, "task": wc.target, "split": HELD_OUT, "source": "reference"}
+        return [table.path(**given) for table in (self.layout.scores, self.layout.sequences)]
 
     def mask_inputs(self, kind: str) -> Callable[[Wildcards], list[str]]:
         """Wildcards to the tables of one kind (verdicts, sequences, scores), one per source of `source_names`."""
@@ -181,6 +190,25 @@ class Inputs:
     def evaluations(self, wc: Wildcards | None = None) -> list[str]:
         """Every evaluation of the study."""
         return [row["path"] for row in evaluation_rows(self.specs.names)]
+
+    def analysed(self, wc: Wildcards) -> list[str]:
+        """What an analysis reads."""
+        files = analysed_files(wc.analysis, self.specs.analyse(wc)["names"])
+        return [row["path"] for rows in files.values() for row in rows]
+
+    def of_sources(self, kind: str) -> Callable[[Wildcards], list[str]]:
+        """Wildcards to the tables of one kind, one per source that is measured. Args: kind: scores or sequences."""
+        table = getattr(self.layout, kind)
+
+        def paths(wc: Wildcards) -> list[str]:
+            given = {"scorer": wc.model, "model": wc.model, "task": wc.target, "split": "train"}
+            return [table.path(**given, source=name) for name in self.specs.measure_gradients(wc)["sources"]]
+
+        return paths
+
+    def analyses(self, wc: Wildcards | None = None) -> list[str]:
+        """Every table of the study's analyses."""
+        return [row["path"] for row in analysis_rows(self.specs.names, self.study.analyses or [])]
 
     def adapters(self, wc: Wildcards | None = None) -> list[str]:
         """Every adapter of the study, and all that is not trained here."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
+from clearminds.files.analysed_files import analysis_rows
 from clearminds.files.digests import canonical, file_sha256
 from clearminds.files.layout import Artefact, run_records
 from clearminds.files.study_files import (
@@ -88,12 +89,14 @@ def _write(specs: Specs, there: list[dict], missing: list[Missing], sound: "Soun
 
     spec = specs.report()
     summary = summarise(there, task_kinds(spec["tasks"]))
+    analyses = spec["study"].get("analyses", [])
     files = {
         "evaluations": there,
         "masks": [row for row in mask_rows(specs.names) if sound.whole(row["path"])],
         "adapters": [row for row in adapter_rows(specs.names) if sound.whole(row["path"])],
         "scores": [row for row in score_rows(specs.names) if sound.whole(row["path"])],
         "rehearsals": [row for row in rehearsal_rows(specs.names) if sound.whole(row["path"])],
+        "analyses": [row for row in analysis_rows(specs.names, analyses) if sound.whole(row["path"])],
     }
     drawing = Path(specs.layout.partial_ti_bwt.path())
     figures.save_svg(figures.ti_bwt(summary), drawing)

@@ -13,9 +13,10 @@ from typing import Any
 from clearminds.checkout import LAUNCHERS
 from clearminds.config.replay import Replay, replayed
 from clearminds.config.starts import StartFrom
-from clearminds.config.study import Study
+from clearminds.config.study import HELD_OUT, Study
 from clearminds.config.tasks import LmEvalTask, example_keys, of_split
 from clearminds.config.weights import TunedModel, draws, resolved, tuned_of
+from clearminds.files.analysed_files import OF_SOURCES, OF_VARIANTS, READS
 from clearminds.files.digests import canonical
 from clearminds.files.layout import WILDCARDS, Layout, draw_of, one_of, scoring_model, seed_of, tuned_scorer
 from clearminds.files.settings import chosen
@@ -34,12 +35,14 @@ from clearminds.stages import (
     evaluate,
     fetch_model,
     generate_responses,
+    measure_gradients,
     rehearse,
     score_token_perplexity,
     take_adapter,
     train_adapter,
     verify_responses,
 )
+from clearminds.stages.source_names import source_names
 
 # the keys of `runtime` that a stage obeys, beside those of every job
 RUNTIME = {
@@ -50,6 +53,7 @@ RUNTIME = {
     "train_adapter": train_adapter.Runtime,
     "evaluate_base": evaluate.Runtime,
     "evaluate_adapter": evaluate.Runtime,
+    "measure_gradients": measure_gradients.Runtime,
 }
 
 
@@ -147,9 +151,13 @@ class Specs:
         return {
             "task": task,
             "split": wc.split,
-            "needs_reference": wc.split == "train"
-            and (wc.task in self.study.targets or "reference" in replayed(self.study).get(wc.task, ())),
+            "needs_reference": (wc.task in self.study.targets and wc.split in self._trained_splits)
+            or (wc.split == "train" and "reference" in replayed(self.study).get(wc.task, ())),
         }
+
+    @property
+    def _trained_splits(self) -> list[str]:
+        return ["train", HELD_OUT] if self.study.held_out else ["train"]
 
     def fetch_model(self, wc: Wildcards) -> dict:
         """The origin of the model, its hash, its chat template, and whether it may run code of its own, if it may."""
@@ -295,6 +303,31 @@ class Specs:
 
     evaluate_adapter = evaluate_base
 
+    def analyse(self, wc: Wildcards) -> dict:
+        """What implies the files of an analysis, of one model and target; in no order of the study's."""
+        study, kinds = self.study, READS[wc.analysis]
+        names: dict[str, Any] = {"results": self.layout.results, "models": [wc.model], "targets": [wc.target]}
+        if any(kind in OF_VARIANTS for kind in kinds):
+            chosen = sorted(study.held_out if wc.analysis == "convergence" else study.variants)
+            variants = [[name, draws(study.variants[name].weights)] for name in chosen]
+            by_seed = "adapters" in kinds or any(draw for _, draw in variants)
+            names |= {"variants": variants, "seeds": sorted(study.seeds) if by_seed else [0]}
+        if any(kind in OF_SOURCES for kind in kinds):
+            names["sources"] = self._trained_sources
+        return {"analysis": wc.analysis, "names": names}
+
+    def measure_gradients(self, wc: Wildcards) -> dict:
+        """The sources whose responses are measured, and how the model is loaded."""
+        loading = {"dtype": self.study.scoring.dtype, "loading": self._loading(wc.model)}
+        return {"sources": self._trained_sources, **loading}
+
+    @property
+    def _trained_sources(self) -> list[str]:
+        """The sources of which some response may be trained on, sorted."""
+        policies = {name: source.when_none_accepted for name, source in self.study.sources.items()}
+        used = (source_names([], v.responses, policies) for v in self.study.variants.values())
+        return sorted({name for names in used for name in names})
+
     def summarise(self, wc: Wildcards | None = None) -> dict:
         """The names that imply every evaluation, and each task's kind."""
         names = {key: value for key, value in self.names.items() if key != "sources"}
@@ -368,5 +401,6 @@ class Specs:
             "target": study.targets,
             "variant": [*study.variants, *(study.given or {})],
             "suite": study.suites,
+            "analysis": READS,
         }
         return {**{key: one_of(values) for key, values in names.items()}, **WILDCARDS}

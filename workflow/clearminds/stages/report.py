@@ -13,6 +13,7 @@ from clearminds.files.study_files import task_kinds
 from clearminds.files.tables import library_versions, read_provenance
 from clearminds.plugins.rule_words import in_words
 from clearminds.report import figures
+from clearminds.report.analyses import sections
 from clearminds.report.page import Matching, PerplexityFigure, ReportData, sample_responses
 from clearminds.report.sweeps import sweeps
 from clearminds.report.token_counts import counts_table
@@ -40,8 +41,8 @@ def gather(
 
     Args:
         settings: of the stage.
-        files: evaluations, masks, adapters, scores and rehearsals: their paths, with model, target, and variant or
-            source.
+        files: evaluations, masks, adapters, scores, rehearsals and, where the study asks for any, analyses: their
+            paths, with model, target, and variant, source or analysis.
         summary: the result table.
         logs: the study's log folder, whose run records say what each job cost.
         ti_bwt: the figure of TI against BWT, as SVG.
@@ -71,6 +72,7 @@ def gather(
         trained=trained_rows(files["adapters"], [_amounts(row["path"]) for row in files["adapters"]]),
         matched_by=study["match"].get("by", "examples"),
         sweeps=sweeps(study["variants"], summary, counts),
+        analyses=sections(files.get("analyses", []), [name for name, _ in settings.names["variants"]]),
     )
 
 

@@ -62,12 +62,14 @@ class Training(Step):
         batch_examples: per optimiser step, over all processes.
         normaliser: what a step's loss is divided by: the number of `kept` tokens, or of `all` response tokens; None:
             the sum of the weights.
+        validation_every: optimiser steps between two losses on held-out references; None: none is taken.
         loss: an online rule, a module of `model/losses`, and its settings; None: each token counts by its weight.
     """
 
     epochs: float
     batch_examples: int
     normaliser: str | None = None
+    validation_every: int | None = None
     loss: dict[str, Any] | None = None
 
 
@@ -144,12 +146,14 @@ class Material:
         masks: table of the contract MASKS.
         counts: how many examples were matched, as the masks say.
         start: the folder of the training whose end is this one's beginning; None: the base is.
+        held_out: of `training.held_out.held_out_rows`, where `validation_every` asks for their loss; None: it does not.
     """
 
     base: Base
     masks: pa.Table
     counts: Mapping[str, int]
     start: Path | None
+    held_out: list[dict] | None = None
 
 
 def train_adapter(
@@ -182,7 +186,10 @@ def train_adapter(
     network = begin(model, material.base, material.start, settings.training, settings.loading, spread)
     masks = material.masks
     steps = optimiser_steps(settings.length, settings.training.batch_examples, masks, material.counts)
-    trainer, progress, resumed = train(network, masks, settings.training, settings.seed, runtime, checkpoints, steps)
+    training = settings.training
+    trainer, progress, resumed = train(
+        network, masks, training, settings.seed, runtime, checkpoints, steps, material.held_out
+    )
     # operations per parameter and token: forward, backward; of the base where a rule asks it, of weights that learn
     loss = settings.training.loss
     asks_base = loss is not None and load("losses", loss["rule"]).RULE.needs_base

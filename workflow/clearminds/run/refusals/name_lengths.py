@@ -6,6 +6,7 @@ from clearminds.config.study import Study
 from clearminds.config.weights import tuned_of
 from clearminds.config.wording import printable
 from clearminds.errors import UserError
+from clearminds.files.analysed_files import READS
 from clearminds.files.layout import Layout, draw_of, memory_of, rank_log, run_record, tuned_scorer
 from clearminds.run.refusals.file_names import ids_of
 
@@ -25,7 +26,7 @@ def refuse_long_names(study: Study) -> None:
     seed = max(study.seeds)
     if any(tuned_of(variant.weights) for variant in study.variants.values()):
         ids["scorer"] = tuned_scorer(ids["model"], ids["target"], ids["variant"], seed)
-    values = {**ids, "seed": seed, "draw": draw_of(seed), "shard": SHARD}
+    values = {**ids, "seed": seed, "draw": draw_of(seed), "shard": SHARD, "analysis": max(READS, key=len)}
     layout = Layout.of(study.study)
     found = []
     for kind in Layout.outputs():

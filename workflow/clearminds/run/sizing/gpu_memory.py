@@ -121,6 +121,8 @@ def gpu_memory(stage: str, wildcards: Wildcards, works: Workloads) -> float:
             variants = [wildcards.variant] if stage == "train_adapter" else list(study.variants)
             beside = max((_trained(shape, works, work, variant) for variant in variants), default=0)
             weights /= works.gpus(stage) if study.runtime.fsdp and stage == "train_adapter" else 1
+        elif stage == "measure_gradients":
+            beside = shape.training(work.batch, checkpointed=False)
         elif work.vllm:
             beside = 0
         elif work.written:

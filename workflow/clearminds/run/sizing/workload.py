@@ -10,12 +10,14 @@ from typing import Any
 
 from clearminds.config.study import Study
 from clearminds.config.tasks import LmEvalTask
+from clearminds.files.analysed_files import OF_VARIANTS, READS
 from clearminds.files.layout import scoring_model
 from clearminds.run.sizing.sizes import PROMPT, UNKNOWN_ITEMS, Sizes
 from clearminds.run.wildcards import Wildcards
+from clearminds.stages.measure_gradients import BATCH, EXAMPLES, PERPLEXITIES
 
 RUN_A_MODEL: tuple[str, ...] = ("rehearse", "generate_responses", "score_token_perplexity", "train_adapter")
-RUN_A_MODEL += ("evaluate_base", "evaluate_adapter")
+RUN_A_MODEL += ("evaluate_base", "evaluate_adapter", "measure_gradients")
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 TRAINED = 16  # bytes per parameter that is trained: weight, gradient and AdamW's two moments in float32
 # bytes of host memory per token of a table's responses, as Python's objects; measured 432 where they are scored
@@ -260,6 +262,32 @@ class Workloads:
         )
 
     evaluate_adapter = evaluate_base
+
+    def analyse(self, wc: Wildcards) -> Workload:
+        """Every response of what it reads; of whole weights that were trained, a matrix at a time."""
+        study, kinds = self.study, READS[wc.analysis]
+        files = len(study.variants) * len(study.seeds) if any(kind in OF_VARIANTS for kind in kinds) else 1
+        rows = self.sizes.items(wc.target, "train") * sum(map(self.sizes.samples, ["reference", *study.sources]))
+        changes = wc.analysis == "weight_change"
+        return Workload(
+            self.sizes.parameters(wc.model) if changes else 0,
+            BYTES["float32"],
+            items=files if changes or wc.analysis == "convergence" else files * rows,
+            torch=changes,
+        )
+
+    def measure_gradients(self, wc: Wildcards) -> Workload:
+        """Some examples of each source forward, and backward once for each limit of perplexity."""
+        study, tokens = self.study, self.study.training.max_length
+        return Workload(
+            self.sizes.parameters(wc.model),
+            BYTES[study.scoring.dtype],
+            read=(len(study.sources) + 1) * EXAMPLES * tokens,
+            batch=min(study.runtime.batch_tokens, BATCH * tokens),
+            passes=1 + len(PERPLEXITIES) + 1,
+            gpus=self.gpus("measure_gradients"),
+            torch=True,
+        )
 
     def summarise(self, wc: Wildcards | None = None) -> Workload:
         """Every item of every evaluation."""

@@ -9,10 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clearminds.files.digests import file_sha256
+from clearminds.files.layout import held_out_of
 from clearminds.files.tables import atomic_path, write_json
 from clearminds.plugins.load import load, names
 from clearminds.stages.training.adapter import history, save_trained
 from clearminds.stages.training.checkpoints import disk_errors
+from clearminds.stages.training.held_out import write_curve
 from clearminds.stages.training.trainer import WeightedTrainer
 
 
@@ -51,7 +53,10 @@ def save(
     declared = sorted(file.name for file in fresh.iterdir() if file.suffix in (".safetensors", ".json", ".jinja"))
     files = {name: file_sha256(fresh / name) for name in declared}
     write_json(fresh / "run.json", run)
-    write_json(fresh / adapter_json.name, {"kind": kind, "files": files, **provenance})
+    curve = held_out_of(fresh / adapter_json.name)
+    # beside `files`, which are the weights: what reads those need not care for a curve
+    taken = {"held_out": file_sha256(curve)} if write_curve(curve, trainer.state.log_history) else {}
+    write_json(fresh / adapter_json.name, {"kind": kind, "files": files, **taken, **provenance})
     # what says that the old folder is whole goes first; killed from here to the rename, the checkpoints are still there
     adapter_json.unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)

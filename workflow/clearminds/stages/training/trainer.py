@@ -31,6 +31,7 @@ from clearminds.stages.train_adapter import Runtime, Training
 from clearminds.stages.training.adapter import save_trained, trained_parameters
 from clearminds.stages.training.amounts import STEP, of_step
 from clearminds.stages.training.checkpoints import Checkpoints, disk_errors
+from clearminds.stages.training.held_out import HeldOut
 
 log = logging.getLogger("clearminds")
 
@@ -188,6 +189,7 @@ def train(
     runtime: Runtime,
     checkpoints: Checkpoints,
     steps: int | None = None,
+    held_out: list[dict] | None = None,
 ) -> tuple[WeightedTrainer, Progress, int]:
     """Train the adapter in place, from the last whole checkpoint where there is one.
 
@@ -199,6 +201,7 @@ def train(
         runtime: how it runs.
         checkpoints: of this training; they stay when it ends, until the caller has the adapter on disk.
         steps: optimiser steps, in the place of epochs; the order of examples goes on in further passes.
+        held_out: rows whose loss is taken meanwhile, where `validation_every` asks for it.
 
     Returns:
         the Trainer after training (its state has the history of every step; processes can no longer reach one
@@ -259,6 +262,8 @@ def train(
         trainer.first = {name: value.detach().clone() for name, value in trained_parameters(model).items()}
     trainer.remove_callback(PrinterCallback)
     report.trainer = trainer
+    if training.validation_every:
+        trainer.add_callback(HeldOut(trainer, held_out or [], training.validation_every))
     try:
         with disk_errors(checkpoints.folder):
             trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))

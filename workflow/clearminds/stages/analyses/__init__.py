@@ -1,0 +1,1 @@
+"""Analyses of a study's files, a module each: `analyse(files)` gives the rows of its `TABLE`."""
