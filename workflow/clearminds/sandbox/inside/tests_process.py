@@ -63,7 +63,7 @@ def _import(tests: str) -> None:
     Raises:
         ImportError: it is not there.
     """
-    imports = [node for node in ast.parse(tests).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    imports: list[ast.stmt] = [node for node in ast.parse(tests).body if isinstance(node, ast.Import | ast.ImportFrom)]
     exec(compile(ast.Module(imports, []), "<tests>", "exec", dont_inherit=True), {})
 
 
