@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 import transformers
+from peft import LoraConfig, PeftConfig, get_peft_model
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 CHAT_TEMPLATE = (
@@ -101,3 +102,22 @@ def tiny_model_folder(path: Path, architecture: str = "llama", seed: int = 0, he
     model.save_pretrained(path)
     tokenizer.save_pretrained(path)
     return path
+
+
+def tiny_adapter_folder(path: Path, base: Path, config: PeftConfig | None = None) -> Path:
+    """Save an adapter of random values to `path`, as somebody else's training would have.
+
+    Args:
+        path: the folder to make.
+        base: a model's folder.
+        config: of the adapter; by default LoRA of rank 2 on two kinds of layers.
+    """
+    chosen = config or LoraConfig(task_type="CAUSAL_LM", r=2, target_modules=["q_proj", "down_proj"])
+    model = get_peft_model(transformers.AutoModelForCausalLM.from_pretrained(base), chosen)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                parameter.data += torch.randn_like(parameter) * 0.1
+    model.save_pretrained(path, save_embedding_layers=False)
+    return Path(path)

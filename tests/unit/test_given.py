@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 from demo_study import DEMO, MODEL, WILDCARDS, demo, spec, study_with
-from peft import IA3Config, LoraConfig, get_peft_model
+from peft import IA3Config, LoraConfig
 from safetensors.torch import load_file, save_file
-from tiny import tiny_model_folder
+from tiny import tiny_adapter_folder, tiny_model_folder
 from transformers import AutoModelForCausalLM
 
 from clearminds.config.study import Study
@@ -115,19 +115,6 @@ def base(tmp_path_factory):
     return tiny_model_folder(tmp_path_factory.mktemp("tiny") / "llama")
 
 
-def adapter(base, folder, config=None, name="llama"):
-    """An adapter of random values as PEFT saves it."""
-    chosen = config or LoraConfig(task_type="CAUSAL_LM", r=3, target_modules=["q_proj", "down_proj"])
-    model = get_peft_model(AutoModelForCausalLM.from_pretrained(base), chosen)
-    torch.manual_seed(1)
-    for parameter in model.parameters():
-        if parameter.requires_grad:
-            parameter.data += torch.randn_like(parameter) * 0.1
-    model.peft_config["default"].base_model_name_or_path = name
-    model.save_pretrained(folder, save_embedding_layers=False)
-    return folder
-
-
 def taken(origin, base, tmp_path, name="owner/base"):
     settings = Settings(Origin(path=str(origin)), False)
     return take(settings, tmp_path / "given" / "theirs", base, name)
@@ -143,18 +130,18 @@ def taken(origin, base, tmp_path, name="owner/base"):
     ],
 )
 def test_an_adapter_of_any_kind_is_linked_hashed_and_loaded_as_it_is(base, tmp_path, caplog, config, kind):
-    origin = adapter(base, tmp_path / "origin", config)
+    origin = tiny_adapter_folder(tmp_path / "origin", base, config)
     (origin / "README.md").write_text("theirs", encoding="utf-8")
     found = taken(origin, base, tmp_path)
     names = ["adapter_config.json", "adapter_model.safetensors"]
     assert found == {
         "kind": kind,
         "files": {name: file_sha256(origin / name) for name in names},
-        "trained_for": "llama",
+        "trained_for": str(base),
     }
     folder = tmp_path / "given" / "theirs"
     assert sorted(file.name for file in folder.iterdir()) == names and all(f.is_symlink() for f in folder.iterdir())
-    assert "its config names llama as its base, which is owner/base here: only shapes were compared" in caplog.text
+    assert f"its config names {base} as its base, which is owner/base here: only shapes were compared" in caplog.text
     model = load_trained(base, dtype="float32", loading=Loading(), adapter=folder)
     assert any("ia3" in name or "lora" in name for name, _ in model.named_parameters())
 
@@ -198,7 +185,7 @@ WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
     ],
 )
 def test_what_is_damaged_or_not_of_the_base_is_refused_in_a_line(base, tmp_path, change, message):
-    origin = adapter(base, tmp_path / "origin")
+    origin = tiny_adapter_folder(tmp_path / "origin", base)
     change(origin)
     with pytest.raises(UserError) as caught:
         taken(origin, base, tmp_path)
@@ -209,7 +196,7 @@ def test_what_is_damaged_or_not_of_the_base_is_refused_in_a_line(base, tmp_path,
 def test_an_adapter_of_a_wider_model_is_refused(base, tmp_path):
     wider = tiny_model_folder(tmp_path / "wider", head_dim=16)
     with pytest.raises(UserError, match=r"its tensors are not those of an adapter of llama: 2 of another shape \("):
-        taken(adapter(wider, tmp_path / "origin"), base, tmp_path)
+        taken(tiny_adapter_folder(tmp_path / "origin", wider), base, tmp_path)
 
 
 def test_a_model_of_another_form_or_with_other_tokens_is_refused(base, tmp_path):

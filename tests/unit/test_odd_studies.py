@@ -40,6 +40,14 @@ MORE["tasks"]["hub"] = {"kind": "hub", "hub": "a/b", "splits": {"test": "a[:2]"}
 MORE["models"]["path"] = {"path": "a", "chat_template": {"arguments": {"a": {"b": [1]}}}, "quantization": "none"}
 MORE["sources"]["self_output"] |= {"temperature": 1.0, "seed": 3, "backend": "transformers"}
 MORE["variants"]["own"] = {"responses": "reference", "training": {"rank": 2, "epochs": 1, "target_modules": ["a"]}}
+MORE["variants"]["theirs"] = {"adapter": {"hub": "a/b", "revision": "a" * 40, "base": "path"}, "trained_on": "sums"}
+MORE["variants"]["then"] = {"responses": "reference", "targets": ["sums"], "start_from": {"variant": "ground-truth"}}
+MORE["tasks"]["talk"] = {"kind": "everyday_prompts", "splits": {"train": 8}}
+MORE["variants"]["mixed"] = {
+    "responses": "reference",
+    "replay": {"task": "talk", "source": "everyday", "share": 0.1, "weights": {"rule": "rank", "top": 3}},
+}
+MORE["match"]["by"] = "examples"
 MORE["runtime"] |= {"store": "s", "gpus": 2, "report_to": ["wandb"], "checkpoint_seconds": 1, "fsdp": False}
 MORE["suites"]["more"] = ["lm_eval:arc"]
 MORE_PLACES = [place for place in places(MORE) if place]
@@ -64,6 +72,10 @@ def outcome(study: object) -> str | None:
         return line
     for stage in STAGES:
         job = one_job(specs.study)
+        if stage == "take_adapter":
+            if not specs.study.given:
+                continue
+            job.variant = next(iter(specs.study.given))
         assert specs.text(stage)(job).encode() and specs.launch(stage)["how"](job, 1).encode()
         assert 0 < specs.memory(stage)(job, 1) < 1e30 and 0 < specs.minutes(stage)(job) <= LONGEST
     return None

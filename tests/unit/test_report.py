@@ -210,6 +210,23 @@ def test_analyses_have_a_section_where_there_are_any_and_their_text_is_escaped(d
     assert page.count('id="analyses"') == page.count('href="#analyses"') == 1
 
 
+def test_what_trainings_saw_and_where_they_differ_is_shown(data):
+    assert "Trained on" not in report.render(data)
+    seen = {"examples": 10, "replayed": 0, "steps": 6, "examples_seen": 20, "seen_tokens": 5000, "kept_tokens": 3000}
+    rows = [
+        {"model": "tiny", "target": "sums", "variant": HOSTILE, "seed": None, **seen},
+        {"model": "tiny", "target": "sums", "variant": "truth", "seed": 1, **seen, "kept_tokens": 2000, "replayed": 1},
+    ]
+    page = Page(report.render(report.ReportData(**{**vars(data), "trained": rows, "matched_by": "tokens"})))
+    assert "script" not in [tag for tag, _ in page.tags]
+    text = " ".join(page.text.split())
+    assert "until they have seen equally many kept tokens" in text
+    assert "truth, seed 1 tiny, sums 10 1 6 20 5,000 2,000" in text
+    assert f"tiny, sums: kept tokens seen differ between variants: from 2,000 (truth) to 3,000 ({HOSTILE})" in text
+    alike = report.render(report.ReportData(**{**vars(data), "trained": rows[:1]}))
+    assert "Trained on" in alike and "Compared variants differ" not in alike
+
+
 def test_equal_input_gives_equal_bytes(data):
     assert report.render(data) == report.render(data)
 

@@ -63,11 +63,12 @@ def changed_by(file: Path, old: str, new: str) -> set[tuple]:
 
 def test_every_root_of_the_demo_exists():
     """A name that finds nothing would silently leave its code out of the fingerprint."""
-    of_demo = Specs(demo())
+    of_demo = Specs(demo({"variants/theirs": {"adapter": {"path": "theirs"}}}))
     found = set()
     for stage in stage_code.STAGES:
+        variant = {"variant": "theirs"} if stage == "take_adapter" else {}
         for task in DEMO["tasks"]:
-            wildcards = SimpleNamespace(**{**vars(WILDCARDS), "task": task, "split": "test"})
+            wildcards = SimpleNamespace(**{**vars(WILDCARDS), "task": task, "split": "test", **variant})
             for root in stage_code.roots(stage, getattr(of_demo, stage)(wildcards)):
                 assert stage_code.root_digest(root)
                 found.add(root)

@@ -6,28 +6,14 @@ import json
 
 import polars as pl
 import pytest
-import torch
-from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file
-from tiny import tiny_model_folder
-from transformers import AutoModelForCausalLM
+from tiny import tiny_adapter_folder, tiny_model_folder
 
 from .conftest import Workflow, tiny_study
 
 pytestmark = pytest.mark.slow
 
 REPLAY = {"task": "talk", "source": "everyday", "share": 0.25}
-
-
-def theirs(base, folder):
-    """An adapter of random values, as somebody else would have saved it."""
-    model = get_peft_model(AutoModelForCausalLM.from_pretrained(base), LoraConfig(task_type="CAUSAL_LM", r=2))
-    torch.manual_seed(1)
-    for parameter in model.parameters():
-        if parameter.requires_grad:
-            parameter.data += torch.randn_like(parameter) * 0.1
-    model.save_pretrained(folder, save_embedding_layers=False)
-    return folder
 
 
 def study(folder):
@@ -46,7 +32,7 @@ def study(folder):
             "start_from": {"variant": "first", "target": "sums"},
         },
         "mixed": {"responses": "reference", "targets": ["more"], "replay": REPLAY},
-        "theirs": {"adapter": {"path": str(theirs(base, folder / "theirs"))}, "trained_on": "sums"},
+        "theirs": {"adapter": {"path": str(tiny_adapter_folder(folder / "theirs", base))}, "trained_on": "sums"},
     }
     return config
 

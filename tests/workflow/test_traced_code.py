@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 
 import pytest
 from golden.study import golden_study
-from tiny import tiny_model_folder
+from tiny import tiny_adapter_folder, tiny_model_folder
 from traced import run_traced
 
 from clearminds.checkout import SNAKEFILE, WORKFLOW
@@ -52,7 +52,11 @@ def jobs(tmp_path_factory):
         "eksft": {"responses": "reference", "loss": {"rule": "eksft"}, "training": {"normaliser": "all"}},
         "pissa": {"responses": "reference", "loss": {"rule": "eaft"}, "training": {"adapter": "pissa"}},
         "full": {"responses": "reference", "training": {"adapter": "full"}},
+        "then": {"responses": "reference", "start_from": "stm-200"},
+        "mixed": {"responses": "reference", "replay": {"task": "again", "share": 0.4}},
+        "theirs": {"adapter": {"path": str(tiny_adapter_folder(folder / "theirs", model))}},
     }
+    study["tasks"]["again"] = {**study["tasks"][study["targets"][0]]}
     return run_traced(SNAKEFILE, study, folder / "study")
 
 
