@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, model_validator
@@ -189,7 +190,7 @@ class Study(Strict):
                     f"targets: {target}: no variant has it among its targets; take it out, or add it there"
                 )
 
-    @property
+    @cached_property
     def held_out(self) -> list[str]:
         """The variants whose trainings take the loss on held-out references."""
         return [name for name in self.variants if self.training_of(name).validation_every]

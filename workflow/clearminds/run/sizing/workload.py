@@ -23,6 +23,7 @@ TRAINED = 16  # bytes per parameter that is trained: weight, gradient and AdamW'
 # bytes of host memory per token of a table's responses, as Python's objects; measured 432 where they are scored
 GENERATED, SCORED = 100, 450
 REHEARSED = 8  # tokens of a rehearsed answer
+COMPARED = ("dora", "full")  # kinds of training whose changes are told from the base's weights
 CHOICES = 64  # tokens of an item's choices together
 
 
@@ -264,17 +265,16 @@ class Workloads:
     evaluate_adapter = evaluate_base
 
     def analyse(self, wc: Wildcards) -> Workload:
-        """Every response of what it reads; of whole weights that were trained, a matrix at a time."""
+        """Every response of what it reads; of weight changes a matrix at a time, by far the largest an embedding."""
         study, kinds = self.study, READS[wc.analysis]
         files = len(study.variants) * len(study.seeds) if any(kind in OF_VARIANTS for kind in kinds) else 1
+        if "adapters" in kinds:
+            changes = wc.analysis == "weight_change"
+            whole = changes and any(study.training_of(name).adapter in COMPARED for name in study.variants)
+            held = self.sizes.parameters(wc.model) * BYTES["float32"] / 4 if whole else 0
+            return Workload(items=files, held=held, torch=changes)
         rows = self.sizes.items(wc.target, "train") * sum(map(self.sizes.samples, ["reference", *study.sources]))
-        changes = wc.analysis == "weight_change"
-        return Workload(
-            self.sizes.parameters(wc.model) if changes else 0,
-            BYTES["float32"],
-            items=files if changes or wc.analysis == "convergence" else files * rows,
-            torch=changes,
-        )
+        return Workload(items=files * rows)
 
     def measure_gradients(self, wc: Wildcards) -> Workload:
         """Some examples of each source forward, and backward once for each limit of perplexity."""

@@ -3,6 +3,7 @@
 It draws no random number and changes no weight, so that an adapter is the same with and without it.
 """
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from clearminds.files.tables import atomic_path
 from clearminds.model.batches import plan
 from clearminds.model.weighted_loss import WeightedBatch, weighted_token_loss
 from clearminds.stages.first_responses import first_responses
+
+log = logging.getLogger("clearminds")
 
 STEP, LOSS, TOKENS = "step", "held_out_loss", "held_out_tokens"  # keys of the Trainer's history
 SCHEMA = pa.schema([("step", pa.int32()), ("loss", pa.float64()), ("tokens", pa.int64())])
@@ -87,6 +90,8 @@ class HeldOut(TrainerCallback):
     def _take(self, args, state) -> None:
         with self.trainer.compute_loss_context_manager():
             loss = held_out_loss(self.trainer.model, self.rows, self.trainer.batch_tokens, args.device)
+        if state.is_world_process_zero:
+            log.info("held-out loss at step %d: %.4f", state.global_step, loss)
         # in the history, which checkpoints keep
         state.log_history.append({STEP: state.global_step, LOSS: loss, TOKENS: _tokens(self.rows)})
 
