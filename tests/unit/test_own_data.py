@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from unittest.mock import Mock
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -157,6 +158,7 @@ def test_columns_of_parquet_are_known_and_others_are_named(tmp_path):
         (["--rule", "all", "--dtype", "int8"], "^scoring: dtype: 'int8' is not one of float32"),
         (["--rule", "all", "--columns", "prompts=q"], "^tasks: data: columns: prompts: unknown key; did you mean"),
         (["--rule", "all", "--model", "none"], "--model: 'none' is no folder here, no model of .*config.yaml"),
+        (["--rule", "all", "--model", ""], "--model: '' is no folder here"),
         (["--rule", "all", "--model", "me/m"], "--model: me/m: no such folder here; of the hub, add --revision"),
         (["--rule", "all", "--model", "me/m@main"], "^models: m: revision: "),
         (["--rule", "all", "--directory", "none"], "--directory: none is not a folder"),
@@ -168,6 +170,15 @@ def test_what_is_wrong_is_said_before_anything_runs(folder, monkeypatch, argumen
     monkeypatch.setattr(run.Own, "make", lambda *_: pytest.fail("it ran"))
     with pytest.raises(UserError, match=match):
         mask.main(["my rows.jsonl", "--model", "tiny", *arguments])
+
+
+@pytest.mark.parametrize(
+    ("ends", "code"), [([0], 0), ([1], 1), ([KeyboardInterrupt, 1], 1), ([KeyboardInterrupt, 0], 130)]
+)
+def test_ctrl_c_leaves_the_run_time_to_end_its_jobs(ends, code):
+    run_ends = Mock(side_effect=ends)
+    assert run._waited(run_ends) == code
+    assert run_ends.call_count == len(ends)
 
 
 @pytest.mark.parametrize("command", [score, mask])

@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--target", help="default: the only one")
     parser.add_argument("--model", help="default: the only one")
     parser.add_argument("--seed", type=int, help="default: the first of seeds")
-    parser.add_argument("--out", type=Path, help="a new folder; default: exports/... among the study's results")
+    parser.add_argument("--out", type=Path, help="a new folder; default: one among the study's results")
     parser.add_argument("--merged", action="store_true", help="the adapter merged into the base's weights")
     parser.add_argument("--data-only", action="store_true", help="the training set without the adapter")
     given = parser.parse_args(arguments)
@@ -48,7 +48,9 @@ def main(arguments: list[str] | None = None) -> None:
     if not given.directory.is_dir():
         raise UserError(f"--directory: {given.directory} is not a folder; give the one where the workflow was run")
     out = given.out and Path.cwd() / given.out  # meant from here
-    os.chdir(given.directory)
+    if given.directory != Path():
+        file = file.absolute()
+        os.chdir(given.directory)
     exported = chosen(specs, file, given.variant, model=given.model, target=given.target, seed=given.seed)
     out = out or Path(specs.layout.exported.path(**exported.names))
     refuse_filled(out)

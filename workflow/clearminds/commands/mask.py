@@ -57,7 +57,7 @@ def options() -> argparse.ArgumentParser:
     """The command line: that of `score`, and an option for each setting that a rule may have."""
     made = parser("mask", __doc__)
     made.add_argument("--rule", required=True, help=f"one of {', '.join(OFFERED)}")
-    made.add_argument("--out", type=Path, help="a new folder; default: exports/... among the results")
+    made.add_argument("--out", type=Path, help="a new folder; default: one among the results")
     for key in SETTINGS:
         made.add_argument(f"--{key.replace('_', '-')}", dest=f"setting_{key}", help="of a rule")
     return made

@@ -35,7 +35,7 @@ def model_of(name: str, revision: str | None, study_file: Path | None) -> tuple[
             study.models[name].model_dump(exclude_defaults=True),
             study.runtime.model_dump(exclude_defaults=True),
         )
-    if Path(name).expanduser().is_dir():
+    if name and Path(name).expanduser().is_dir():
         folder = Path(name).expanduser().resolve()
         return as_id(folder.name), {"path": str(folder)}, {}
     repository, _, commit = name.partition("@")
