@@ -115,6 +115,9 @@ class Match(Strict):
     )
 
 
+HELD_OUT = "validation"  # the split that the loss of a training is taken on meanwhile
+
+
 class Training(Strict):
     """One adapter's training. A variant may override any key but max_length, which fixes the matched examples."""
 

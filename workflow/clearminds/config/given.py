@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, model_validator
 
 from clearminds.config.origins import Commit, Repository
+from clearminds.config.references import among
 from clearminds.config.strict import Id, Strict
-from clearminds.config.wording import nearest, short
 
 if TYPE_CHECKING:
     from clearminds.config.study import Study
@@ -61,10 +61,7 @@ def check_given(study: Study, name: str) -> None:
         raise ValueError("variants: base is built in (the model as it is); give another name")
     named = ((f"{where}: adapter: base", given.adapter.base, study.models),)
     for place, found, allowed in (*named, (f"{where}: trained_on", given.trained_on, study.targets)):
-        if found is not None and found not in allowed:
-            raise ValueError(
-                f"{place}: {short(found)} is not one of {', '.join(allowed)}{nearest(found, list(allowed))}"
-            )
+        among(place, [] if found is None else [found], allowed)
     if given.adapter.base is None and len(study.models) > 1:
         raise ValueError(
             f"{where}: adapter: base: missing; name the model it was trained from: {', '.join(study.models)}"

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from clearminds.config.references import among
 from clearminds.config.strict import Id, Strict
 from clearminds.config.values import Seed
 from clearminds.config.weights import Weights, imitated, tuned_of
-from clearminds.config.wording import nearest, short
 
 if TYPE_CHECKING:
     from clearminds.config.blocks import Training
@@ -46,10 +46,7 @@ def check_start(study: Study, name: str) -> None:
     if not isinstance(start, StartFrom):
         return
     for key, found, allowed in (("variant", start.variant, study.variants), ("target", start.target, study.targets)):
-        if found is not None and found not in allowed:
-            raise ValueError(
-                f"{where}: {key}: {short(found)} is not one of {', '.join(allowed)}{nearest(found, list(allowed))}"
-            )
+        among(f"{where}: {key}", [] if found is None else [found], allowed)
     if start.seed is not None and start.seed not in study.seeds:
         raise ValueError(f"{where}: seed: {start.seed} is not one of seeds: {', '.join(map(str, study.seeds))}")
     for target in study.targets_of(name):

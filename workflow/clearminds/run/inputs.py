@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from clearminds.config.blocks import HELD_OUT
 from clearminds.config.replay import replayed
-from clearminds.config.study import HELD_OUT
 from clearminds.files.analysed_files import analysed_files, analysis_rows
 from clearminds.files.layout import scoring_model, shards_of
 from clearminds.files.study_files import (

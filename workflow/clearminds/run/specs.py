@@ -11,9 +11,10 @@ from itertools import product
 from typing import Any
 
 from clearminds.checkout import LAUNCHERS
+from clearminds.config.blocks import HELD_OUT
 from clearminds.config.replay import Replay, replayed
 from clearminds.config.starts import StartFrom
-from clearminds.config.study import HELD_OUT, Study
+from clearminds.config.study import Study
 from clearminds.config.tasks import LmEvalTask, example_keys, of_split
 from clearminds.config.weights import TunedModel, draws, resolved, tuned_of
 from clearminds.files.analysed_files import OF_SOURCES, OF_VARIANTS, READS
