@@ -194,8 +194,8 @@ def test_scores_and_responses_know_nothing_of_losses_and_kinds_of_training():
         modules = {key.partition(":")[0] for key in stage_code.parts(stage, json.loads(text))}
         found = {name for name in modules if ".losses." in name or name.endswith((".pissa", ".training.full"))}
         assert not found, stage
-        # whole models are evaluated, and score for the rules of other variants
-        loads_them = stage.startswith(("evaluate", "score"))
+        # whole models are evaluated, score for the rules of other variants, and are trained further
+        loads_them = stage.startswith(("evaluate", "score", "train"))
         assert loads_them or "clearminds.model.full_weights" not in modules, stage
 
 

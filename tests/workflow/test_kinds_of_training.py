@@ -13,14 +13,14 @@ from .conftest import Workflow, tiny_study
 
 pytestmark = pytest.mark.slow
 
-REPLAY = {"task": "talk", "source": "everyday", "share": 0.25}
+REPLAY = {"task": "divisors", "share": 0.25, "weights": {"rule": "rank", "top": 200}}
 
 
 def study(folder):
     base = tiny_model_folder(folder / "tiny")
     config = tiny_study(base)
     config["tasks"]["more"] = {**config["tasks"]["sums"], "seed": 8}
-    config["tasks"]["talk"] = {"kind": "everyday_prompts", "splits": {"train": 4}}
+    config["tasks"]["divisors"] = {"kind": "reasoning_gym", "generator": "gcd", "splits": {"train": 4}}
     config["suites"] = {"all": ["sums", "more"]}
     config["targets"] = ["sums", "more"]
     config["match"] = {"sources": ["reference"], "by": "steps"}
@@ -80,13 +80,13 @@ def test_the_second_training_goes_on_with_the_first_adapter(done):
 
 def test_replayed_examples_are_in_the_masks_and_counted(done):
     masks = pl.read_parquet(results(done) / "masks" / "tiny" / "more" / "mixed.parquet")
-    assert masks["task"].to_list().count("talk") == round(8 * 0.25 / 0.75)
+    assert masks["task"].to_list().count("divisors") == round(8 * 0.25 / 0.75)
     record = json.loads((results(done) / "adapters/tiny/more/mixed/seed0/run.json").read_text(encoding="utf-8"))
     plain = json.loads((results(done) / "adapters/tiny/more/then/seed0/run.json").read_text(encoding="utf-8"))
     assert (record["examples"], record["replayed"], record["steps"]) == (11, 3, 2)
     assert (plain["examples"], plain["replayed"], plain["steps"]) == (8, 0, 2)
     card = (results(done) / "adapters/tiny/more/mixed/seed0/README.md").read_text(encoding="utf-8")
-    assert "- replayed: 3 examples of `talk` beside these (source `everyday`)" in card
+    assert "- replayed: 3 examples of `divisors` beside these (source `reference`)" in card
 
 
 def test_the_report_says_what_each_saw_and_where_they_differ(done):
