@@ -1,5 +1,6 @@
 """The figures of the analyses, each from the table of one model and target."""
 
+import math
 from collections.abc import Sequence
 
 import altair as alt
@@ -8,6 +9,7 @@ import polars as pl
 from clearminds.report.figures import PALETTE, styled
 
 DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3])
+MOST_TICKS = 12
 SIZE = {"width": 560, "height": 280}
 
 
@@ -15,7 +17,7 @@ def _told_apart(names: Sequence[str], column: str) -> dict[str, alt.Color | alt.
     """Colour and dash of lines by name, so that more of them than colours are told apart."""
     colours = [PALETTE[n % len(PALETTE)] for n in range(len(names))]
     dashes = [DASHES[n // len(PALETTE) % len(DASHES)] for n in range(len(names))]
-    legend = alt.Legend(title=None, labelLimit=0, symbolStrokeWidth=2.5, symbolSize=300)
+    legend = alt.Legend(title=None, labelLimit=0, symbolStrokeWidth=2.5, symbolSize=80)
     return {
         "color": alt.Color(f"{column}:N", scale=alt.Scale(domain=list(names), range=colours), legend=legend),
         "strokeDash": alt.StrokeDash(f"{column}:N", scale=alt.Scale(domain=list(names), range=dashes), legend=legend),
@@ -25,6 +27,12 @@ def _told_apart(names: Sequence[str], column: str) -> dict[str, alt.Color | alt.
 def _there(frame: pl.DataFrame, column: str, order: Sequence[str]) -> list[str]:
     found = set(frame[column])
     return [name for name in order if name in found]
+
+
+def _whole_numbers(values: pl.Series) -> alt.Axis:
+    """An axis with some ticks at values that there are, the first one among them."""
+    there = values.unique().sort().to_list()
+    return alt.Axis(format="d", values=there[:: math.ceil(len(there) / MOST_TICKS)] if there else [])
 
 
 def weight_change(frame: pl.DataFrame, variants: Sequence[str]) -> alt.TopLevelMixin:
@@ -38,7 +46,7 @@ def weight_change(frame: pl.DataFrame, variants: Sequence[str]) -> alt.TopLevelM
         .sort("variant", "layer")
     )
     lines = alt.Chart(layers).mark_line(strokeWidth=2, point=True).properties(width=270, height=240)
-    x = alt.X("layer:Q", title="layer", axis=alt.Axis(format="d", tickMinStep=1))
+    x = alt.X("layer:Q", title="layer", axis=_whole_numbers(layers["layer"]))
     apart = _told_apart(_there(frame, "variant", variants), "variant")
     norm = lines.encode(x=x, y=alt.Y("norm:Q", title="norm of the change"), **apart)
     rank = lines.encode(x=x, y=alt.Y("rank:Q", title="effective rank, mean of the matrices"), **apart)
@@ -99,7 +107,7 @@ def convergence(frame: pl.DataFrame, variants: Sequence[str]) -> alt.TopLevelMix
         alt.Chart(means)
         .mark_line(strokeWidth=2, point=True)
         .encode(
-            x=alt.X("step:Q", title="optimiser steps", axis=alt.Axis(format="d", tickMinStep=1)),
+            x=alt.X("step:Q", title="optimiser steps", axis=_whole_numbers(means["step"])),
             y=alt.Y("loss:Q", title="held-out loss (nats per token)", scale=alt.Scale(zero=False)),
             **_told_apart(_there(frame, "variant", variants), "variant"),
         )
@@ -115,15 +123,15 @@ def gradients(frame: pl.DataFrame) -> alt.TopLevelMixin:
     """
     means = frame.group_by("source", "perplexity", maintain_order=True).agg(pl.col("share", "of_tokens").mean())
     what = {"of_tokens": "share of the tokens", "share": "norm of their gradient, of the whole"}
+    limits = {limit: f"> {limit:g}" for limit in means["perplexity"].unique(maintain_order=True)}
     bars = means.unpivot(list(what), index=["source", "perplexity"], variable_name="what").with_columns(
-        pl.col("what").replace(what), percent=100 * pl.col("value"), limit=pl.format("> {}", pl.col("perplexity"))
+        pl.col("what").replace(what), percent=100 * pl.col("value"), limit=pl.col("perplexity").replace_strict(limits)
     )
-    order = [f"> {limit}" for limit in means["perplexity"].unique(maintain_order=True)]
     chart = (
         alt.Chart(bars)
         .mark_bar()
         .encode(
-            x=alt.X("limit:N", title="perplexity", sort=order, axis=alt.Axis(labelAngle=0)),
+            x=alt.X("limit:N", title="perplexity", sort=list(limits.values()), axis=alt.Axis(labelAngle=0)),
             xOffset=alt.XOffset("what:N", sort=list(what.values())),
             y=alt.Y("percent:Q", title="%"),
             color=alt.Color(
