@@ -25,7 +25,6 @@ ROWS = [
     }
     for n in range(6)
 ]
-TAU = "200"
 
 
 def command(name: str, *arguments: str, folder: Path) -> subprocess.CompletedProcess:
@@ -49,11 +48,12 @@ def test_a_file_is_scored_once_and_masked_by_what_the_store_holds(tmp_path, tiny
     assert done.returncode == 0, done.stdout[-4000:]
     assert "of 6 responses" in done.stdout.splitlines()[-1] and "score_token_perplexity" in done.stdout
     assert looked_up(one)["computed"] == 6
-    done = command("mask", *shared, "--rule", "perplexity", "--tau", TAU, "--out", "masked", folder=other)
+    scores = pl.read_parquet(one / "scores" / "scores.parquet")
+    tau = f"{(-scores['logprob']).exp().median():.3f}"
+    done = command("mask", *shared, "--rule", "perplexity", "--tau", tau, "--out", "masked", folder=other)
     assert done.returncode == 0, done.stdout[-4000:]
     assert looked_up(other)["computed"] == 0
-    scores = pl.read_parquet(one / "scores" / "scores.parquet")
-    kept = scores.filter(-pl.col("logprob").cast(pl.Float64) <= math.log(float(TAU)))
+    kept = scores.filter(-pl.col("logprob").cast(pl.Float64) <= math.log(float(tau)))
     assert 0 < len(kept) < len(scores)
     rows = datasets.load_from_disk(str(other / "masked" / "dataset"))
     labels = [[label for label in row if label != -100] for row in rows["labels"]]
