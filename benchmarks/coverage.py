@@ -115,8 +115,8 @@ def covered(row: Row, studies: int) -> str:
 
 def _half_widths(effect: Effect) -> Iterator[tuple[float, float]]:
     """Centre and half-width by each method, the chosen one last."""
-    found, seeds = spread(effect), len(effect.values)
-    centre = float(effect.values.mean())
+    seeds, centre = len(effect.values), float(effect.values.mean())
+    found = spread(_of_one_seed(effect))
     yield centre, float(stdtrit(found.items_free, 0.975)) * math.sqrt(found.items)
     over_seeds = float(effect.values.var(ddof=1)) / seeds if seeds > 1 else 0.0
     whole = found.items + over_seeds
@@ -124,6 +124,12 @@ def _half_widths(effect: Effect) -> Iterator[tuple[float, float]]:
     yield centre, float(stdtrit(free, 0.975)) * math.sqrt(whole)
     chosen = interval(effect)
     yield centre, (chosen.high - chosen.low) / 2 if chosen.high is not None and chosen.low is not None else math.nan
+
+
+def _of_one_seed(effect: Effect) -> Effect:
+    """The mean over seeds as if it were one seed's."""
+    blocks = tuple(block.mean(axis=0, keepdims=True) for block in effect.influences)
+    return Effect(effect.values.mean(keepdims=True), blocks, effect.free, effect.steps)
 
 
 def _study(row: Row, rng: np.random.Generator) -> tuple[Effect | None, float]:

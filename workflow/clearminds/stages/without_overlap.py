@@ -74,7 +74,7 @@ class Without:
         """The columns of a run, by task."""
         scores, group = self._scores(after), self._group
         ti = None
-        if (tested := group.tested) in self._items:
+        if (tested := group.tested) is not None and tested in self._items:
             ti = self._change(scores, tested)
         bwt = None
         if any(task in self._items for task in group.others):

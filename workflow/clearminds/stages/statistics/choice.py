@@ -66,7 +66,7 @@ def choose(summary: pl.DataFrame, comparisons: pl.DataFrame, loss: float = LOSS)
 def _none_passed(known: pl.DataFrame, comparisons: pl.DataFrame, loss: float) -> str:
     if (known["bwt_high"] < -loss).all():
         return f"No variant can be named: every one is shown to lose more than {loss:g} % of BWT."
-    detectable = comparisons.filter(pl.col("role") == "bwt", pl.col("other") == BASE)["detectable"].min()
+    detectable = min(comparisons.filter(pl.col("role") == "bwt", pl.col("other") == BASE)["detectable"].drop_nulls())
     return (
         f"The study is too small to tell: no BWT interval stays above {-loss:g} %, and not every one is below. The "
         f"smallest change of BWT that it can find is {detectable:.1f} %; more items, and more seeds, make that smaller."

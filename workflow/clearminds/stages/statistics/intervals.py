@@ -1,18 +1,19 @@
 """Intervals, p-values and minimal detectable differences over items and seeds. Draws nothing at random.
 
-Items and seeds are crossed: every seed answers every item. The variance of a mean over n items and R seeds is
-
-    V = V_items + max(0, V_seeds - SHARE * V_noise)
+Items and seeds are crossed: every seed answers every item. A mean over n items and R seeds has the variance of both:
 
     V_items   sum over tasks of the variance over items of the influences' means over seeds, by the number of items
     V_seeds   variance over seeds of the seeds' numbers, by R
-    V_noise   what item-by-seed noise adds to either, once too often (two-way analysis of variance)
+    V_noise   item-by-seed noise, which is in both of them and counts once (two-way analysis of variance)
 
 V_seeds has R - 1 degrees of freedom, 2 for three seeds, so that one quantile for both will not do: Satterthwaite's
 estimate of common degrees of freedom fails just when the seeds happen to agree. The half-width takes a quantile for
 each ("recovery of variance estimates", MOVER: Zou and Donner, Statistics in Medicine 27 (2008) 1693):
 
-    h(p) = sqrt(t(1 - p/2; items)^2 V_items + t(1 - p/2; R - 1)^2 max(0, V_seeds - SHARE * V_noise))
+    h(p) = sqrt(t(1 - p/2; items)^2 (V_items - i V_noise) + t(1 - p/2; R - 1)^2 max(0, V_seeds - SHARE (1 - i) V_noise))
+
+Which of the two the noise is taken from is this project's choice: i = V_noise / V_items is the share of the items'
+variance that is noise. Where all of it is (i = 1), V_seeds alone has the whole variance, and t of R - 1 is exact.
 
 A p-value is the p at which h(p) reaches the estimate. With one seed nothing is known of other seeds: the interval is
 over items only, and says so. `benchmarks/coverage.py` measures what these cover.
@@ -29,8 +30,8 @@ from clearminds.stages.statistics.effects import Effect
 
 LEVEL = 0.95
 POWER = 0.80
-# of V_noise: with 1, intervals of three seeds cover 91 % where noise is large; with less they are wide elsewhere
-SHARE = 0.75
+SHARE = 0.75  # of V_noise; with all of it intervals of three seeds cover 93 % at worst, with half they are wide
+MOST = 0.9  # of i, so that seeds which happen to agree give no interval without width
 BOTH, ITEMS = "items and seeds", "items only, this seed"
 
 
@@ -102,7 +103,10 @@ def spread(effect: Effect) -> Spread:
             noise += float(((block - mean) ** 2).sum()) / (free * (seeds - 1)) / (n * seeds)
     over_seeds = float(effect.values.var(ddof=1)) / seeds if seeds > 1 else 0.0
     free_items = items**2 / weighted if weighted else float(sum(effect.free))  # Welch's, over tasks
-    return Spread(items, free_items, max(0.0, over_seeds - SHARE * noise), seeds - 1)
+    share = min(MOST, noise / items) if items else 0.0
+    return Spread(
+        items - share * min(noise, items), free_items, max(0.0, over_seeds - SHARE * (1 - share) * noise), seeds - 1
+    )
 
 
 def _quantile(p: float, free: float) -> float:
