@@ -129,7 +129,7 @@ def _curves(title: str, over: str, means: pl.DataFrame, runs: pl.DataFrame) -> a
 
 def _panel(
     column: str, name: str, x: alt.X, colour: alt.Color, means: pl.DataFrame, runs: pl.DataFrame
-) -> alt.LayerChart:
+) -> alt.LayerChart | alt.FacetChart:
     y = alt.Y(f"{column}:Q", title=name, scale=alt.Scale(zero=False, padding=8))
     placed, other = means.drop_nulls("x").sort("x"), means.filter(pl.col("x").is_null())
     dashed = alt.Chart(other).encode(y=y, color=colour)
