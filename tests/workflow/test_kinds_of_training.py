@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from tiny import tiny_adapter_folder, tiny_model_folder
 
 from .conftest import Workflow, tiny_study
+from .plans import planned_jobs
 
 pytestmark = pytest.mark.slow
 
@@ -47,11 +48,11 @@ def done(tmp_path_factory):
 
 
 def planned(workflow, config):
-    """The jobs that a dry-run plans: rule and variant, without tables and reports."""
-    output = Workflow(workflow.folder, config).run("--dry-run").stdout
-    rules = [block.split(":")[0] for block in output.split("\nrule ")[1:]]
-    variants = [part.split(",")[0].split("\n")[0] for part in output.split("variant=")[1:]]
-    return [rule for rule in rules if rule not in ("summarise", "report")], variants
+    """The rules and variants of the jobs of variants that a dry-run plans."""
+    jobs = planned_jobs(Workflow(workflow.folder, config).run("--dry-run").stdout)
+    return {
+        (rule, names["variant"]) for rule, names in ((rule, dict(pairs)) for rule, pairs in jobs) if "variant" in names
+    }
 
 
 def results(workflow):
@@ -109,17 +110,15 @@ def test_the_report_says_what_each_saw_and_where_they_differ(done):
 def test_a_change_reruns_what_was_made_of_it_and_nothing_else(done, change, rules):
     config = copy.deepcopy(done.config)
     change(config["variants"])
-    _, variants = planned(done, config)
-    assert set(variants) == rules
+    assert {variant for _, variant in planned(done, config)} == rules
 
 
 def test_an_adapter_of_others_that_was_edited_in_place_is_taken_and_evaluated_again(done):
-    assert planned(done, done.config) == ([], [])
+    assert planned(done, done.config) == set()
     file = done.folder.parent / "theirs" / "adapter_config.json"
     text = file.read_text(encoding="utf-8")
     file.write_text(text.replace('"lora_alpha": 8', '"lora_alpha": 80'), encoding="utf-8")
     try:
-        rules, variants = planned(done, done.config)
-        assert set(rules) == {"take_adapter", "evaluate_adapter"} and set(variants) == {"theirs"}
+        assert planned(done, done.config) == {("take_adapter", "theirs"), ("evaluate_adapter", "theirs")}
     finally:
         file.write_text(text, encoding="utf-8")

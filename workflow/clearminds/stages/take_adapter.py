@@ -11,7 +11,6 @@ from typing import Any
 
 from clearminds.files.digests import file_sha256
 from clearminds.files.settings import settings
-from clearminds.model.full_weights import is_whole
 from clearminds.stages.fetching.adapter_origins import link, origin_of
 from clearminds.stages.fetching.check_adapter import check_adapter, check_whole, named_base
 
@@ -56,6 +55,8 @@ def take(settings: Settings, folder: Path, base: Path, base_name: str) -> dict[s
     Raises:
         UserError: not found, damaged, or not of this base.
     """
+    from clearminds.model.full_weights import is_whole
+
     where = f"variants: {folder.name}: adapter"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
