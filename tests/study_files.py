@@ -14,6 +14,7 @@ from clearminds.config.weights import draws, tuned_of
 SPLITS = {"train": 6, "test": 2}  # items
 ASKED = ("text", "prompt", "problem", "question")  # columns of presets' rows: what is asked, and ids
 IDS = ("task_id", "unique_id", "id")
+TAUS = ("tau", "tau_low", "tau_high")
 
 
 def written(name: str) -> dict:
@@ -21,19 +22,23 @@ def written(name: str) -> dict:
     return yaml.safe_load((ROOT / "studies" / f"{name}.yaml").read_text(encoding="utf-8"))
 
 
-def made_tiny(study: dict, model: Path, rows: Path) -> dict:
-    """The same models, targets, variants and tasks with a few items, one seed and one suite.
+def made_tiny(study: dict, model: Path, rows: Path, targets: int = 1) -> dict:
+    """The same models, variants and tasks with a few items, one seed and one suite.
 
     Args:
         study: as its file has it.
         model: a folder with a tiny model, which takes each model's place.
         rows: a folder of data sets, to which rows that presets show are added.
+        targets: how many of its targets, the first ones.
     """
     sampled = {"samples": 2, "max_new_tokens": 6, "when_none_accepted": "reference", "dtype": "float32"}
-    kept = ("study", "targets", "match", "variants")
+    variants = Study.model_validate(study).model_dump(exclude_none=True)["variants"]
     small = {"rank": 2, "epochs": 1, "batch_examples": 4, "learning_rate": 0.01, "warmup_steps": 0, "dtype": "float32"}
     return {
-        **{key: study[key] for key in kept},
+        "study": study["study"],
+        "match": study["match"],
+        "variants": {name: {**one, "weights": _eased(one["weights"])} for name, one in variants.items()},
+        "targets": study["targets"][:targets],
         "models": {name: {"path": str(model)} for name in study["models"]},
         "tasks": {name: _small(block, rows) for name, block in study["tasks"].items()},
         "suites": {"all": [task for suite in study["suites"].values() for task in suite]},
@@ -45,6 +50,13 @@ def made_tiny(study: dict, model: Path, rows: Path) -> dict:
         "evaluation": {"max_new_tokens": 6, "dtype": "float32"},
         "seeds": [0],
     }
+
+
+def _eased(weights: dict) -> dict:
+    """A rule with thresholds that leave tokens of a random model, which is surprised by all of them."""
+    taus = {key: f"{100 * float(weights[key]):g}" for key in TAUS if weights.get(key, "auto") != "auto"}
+    inner = {"of": [_eased(rule) for rule in weights["of"]]} if "of" in weights else {}
+    return {**weights, **taus, **inner}
 
 
 def _small(block: dict, rows: Path) -> dict:

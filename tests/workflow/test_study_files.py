@@ -17,7 +17,9 @@ ARCHITECTURES = {
     "paper-llama-3-8b": "llama",
     "paper-mistral-7b": "mistral",
     "paper-olmo-2-7b": "olmo2",
+    "rules": "llama",
     "tau-sweep": "llama",
+    "weak-prior": "llama",
 }
 OWN = ("paper-llama-3-8b", "paper-gemma-2-2b", "paper-mistral-7b", "paper-olmo-2-7b")
 
