@@ -19,7 +19,7 @@ ONE = {"model": "tiny", "target": "sums"}
 def tables(folder: Path) -> dict[str, pl.DataFrame]:
     place = folder / "results" / "tiny" / "tables"
     found = {name: place / "analyses" / "tiny" / "sums" / f"{name}.parquet" for name in READS}
-    found[GRADIENTS] = place / "gradients" / "tiny" / "sums.parquet"
+    found[GRADIENTS] = place / "gradients" / "tiny" / "sums" / "norms.parquet"
     return {name: pl.read_parquet(path) for name, path in found.items()}
 
 

@@ -140,7 +140,9 @@ class Layout:
     base_evaluation = Artefact("evaluations/{model}/base/{suite}.parquet", "evaluate_base", "{model}/{suite}")
     evaluation = Artefact("evaluations/{model}/{target}/{variant}/seed{seed}/{suite}.parquet", "evaluate_adapter")
     analysis = Artefact("tables/analyses/{model}/{target}/{analysis}.parquet", "analyse", "{model}/{target}/{analysis}")
-    gradients = Artefact("tables/gradients/{model}/{target}.parquet", "measure_gradients", "{model}/{target}")
+    gradients = Artefact(
+        "tables/gradients/{model}/{target}/norms.parquet", "measure_gradients", "{model}/{target}/norms"
+    )
     summary = Artefact("tables/summary.parquet", "summarise")
     summary_csv = Artefact("tables/summary.csv", "summarise", "summary", first="summary")
     summary_md = Artefact("tables/summary.md", "summarise", "summary", first="summary")
