@@ -1,5 +1,6 @@
 """Intervals and tests against scipy and statsmodels where they have the same, and laws that hold for any numbers."""
 
+import importlib.util
 import math
 
 import numpy as np
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from clearminds.checkout import ROOT
 from clearminds.stages.statistics.effects import change_effect, mean_effect, score_effect, transfer_effect
 from clearminds.stages.statistics.exact import flips, holm, mcnemar, wilson
 from clearminds.stages.statistics.intervals import BOTH, ITEMS, interval, spread
@@ -183,3 +185,14 @@ def test_flips_are_counted_apart():
 )
 def test_what_a_comparison_shows_follows_from_its_numbers(difference, corrected, detectable, said):
     assert verdict(difference, corrected, detectable) == said
+
+
+def test_simulated_studies_are_covered_and_equal_numbers_of_them_give_equal_tables():
+    spec = importlib.util.spec_from_file_location("coverage_benchmark", ROOT / "benchmarks" / "coverage.py")
+    benchmark = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(benchmark)
+    row = benchmark.Row(2, 48, 3, 0.3, shared=True)
+    line = benchmark.covered(row, 40)
+    assert line == benchmark.covered(row, 40)
+    items, _, chosen = (float(cell.split()[0]) for cell in line.split("|")[3:6])
+    assert items < 0.85 < chosen  # seeds count
