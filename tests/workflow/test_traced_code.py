@@ -11,6 +11,7 @@ from tiny import tiny_model_folder
 from traced import run_traced
 
 from clearminds.checkout import SNAKEFILE, WORKFLOW
+from clearminds.files.analysed_files import GRADIENTS, READS
 from clearminds.reuse import stage_code
 from clearminds.reuse.code import closure, digest
 from clearminds.reuse.definitions import Tree
@@ -53,6 +54,9 @@ def jobs(tmp_path_factory):
         "pissa": {"responses": "reference", "loss": {"rule": "eaft"}, "training": {"adapter": "pissa"}},
         "full": {"responses": "reference", "training": {"adapter": "full"}},
     }
+    study["tasks"]["sums"]["splits"]["validation"] = 2
+    study["variants"]["stm-held-out"] = {"responses": "reference", "training": {"validation_every": 1}}
+    study["analyses"] = [*READS, GRADIENTS]
     return run_traced(SNAKEFILE, study, folder / "study")
 
 
