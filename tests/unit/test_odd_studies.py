@@ -86,7 +86,8 @@ def one_job(study: Study) -> SimpleNamespace:
     model, variant, target = next(iter(study.models)), next(reversed(study.variants)), study.targets[0]
     source, suite = next(iter(study.sources), "reference"), next(iter(study.suites))
     names = {"model": model, "scorer": model, "task": target, "target": target, "source": source, "suite": suite}
-    return SimpleNamespace(**names, split="train", variant=variant, draw="", seed=study.seeds[0], shard="1of2")
+    others = {"draw": "", "seed": study.seeds[0], "shard": "1of2", "analysis": "weight_change"}
+    return SimpleNamespace(**names, split="train", variant=variant, **others)
 
 
 @pytest.mark.parametrize("value", ODD, ids=lambda value: repr(value)[:20])

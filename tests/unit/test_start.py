@@ -82,7 +82,7 @@ def execute(
     )
     workflow.register_resource = lambda name, n: workflow.global_resources.update({name: SimpleNamespace(value=n)})
     before, gpus = everything(), gpus or gpus_of(demo({"runtime/gpus": 0}))
-    given = SimpleNamespace(model_dump=lambda: study, models={}, tasks={}, suites={})
+    given = SimpleNamespace(model_dump=lambda: study, models={}, tasks={}, suites={}, targets=[])
     inputs = SimpleNamespace(all_wait=False)
     specs = SimpleNamespace(study=given, layout=Layout.of("s"), inputs=inputs, use=lambda study: None)
     prepare_execution(workflow, specs, gpus)

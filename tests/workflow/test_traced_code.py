@@ -11,6 +11,7 @@ from tiny import tiny_adapter_folder, tiny_model_folder
 from traced import run_traced
 
 from clearminds.checkout import SNAKEFILE, WORKFLOW
+from clearminds.files.analysed_files import GRADIENTS, READS
 from clearminds.reuse import stage_code
 from clearminds.reuse.code import closure, digest
 from clearminds.reuse.definitions import Tree
@@ -57,6 +58,9 @@ def jobs(tmp_path_factory):
         "theirs": {"adapter": {"path": str(tiny_adapter_folder(folder / "theirs", model))}},
     }
     study["tasks"]["again"] = {**study["tasks"][study["targets"][0]]}
+    study["tasks"]["sums"]["splits"]["validation"] = 2
+    study["variants"]["stm-held-out"] = {"responses": "reference", "training": {"validation_every": 1}}
+    study["analyses"] = [*READS, GRADIENTS]
     return run_traced(SNAKEFILE, study, folder / "study")
 
 
