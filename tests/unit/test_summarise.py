@@ -322,6 +322,9 @@ def test_tables_are_aligned_plain_text(study):
         *("+37.50", f"[{ti_low},", f"{ti_high}]", "-11.25", f"[{bwt_low},", f"{bwt_high}]", "0.368", "0.607"),
     ]
     assert "[...]: 95 % intervals over items and seeds." in text
+    smallest = summary.filter(pl.col("seed") == 0).row(0, named=True)
+    said = f"TI {smallest['ti_detectable']:.0f} %, BWT {smallest['bwt_detectable']:.0f} %."
+    assert f"Smallest change from the base that is found with a chance of 80 %: {said}" in text
     assert "| stm " in markdown_table(summary)
     (table,) = result_tables(summary)
     assert (table.accuracy, table.beside) == (["sums", "gcd", "mmlu"], ["text", "chat"])

@@ -28,6 +28,8 @@ SUMMARY = pl.Schema(
         "bwt_low": pl.Float64,
         "bwt_high": pl.Float64,
         "interval": pl.String,  # what those of TI and BWT are over: "items and seeds" or "items only, this seed"
+        "ti_detectable": pl.Float64,  # minimal detectable difference from the base, as in COMPARISONS
+        "bwt_detectable": pl.Float64,
         # where the base scores 0 on some of the other tasks
         "bwt_remaining": pl.Float64,  # of the run, over the tasks that are left; null where none is left out
         "bwt_left_out": pl.String,  # the tasks that are not, with commas between them

@@ -45,7 +45,7 @@ def result_tables(summary: pl.DataFrame) -> list[ResultTable]:
             for wanted in (("target", "ood"), ("likelihood", "drift"))
         )
         rows = [_result_row(variant, runs, accuracy + beside) for (variant,), runs in _parts(part, "variant")]
-        notes = [*undefined(part), *intervals_over(part), *overlapping(part)]
+        notes = [*undefined(part), *intervals_over(part), *detectable(part), *overlapping(part)]
         tables.append(ResultTable(model, target, accuracy, beside, roles, rows, notes))
     return tables
 
@@ -91,6 +91,17 @@ def intervals_over(summary: pl.DataFrame) -> list[str]:
         f"[...]: 95 % intervals over {over}{'' if len(found) == 1 else ' (' + ', '.join(variants) + ')'}."
         for over, variants in found.items()
     ]
+
+
+def detectable(summary: pl.DataFrame) -> list[str]:
+    """The smallest differences from the base that a study of this size finds, of all variants: one sentence."""
+    found = []
+    for name in ("ti", "bwt"):
+        values = summary[f"{name}_detectable"].drop_nulls().to_list()
+        if values:
+            limits = [f"{value:.0f}" for value in (min(values), max(values))]
+            found.append(f"{name.upper()} {' to '.join(dict.fromkeys(limits))} %")
+    return [f"Smallest change from the base that is found with a chance of 80 %: {', '.join(found)}."] if found else []
 
 
 def overlapping(summary: pl.DataFrame) -> list[str]:

@@ -34,7 +34,7 @@ def of_variant(group: Group, variant: str) -> dict:
     for name, effect in effects.items():
         if effect is not None:
             one = interval(effect)
-            found |= {f"{name}_low": one.low, f"{name}_high": one.high}
+            found |= {f"{name}_low": one.low, f"{name}_high": one.high, f"{name}_detectable": one.detectable}
             found["interval"] = one.over
     return found
 
