@@ -181,7 +181,7 @@ class Soundness:
         layout = self.specs.layout
         if row["variant"] == "base":
             return [(layout.base_evaluation, SimpleNamespace(**row))]
-        if row["variant"] in (self.specs.study.given or {}):
+        if row["variant"] in [given["variant"] for given in self.specs.names.get("given", [])]:
             return [(kind, SimpleNamespace(**row)) for kind in (layout.given, layout.evaluation)]
         wildcards = SimpleNamespace(**row, draw=self.specs.draws(row["variant"], row["seed"]))
         return [(kind, wildcards) for kind in (layout.masks, layout.adapter, layout.evaluation)]
