@@ -21,7 +21,7 @@ from clearminds.files.tables import read_provenance, table_writer
 from clearminds.plugins.rules import apply, fitted
 from clearminds.plugins.scores import Scores
 from clearminds.stages.masking.blocks import ChosenResponses
-from clearminds.stages.masking.rows import in_groups, in_order, mask_rows, usable
+from clearminds.stages.masking.rows import in_background, in_groups, in_order, mask_rows, usable
 from clearminds.stages.nothing_left import every_token_masked, no_example_left
 from clearminds.stages.select_examples import Choice, SourceTables, choose, match
 from clearminds.stages.source_names import scorer_names, source_names
@@ -152,8 +152,7 @@ def write_masks(
     if len(responses.sources) > 1:  # a fallback mixes two sources; their rows are brought into the examples' order
         rows = in_order(rows, {key: n for n, key in enumerate(chosen)})
     with table_writer(path, contracts.MASKS) as table:
-        for group in in_groups(rows, ROW_GROUP):
-            table.write(group)
+        in_background(table.write, in_groups(rows, ROW_GROUP))
         if not counts["kept"]:
             variant = path.name.removesuffix(".parquet").removesuffix(draw_of(settings.draw))
             best = (float(scores["logprob"].max()) for scores in responses)
