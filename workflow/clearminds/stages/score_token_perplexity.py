@@ -93,15 +93,24 @@ def score_through(
         one row per conversation with a list per statistic, of one value per response token; the progress, which knows
         the rate over all tokens of the forward passes; and how many conversations were asked for, found and computed.
     """
+    from clearminds.model.fitting import fitting, remember
     from clearminds.model.score_sequences import Scorer
     from clearminds.model.shared_prefixes import plan_prefixed, prefix_lengths
+    from clearminds.model.throughput import device_name
 
-    scorer = cache(lambda: Scorer(model(), runtime.batch_tokens))
+    def device_of(network: CausalModel) -> str:
+        return device_name(next(network.parameters()).device)
+
+    fits = store.folder / "batch_tokens.json"
+    scorer = cache(lambda: Scorer(network := model(), fitting(fits, device_of(network), runtime.batch_tokens)))
     keys = [key_of([e.input_ids, e.n_prompt, e.n_response]) for e in encoded]
     lengths, prefixes = [len(e.input_ids) for e in encoded], prefix_lengths(encoded)
 
     def compute(indices: list[int]) -> tuple[list[dict], int]:
+        before = scorer().batch_tokens
         rows, tokens = scorer().score([encoded[n] for n in indices], [prefixes[n] for n in indices])
+        if scorer().batch_tokens < before:
+            remember(fits, device_of(model()), scorer().batch_tokens)
         return [_row(statistics) for statistics in rows], tokens
 
     def planner(indices: list[int]) -> list[list[int]]:
