@@ -64,7 +64,8 @@ def scores(folder: Path) -> dict:
     head = ChunkedHead(model_in(folder))
     rows = np.concatenate(token_statistics.score_batch(head, members))
     with torch.inference_mode():
-        ids, mask, keep, expected = token_statistics.batch_tensors(members, torch.device("cpu"))
+        ids, mask, keep = token_statistics.batch_tensors(members, torch.device("cpu"))
+        expected = torch.tensor([token for member in members for token in member.response_ids])
         distances = torch.cat(list(head.logits(ids, mask, keep)))
     distances = (distances - distances.gather(1, expected[:, None])).abs().scatter(1, expected[:, None], torch.inf)
     return {"token_statistics": found, "score_batch": rows.tolist(), "distances": distances.amin(1).tolist()}

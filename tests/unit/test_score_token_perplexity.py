@@ -4,6 +4,7 @@ what batching, padding and order may not change; and the tables that the scores 
 import copy
 import math
 import random
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,6 +18,7 @@ from clearminds.errors import UserError
 from clearminds.files import contracts
 from clearminds.files.contracts import STATISTICS
 from clearminds.files.tables import read_provenance, read_table, write_table
+from clearminds.model import fitting, score_sequences
 from clearminds.model.conversation import Chat
 from clearminds.model.encode_responses import encode_responses
 from clearminds.model.encoded import Encoded
@@ -322,3 +324,25 @@ def test_the_template_s_tail_after_the_end_of_turn_is_not_scored(llama):
     assert "<|im_end|>\n" in CHAT_TEMPLATE
     for encoded in conversations(llama.chat):
         assert len(encoded.input_ids) == encoded.n_prompt + encoded.n_response + 1
+
+
+def test_what_a_gpu_has_room_for_is_remembered_beside_the_scores(llama, tmp_path, monkeypatch):
+    encoded = [Encoded("", [n, *range(39)], 20, 20, []) for n in range(100, 108)]
+    sizes, plain, runtime = [], score_sequences.score_batch, replace(RUNTIME, batch_tokens=400)
+
+    def limited(head, members):
+        sizes.append(sum(len(m.input_ids) for m in members))
+        if sizes[-1] > 100:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return plain(head, members)
+
+    monkeypatch.setattr(score_sequences, "score_batch", limited)
+    score_through(in_store(tmp_path), lambda: llama.model, encoded[:4], runtime)
+    assert sizes == [160, 160, 80, 80]
+    sizes.clear()
+    score_through(in_store(tmp_path), lambda: llama.model, encoded[4:], runtime)
+    assert sizes == [80, 80]
+    file = in_store(tmp_path).folder / "batch_tokens.json"
+    assert fitting.fitting(file, "cpu", 10_000) == 100 and fitting.fitting(file, "another", 300) == 300
+    file.write_text("[")
+    assert fitting.fitting(file, "cpu", 77) == 77

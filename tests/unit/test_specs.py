@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from clearminds.config.study import Study
 from clearminds.files.digests import canonical
+from clearminds.run.specs import Specs
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -182,3 +183,11 @@ def test_what_a_target_is_tested_on_concerns_the_tables_only():
     tests = [task.get("tests") for task in json.loads(spec(after, "summarise"))["tasks"]]
     assert tests == [None, ["sums"], None]
     assert "tests" not in spec(before, "summarise")
+
+
+@pytest.mark.parametrize(("given", "gpus", "tokens"), [("auto", 0, 1024), ("auto", 2, 4096), (77, 0, 77)])
+def test_batches_that_choose_themselves_reach_the_jobs_as_a_number_and_no_spec(given, gpus, tokens):
+    study = demo({"runtime/batch_tokens": given, "runtime/gpus": gpus})
+    how = Specs(study).launch("score_token_perplexity")["how"]
+    assert json.loads(how(None, 1))["batch_tokens"] == tokens
+    assert spec(study, "score_token_perplexity") == spec(demo(), "score_token_perplexity")

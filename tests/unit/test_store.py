@@ -179,10 +179,35 @@ def test_a_smaller_budget_makes_a_plan_of_its_own(tmp_path):
     lengths = [4] * 6
     for budget, sizes in ((12, [3, 3]), (4, [1] * 6)):
         assert [len(batch) for batch in plan(lengths, budget)] == sizes
+    keys, sizes = [key_of(n) for n in range(6)], {12: [], 4: []}
+    for budget, found in sizes.items():
+
+        def dies(indices, found=found):
+            found.append(len(indices))
+            if len(found) == 2:
+                raise KeyboardInterrupt
+            return [{"numbers": []} for _ in indices], 1
+
+        with pytest.raises(KeyboardInterrupt):
+            fill(store, keys, lengths, dies, batch_tokens=budget, part_seconds=60, what="items")
+    assert sizes == {12: [3, 3], 4: [1, 1]} and len(list((store.folder / "plans").iterdir())) == 2
+
+
+def test_a_planner_puts_items_together_and_is_asked_for_what_is_missing(tmp_path):
+    store, computed, asked = store_in(tmp_path), [], []
+    run(store, [2], [])
+
+    def compute(indices):
+        computed.append(indices)
+        return [{"numbers": []} for _ in indices], 1
+
+    def planner(indices):
+        asked.append(indices)
+        return [[n for n in indices if n % 2 == odd] for odd in (0, 1)]
+
     keys = [key_of(n) for n in range(6)]
-    first = fill_store._batches(store, keys, set(keys), lengths, 12)
-    second = fill_store._batches(store, keys, set(keys), lengths, 4)
-    assert [len(batch) for batch in first] == [3, 3] and [len(batch) for batch in second] == [1] * 6
+    fill(store, keys, [100] * 6, compute, batch_tokens=1, part_seconds=60, what="items", planner=planner)
+    assert computed == [[0, 4], [1, 3, 5]] and asked[0] == [0, 1, 3, 4, 5]
 
 
 def test_what_a_damaged_part_held_is_computed_again(tmp_path):

@@ -209,7 +209,10 @@ class Evaluation(Strict):
 class Runtime(Strict):
     """How to run; no result depends on it."""
 
-    batch_tokens: Positive = Field(4096, description="most tokens of a forward pass; lower it when memory runs out")
+    batch_tokens: Positive | Literal["auto"] = Field(
+        4096,
+        description="most tokens of a forward pass; lower it when memory runs out; auto: 1024 on a CPU, 4096 on a GPU",
+    )
     batch_rows: Positive = Field(48, description="items generated at a time in evaluations")
     generate_tokens: Positive = Field(8192, description="most tokens, prompts and new ones, generated at a time")
     store: Place = Field(
@@ -239,6 +242,13 @@ class Runtime(Strict):
     report_to: Literal["none", "all"] | Tracker | list[Tracker] = Field(
         "none", description="a tracker of transformers' Trainer, such as tensorboard or wandb"
     )
+
+    @property
+    def most_tokens(self) -> int:
+        """`batch_tokens` as a number: a CPU is fastest with what its caches hold, a GPU with more work at a time."""
+        if self.batch_tokens != "auto":
+            return self.batch_tokens
+        return 4096 if self.devices else 1024
 
     @property
     def devices(self) -> int:

@@ -15,7 +15,12 @@ from clearminds.model.causal_model import CausalModel
 
 log = logging.getLogger("clearminds")
 
-CHUNK = 256  # rows of logits at a time: 50 MB in float32 for a vocabulary of 49,152
+CHUNK = 256  # most rows of logits at a time
+LEAST = 64  # of these rows: with fewer, reading the head's weights takes longer than its products
+# bytes of logits at a time; on a CPU below what malloc maps anew each time, whose pages cost more than the statistics
+CHUNK_BYTES = {"cpu": 24 * 2**20, "cuda": 128 * 2**20}
+# keys of configs whose value's power multiplies logits: of Cohere, Falcon-H1 and Granite
+SCALES = {"logit_scale": 1, "lm_head_multiplier": 1, "logits_scaling": -1}
 
 
 class ChunkedHead:
@@ -41,25 +46,38 @@ class ChunkedHead:
             attention_mask: [batch, length], 0 on padding.
             keep: bool [batch, length].
         """
-        if self.trusted is None:
-            self.trusted = self._agrees(input_ids)
-        if not self.trusted:
+        if not self.trusts(input_ids):
             whole = self.model(
                 input_ids=input_ids, attention_mask=attention_mask, logits_to_keep=keep, use_cache=False
             ).logits
             yield from whole.float().split(self.chunk)
             return
-        hidden = self._hidden(input_ids, attention_mask)[keep]
-        for rows in hidden.split(self.chunk):
+        yield from self.of_hidden(self._hidden(input_ids)[keep])
+
+    def of_hidden(self, hidden: torch.Tensor) -> Iterator[torch.Tensor]:
+        """Yield float32 logits [some, vocabulary] of last hidden states [tokens, width], where the head is trusted."""
+        embeddings = self.inner.get_output_embeddings()
+        fits = CHUNK_BYTES.get(hidden.device.type, CHUNK_BYTES["cuda"]) // (4 * embeddings.weight.shape[0])
+        for rows in hidden.split(min(self.chunk, max(LEAST, fits))):
             yield self._head(rows)
 
-    def _hidden(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        decoder = self.inner.get_decoder()
-        return decoder(input_ids=input_ids, attention_mask=attention_mask, use_cache=False).last_hidden_state
+    def trusts(self, input_ids: torch.Tensor) -> bool:
+        """Whether the head called apart gives what the model's forward gives. Args: as of `logits`."""
+        if self.trusted is None:
+            self.trusted = self._agrees(input_ids)
+        return self.trusted
+
+    def _hidden(self, input_ids: torch.Tensor) -> torch.Tensor:
+        # what is padded on the right is later than every token that counts, and a causal model never sees it: without
+        # a mask attention takes its fastest way
+        return self.inner.get_decoder()(input_ids=input_ids, use_cache=False).last_hidden_state
 
     def _head(self, hidden: torch.Tensor) -> torch.Tensor:
-        logits = self.inner.get_output_embeddings()(hidden).float()
-        cap = getattr(self.inner.config, "final_logit_softcapping", None)
+        logits, config = self.inner.get_output_embeddings()(hidden).float(), self.inner.config
+        for name, power in SCALES.items():
+            if scale := getattr(config, name, None):
+                logits = logits * scale**power
+        cap = getattr(config, "final_logit_softcapping", None)
         return torch.tanh(logits / cap) * cap if cap else logits
 
     def _agrees(self, input_ids: torch.Tensor) -> bool:
@@ -67,7 +85,7 @@ class ChunkedHead:
         few = input_ids[:1, :16]
         whole = torch.ones_like(few)
         expected = self.model(input_ids=few, attention_mask=whole, use_cache=False).logits
-        found = self._head(self._hidden(few, whole))
+        found = self._head(self._hidden(few))
         dtype = expected.dtype
         # room for the order of sums: float32 keeps 24 bits of which a head's long sums may cost six
         tolerance = torch.finfo(dtype).eps * expected.abs().max().item() * (64 if dtype == torch.float32 else 4)

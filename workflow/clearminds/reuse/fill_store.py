@@ -20,6 +20,9 @@ from clearminds.reuse.store import Store, note_use
 log = logging.getLogger("clearminds")
 
 
+Planner = Callable[[list[int]], list[list[int]]]
+
+
 def fill(
     store: Store,
     keys: Sequence[bytes],
@@ -30,6 +33,7 @@ def fill(
     part_seconds: float,
     what: str,
     shard: str = "",
+    planner: Planner | None = None,
 ) -> tuple[Progress, dict[str, int]]:
     """Compute what the store lacks.
 
@@ -42,6 +46,7 @@ def fill(
         part_seconds: between two parts of the store: what a kill loses at most, beside the batch that runs.
         what: the plural noun of an item.
         shard: which part of the plan's batches to compute, such as "2of8"; "": all.
+        planner: batches of items, given their indices; None: by their lengths alone.
 
     Returns:
         the progress with its rate, and counts: `asked` (different keys), `hits` (found), `computed`.
@@ -49,7 +54,14 @@ def fill(
     index = {key: n for n, key in reversed(list(enumerate(keys)))}
     unique = sorted(index, key=index.__getitem__)
     missing = set(unique) - store.has(unique)
-    batches = _batches(store, unique, missing, [lengths[index[key]] for key in unique], batch_tokens)
+
+    def cut(some: list[bytes]) -> list[list[bytes]]:
+        items = [index[key] for key in some]
+        if planner is not None:
+            return [[keys[n] for n in batch] for batch in planner(items)]
+        return [[some[n] for n in batch] for batch in plan([lengths[n] for n in items], batch_tokens)]
+
+    batches = _batches(_plan_path(store, unique, batch_tokens), unique, missing, cut)
     if shard:
         number, shards = map(int, shard.split("of"))
         batches = batches[number - 1 :: shards]
@@ -76,23 +88,21 @@ def fill(
 
 
 def _batches(
-    store: Store, keys: list[bytes], missing: set[bytes], lengths: list[int], batch_tokens: int
+    path: Path, keys: list[bytes], missing: set[bytes], cut: Callable[[list[bytes]], list[list[bytes]]]
 ) -> list[list[bytes]]:
     """The plan's batches, each without the members that are there: all of them, since shards count by their places."""
     if not missing:
         return []
-    length = dict(zip(keys, lengths, strict=True))
-    path = _plan_path(store, keys, batch_tokens)
-    planned = _planned(path, [key for key in keys if key in missing], length, batch_tokens)
+    planned = _planned(path, [key for key in keys if key in missing], cut)
     # what is missing but is in no plan was there when the plan was made, in a part that has been damaged since
-    rest = [key for key in keys if key in missing - {key for batch in planned for key in batch}]
-    planned += [[rest[n] for n in batch] for batch in plan([length[key] for key in rest], batch_tokens)]
+    rest = missing - {key for batch in planned for key in batch}
+    planned += cut([key for key in keys if key in rest])
     return [[key for key in batch if key in missing] for batch in planned]
 
 
-def _planned(path: Path, missing: list[bytes], length: dict[bytes, int], batch_tokens: int) -> list[list[bytes]]:
+def _planned(path: Path, missing: list[bytes], cut: Callable[[list[bytes]], list[list[bytes]]]) -> list[list[bytes]]:
     if not path.is_file():
-        made = [[missing[n].hex() for n in batch] for batch in plan([length[key] for key in missing], batch_tokens)]
+        made = [[key.hex() for key in batch] for batch in cut(missing)]
         path.parent.mkdir(exist_ok=True)
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:

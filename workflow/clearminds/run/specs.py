@@ -86,6 +86,8 @@ class Specs(StageSettings):
 
         def how(wildcards: Wildcards, attempt: int) -> str:
             now = {"gpus": gpu(wildcards)} | ({"attempt": attempt} if attempt > 1 else {})
+            if "batch_tokens" in keys:
+                now["batch_tokens"] = self.study.runtime.most_tokens
             return canonical(keys | now)
 
         asks = {"gpu": gpu} if self.workloads.gpus(stage) else {}

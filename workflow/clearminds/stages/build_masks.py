@@ -23,7 +23,7 @@ from clearminds.plugins.rules import apply, fitted
 from clearminds.plugins.scores import Scores
 from clearminds.stages.masking.blocks import ChosenResponses
 from clearminds.stages.masking.replay import Replay
-from clearminds.stages.masking.rows import in_groups, in_order, mask_rows, usable
+from clearminds.stages.masking.rows import in_background, in_groups, in_order, mask_rows, usable
 from clearminds.stages.nothing_left import every_token_masked, no_example_left
 from clearminds.stages.select_examples import Choice, SourceTables, choose, match, response_tokens
 from clearminds.stages.source_names import scorer_names, source_names
@@ -174,8 +174,7 @@ def write_masks(
     mixed: dict[str, Any] = {}
     with table_writer(path, contracts.MASKS) as table:
         rows = chain(ordered(task, responses, rule, counts), _mixed_in(replayed, mixed))
-        for group in in_groups(rows, ROW_GROUP):
-            table.write(group)
+        in_background(table.write, in_groups(rows, ROW_GROUP))
         if not counts["kept"]:
             variant = path.name.removesuffix(".parquet").removesuffix(draw_of(settings.draw))
             best = (float(scores["logprob"].max()) for scores in responses)

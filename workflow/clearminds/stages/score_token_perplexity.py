@@ -93,18 +93,30 @@ def score_through(
         one row per conversation with a list per statistic, of one value per response token; the progress, which knows
         the rate over all tokens of the forward passes; and how many conversations were asked for, found and computed.
     """
-    from clearminds.model.head import ChunkedHead
-    from clearminds.model.token_statistics import score_batch
+    from clearminds.model.fitting import fitting, remember
+    from clearminds.model.score_sequences import Scorer
+    from clearminds.model.shared_prefixes import plan_prefixed, prefix_lengths
+    from clearminds.model.throughput import device_name
 
-    head = cache(lambda: ChunkedHead(model()))
+    def device_of(network: CausalModel) -> str:
+        return device_name(next(network.parameters()).device)
+
+    fits = store.folder / "batch_tokens.json"
+    scorer = cache(lambda: Scorer(network := model(), fitting(fits, device_of(network), runtime.batch_tokens)))
     keys = [key_of([e.input_ids, e.n_prompt, e.n_response]) for e in encoded]
+    lengths, prefixes = [len(e.input_ids) for e in encoded], prefix_lengths(encoded)
 
     def compute(indices: list[int]) -> tuple[list[dict], int]:
-        members = [encoded[n] for n in indices]
-        rows = [_row(statistics) for statistics in score_batch(head(), members)]
-        return rows, sum(len(m.input_ids) for m in members)
+        before = scorer().batch_tokens
+        rows, tokens = scorer().score([encoded[n] for n in indices], [prefixes[n] for n in indices])
+        if scorer().batch_tokens < before:
+            remember(fits, device_of(model()), scorer().batch_tokens)
+        return [_row(statistics) for statistics in rows], tokens
 
-    lengths = [len(e.input_ids) for e in encoded]
+    def planner(indices: list[int]) -> list[list[int]]:
+        some, own = [encoded[n] for n in indices], [prefixes[n] for n in indices]
+        return [[indices[n] for n in batch] for batch in plan_prefixed(some, own, runtime.batch_tokens)]
+
     progress, counts = fill(
         store,
         keys,
@@ -114,6 +126,7 @@ def score_through(
         part_seconds=runtime.part_seconds,
         what="sequences",
         shard=shard,
+        planner=planner,
     )
     if shard:
         return VALUES.empty_table(), progress, counts
@@ -135,7 +148,7 @@ def measure_noise(model: CausalModel, encoded: list[Encoded], statistics: pa.Tab
     """
     from clearminds.model.score_sequences import score
 
-    alone, _ = score(model, encoded[:n], batch_tokens=1)
+    alone, _ = score(model, encoded[:n], batch_tokens=1, share=False)
     batched = statistics["logprob"][:n].combine_chunks().flatten().to_numpy()
     difference = np.abs(np.concatenate([rows[:, 0] for rows in alone]) - batched)
     return {"mean": float(difference.mean()), "max": float(difference.max())}

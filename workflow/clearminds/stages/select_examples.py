@@ -6,14 +6,18 @@ source offers, and so does not depend on variants, weight rules or thresholds.
 """
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from clearminds.files.reading import readable
+from clearminds.stages.masking.columns import ScoreFile
 
 ACCEPTED = ("correct", "unverified")
+RESPONSES = 2**13  # of a score table that are read at a time
 
 
 @dataclass(frozen=True)
@@ -50,16 +54,24 @@ def candidates(tables: SourceTables, max_length: int) -> tuple[pl.DataFrame, int
 
 
 def _scored(tables: SourceTables) -> pl.DataFrame:
-    mean_nll = (
-        pl.scan_parquet(tables.scores)
-        .group_by("example_id", "sample")
-        .agg(mean_nll=-pl.col("logprob").cast(pl.Float64).mean())
-    )
+    none = pl.DataFrame(schema={"example_id": pl.String, "sample": pl.Int16, "mean_nll": pl.Float64})
+    mean_nll = pl.concat([none, *_mean_nll(tables.scores)]).lazy()
     lengths = pl.scan_parquet(tables.sequences).select("example_id", "sample", length=pl.col("input_ids").list.len())
     verdicts = pl.scan_parquet(tables.verdicts).select("example_id", "sample", "verdict")
     keys = ["example_id", "sample"]
     joined = lengths.join(verdicts, on=keys).join(mean_nll, on=keys)
     return joined.sort("example_id", "mean_nll", "sample").collect()
+
+
+def _mean_nll(scores: Path) -> Iterator[pl.DataFrame]:
+    """Columns example_id, sample and mean_nll of all responses, some at a time, so that memory stays small."""
+    file = ScoreFile(scores)
+    for first in range(0, len(file.starts) - 1, RESPONSES):
+        edges = file.starts[first : first + RESPONSES + 1]
+        loss = -file.read("logprob", int(edges[0]), int(edges[-1])).to_numpy().astype(np.float64)
+        means = np.add.reduceat(loss, edges[:-1] - edges[0]) / np.diff(edges)
+        responses = pl.DataFrame(pl.from_arrow(file.responses(first, first + len(means))))
+        yield responses.with_columns(pl.Series("mean_nll", means))
 
 
 def choose(

@@ -55,7 +55,7 @@ def _divergences(model: CausalModel, encoded: list, batch_tokens: int) -> list[f
     found: dict[int, float] = {}
     for batch in plan([len(e.input_ids) for e in encoded], batch_tokens):
         members = [encoded[i] for i in batch]
-        input_ids, attention_mask, keep, _ = batch_tensors(members, device)
+        input_ids, attention_mask, keep = batch_tensors(members, device)
         base_chunks, parts = base_head.logits(input_ids, attention_mask, keep), []
         for logits in head.logits(input_ids, attention_mask, keep):
             with model.disable_adapter():

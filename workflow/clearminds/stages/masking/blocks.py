@@ -10,7 +10,7 @@ import pyarrow as pa
 from clearminds.errors import UserError
 from clearminds.files.reading import batches
 from clearminds.plugins.scores import BASE, Scores
-from clearminds.stages.masking.columns import BlockColumns, ScoreFile
+from clearminds.stages.masking.columns import KEYS, BlockColumns, ScoreFile, keys_of
 from clearminds.stages.select_examples import Choice, SourceTables
 
 RESPONSES = 1024  # of a block
@@ -66,15 +66,16 @@ class ChosenResponses:
 
     def _of(self, source: str) -> Iterator[Block]:
         tables, first = self.tables[source], 0
+        samples = {example: choice.sample for example, choice in self.chosen.items() if choice.source == source}
         file = ScoreFile(tables.scores)
         others = {scorer: ScoreFile(paths[source]) for scorer, paths in self.others.items()}
         for batch in batches(tables.sequences, RESPONSES):
-            keys = _keys(batch)
-            starts = _same_responses(file, tables.sequences, keys, first)
+            starts = _same_responses(file, tables.sequences, batch, first)
             first += batch.num_rows
-            wanted = np.array([self.chosen.get(example) == Choice(source, sample) for example, sample in keys], bool)
+            chosen = [samples.get(example, -1) for example in batch["example_id"].to_pylist()]
+            wanted = batch["sample"].to_numpy() == np.array(chosen)
             if wanted.any():
-                block = _block(source, file, batch, keys, starts, wanted, self.draw)
+                block = _block(source, file, batch, starts, wanted, self.draw)
                 yield _with_others(block, others) if others else block
 
 
@@ -82,7 +83,6 @@ def _block(
     source: str,
     file: ScoreFile,
     batch: pa.RecordBatch,
-    keys: list[tuple[str, int]],
     starts: np.ndarray,
     wanted: np.ndarray,
     draw: int | None,
@@ -91,9 +91,10 @@ def _block(
     kept = None if wanted.all() else np.repeat(wanted, lengths)
     columns = BlockColumns(file, int(starts[0]), int(starts[-1]), kept)
     own = np.concatenate([[0], np.cumsum(lengths[wanted])])
-    sequences = pa.Table.from_batches([batch]).filter(pa.array(wanted))
-    chosen = [key for key, one in zip(keys, wanted, strict=True) if one]
-    return Block(source, sequences, Scores({BASE: columns}, own, chosen, draw))
+    sequences = pa.Table.from_batches([batch])
+    if kept is not None:
+        sequences = sequences.filter(pa.array(wanted))
+    return Block(source, sequences, Scores({BASE: columns}, own, keys_of(sequences), draw))
 
 
 def _with_others(block: Block, files: Mapping[str, ScoreFile]) -> Block:
@@ -121,13 +122,9 @@ def _same_tokens(file: ScoreFile, scorer: str, scores: Scores) -> BlockColumns:
     raise UserError(f"{file.path}: rows are not of the tokens that are trained on; delete it and run again")
 
 
-def _keys(batch: pa.RecordBatch) -> list[tuple[str, int]]:
-    return list(zip(batch["example_id"].to_pylist(), batch["sample"].to_pylist(), strict=True))
-
-
-def _same_responses(file: ScoreFile, sequences: Path, keys: list[tuple[str, int]], first: int) -> np.ndarray:
+def _same_responses(file: ScoreFile, sequences: Path, batch: pa.RecordBatch, first: int) -> np.ndarray:
     """Where the scores of some sequences begin, and where the last one's end. Args: number of the first sequence."""
-    last = first + len(keys)
-    if last < len(file.starts) and file.starts[0] == 0 and file.keys(first, last) == keys:
+    last, own = first + batch.num_rows, pa.Table.from_batches([batch]).select(KEYS)
+    if last < len(file.starts) and file.starts[0] == 0 and file.responses(first, last).equals(own):
         return file.starts[first : last + 1]
     raise UserError(f"{file.path}: rows do not follow {sequences}; delete both and run again")

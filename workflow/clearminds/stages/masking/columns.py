@@ -11,7 +11,13 @@ import pyarrow.parquet as pq
 
 from clearminds.files.reading import readable
 
+KEYS = ["example_id", "sample"]
 TEXTS = ["example_id", "token"]  # the same ones again and again: read as a dictionary and indices
+
+
+def keys_of(responses: pa.Table | pa.RecordBatch) -> list[tuple[str, int]]:
+    """example_id and sample of each row."""
+    return list(zip(*(responses[name].to_pylist() for name in KEYS), strict=True))
 
 
 class ScoreFile:
@@ -34,25 +40,24 @@ class ScoreFile:
     def starts(self) -> np.ndarray:
         """int64 [responses + 1]: the rows with which responses begin, and the number of rows."""
         found = [np.empty(0, np.int64)]
-        for n, edge in enumerate(self._edges[:-1]):
-            position = self.read("position", edge, self._edges[n + 1]).to_numpy()
-            found.append(np.flatnonzero(position == 0) + edge)
+        for edge, end in zip(self._edges, self._edges[1:], strict=False):
+            if end > edge:  # a table without rows has a group without any
+                found.append(np.flatnonzero(self.read("position", edge, end).to_numpy() == 0) + edge)
         return np.concatenate([*found, self._edges[-1:]])
 
-    def keys(self, first: int, last: int) -> list[tuple[str, int]]:
-        """example_id and sample of the responses from one number up to another."""
+    def responses(self, first: int, last: int) -> pa.Table:
+        """Columns example_id and sample of the responses from one number up to another."""
         edges = self.starts[first : last + 1]
         at = pa.array(edges[:-1] - edges[0])
-        ids = self.read("example_id", int(edges[0]), int(edges[-1])).take(at)
-        samples = self.read("sample", int(edges[0]), int(edges[-1])).take(at)
-        return list(zip(ids.to_pylist(), samples.to_pylist(), strict=True))
+        columns = {name: self.read(name, int(edges[0]), int(edges[-1])).take(at) for name in KEYS}
+        return pa.table({**columns, "example_id": columns["example_id"].cast(pa.string())})
 
     @cached_property
     def numbers(self) -> dict[tuple[str, int], int]:
         """The number of each response, by its key."""
         n, step = len(self.starts) - 1, 1024
-        keys = (key for first in range(0, n, step) for key in self.keys(first, min(first + step, n)))
-        return {key: number for number, key in enumerate(keys)}
+        parts = (self.responses(first, min(first + step, n)) for first in range(0, n, step))
+        return {key: number for number, key in enumerate(key for part in parts for key in keys_of(part))}
 
     def read(self, name: str, start: int, stop: int) -> pa.ChunkedArray:
         """A column from row `start` up to `stop`."""

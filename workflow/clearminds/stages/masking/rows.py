@@ -1,6 +1,7 @@
 """Rows of the contract MASKS: a rule's weights, put behind their prompts."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pyarrow as pa
@@ -64,6 +65,16 @@ def in_order(tables: Iterable[pa.Table], order: Mapping[str, int]) -> Iterator[p
     table = pa.concat_tables(tables)
     places = np.array([order[example_id] for example_id in table["example_id"].to_pylist()])
     yield table.take(pa.array(np.argsort(places)))
+
+
+def in_background(write: Callable[[pa.Table], None], tables: Iterable[pa.Table]) -> None:
+    """Write tables in their order, each in a thread while the next one is made: compressing takes most of the time."""
+    with ThreadPoolExecutor(1) as pool:
+        before = pool.submit(lambda: None)
+        for table in tables:
+            before.result()
+            before = pool.submit(write, table)
+        before.result()
 
 
 def in_groups(tables: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
