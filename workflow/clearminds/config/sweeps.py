@@ -67,12 +67,12 @@ def _variants_of(name: str, variant: Mapping[str, Any], grid: dict[str, list[Sca
         _are_told_apart(f"{where}: {key}", values)
     labels = _labels(paths)
     found = {}
-    for chosen in product(*grid.values()):
+    for point in product(*grid.values()):
         one = {key: value for key, value in variant.items() if key != "sweep"}
-        for (key, path), value in zip(paths.items(), chosen, strict=True):
+        for (key, path), value in zip(paths.items(), point, strict=True):
             one = _put(f"{where}: {key}", one, path, value)
-        parts = [f"-{labels[key]}{_named(value)}" for key, value in zip(paths, chosen, strict=True)]
-        swept = {".".join(paths[key]): value for key, value in zip(paths, chosen, strict=True)}
+        parts = [f"-{labels[key]}{_named(value)}" for key, value in zip(paths, point, strict=True)]
+        swept = {".".join(paths[key]): value for key, value in zip(paths, point, strict=True)}
         found[f"{name}{''.join(parts)}"] = {**one, "swept": {"sweep": name, "values": swept}}
     return found
 

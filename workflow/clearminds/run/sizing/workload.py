@@ -283,7 +283,7 @@ class Workloads:
             self.sizes.parameters(wc.model),
             BYTES[study.scoring.dtype],
             read=(len(study.sources) + 1) * EXAMPLES * tokens,
-            batch=min(study.runtime.batch_tokens, BATCH * tokens),
+            batch=min(study.runtime.most_tokens, BATCH * tokens),
             passes=1 + len(PERPLEXITIES) + 1,
             gpus=self.gpus("measure_gradients"),
             torch=True,
