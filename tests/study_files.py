@@ -80,7 +80,7 @@ def _another(row: dict, split: str, n: int) -> dict:
 
 def jobs(study: Study) -> Counter[str]:
     """How many jobs of each rule a study has, by its numbers of models, targets, variants, seeds, suites and shards."""
-    variants = [study.variants[name] for name in study.variants for _ in study.targets]  # one for each target
+    variants = [study.variants[name] for name in study.variants for _ in study.targets_of(name)]  # one for each target
     models, targets, seeds, suites = (len(x) for x in (study.models, study.targets, study.seeds, study.suites))
     used = {*study.match.sources, *(variant.responses for variant in variants)}
     evaluated = [task for members in study.suites.values() for task in members if task in study.tasks]

@@ -13,6 +13,7 @@ from .conftest import Workflow
 from .plans import planned_jobs
 
 ARCHITECTURES = {
+    "continual": "llama",
     "paper-gemma-2-2b": "gemma2",
     "paper-llama-3-8b": "llama",
     "paper-mistral-7b": "mistral",
@@ -50,7 +51,7 @@ def test_a_study_plans_the_jobs_that_the_formula_says(tmp_path, name):
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_a_study_runs_whole_on_a_tiny_model(tmp_path, name):
     model = tiny_model_folder(tmp_path / "model", ARCHITECTURES[name])
-    study = Workflow(tmp_path, made_tiny(written(name), model, tmp_path))
+    study = Workflow(tmp_path, made_tiny(written(name), model, tmp_path, targets=2 if name == "continual" else 1))
     done = study.run()
     assert done.returncode == 0, done.stdout[-6000:]
     results = tmp_path / "results" / name
