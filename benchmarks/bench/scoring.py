@@ -1,0 +1,68 @@
+"""Token scores: log-probability, entropies, sum of squares and rank of each response token, in float32.
+
+Peers: the paper's way, one example at a time with all logits and a cross-entropy only; and lm-evaluation-harness'
+loglikelihood, batches of 8, which sums log-probabilities.
+"""
+
+import corpus
+import torch
+from measured import Measured, Places, measure
+
+from clearminds.model.encoded import Encoded
+from clearminds.model.score_sequences import score
+
+BATCH_TOKENS = 1024
+# one response a prompt; and eight of half the prompt's length, of so many prompts that tokens are about as many
+KINDS = {"single": corpus.single, "samples": lambda model, items: corpus.samples(model, max(1, items // 4))}
+
+
+def own(kind: str, items: int, places: Places) -> Measured:
+    """This project's scorer."""
+    model, conversations = corpus.model(places.model), KINDS[kind](places.model, items)
+    score(model, conversations[:1], BATCH_TOKENS)  # libraries set themselves up
+
+    def work() -> float:
+        score(model, conversations, BATCH_TOKENS)
+        return float(len(conversations))
+
+    return measure(work, corpus.flops(model, conversations))
+
+
+@torch.inference_mode()
+def one_at_a_time(kind: str, items: int, places: Places) -> Measured:
+    """Full logits of one example after the other."""
+    model, conversations = corpus.model(places.model), KINDS[kind](places.model, items)
+
+    def losses(some: list[Encoded]) -> None:
+        for one in some:
+            ids = torch.tensor([one.input_ids])
+            logits = model(input_ids=ids, use_cache=False).logits[0, :-1]
+            torch.nn.functional.cross_entropy(logits, ids[0, 1:], reduction="none")
+
+    def work() -> float:
+        losses(conversations)
+        return float(len(conversations))
+
+    losses(conversations[:1])
+    return measure(work, corpus.flops(model, conversations))
+
+
+def harness(kind: str, items: int, places: Places) -> Measured:
+    """lm-evaluation-harness."""
+    from lm_eval.api.instance import Instance
+    from lm_eval.models.huggingface import HFLM
+
+    model, conversations = corpus.model(places.model), KINDS[kind](places.model, items)
+    tokenizer = corpus.chat(places.model).tokenizer
+    wrapped = HFLM(model, tokenizer=tokenizer, batch_size=8, softmax_dtype="float32", add_bos_token=False)
+    asked = [
+        Instance("loglikelihood", {}, corpus.texts(places.model, one), number)
+        for number, one in enumerate(conversations)
+    ]
+
+    def work() -> float:
+        wrapped.loglikelihood(asked, disable_tqdm=True)
+        return float(len(conversations))
+
+    wrapped.loglikelihood(asked[:1], disable_tqdm=True)
+    return measure(work, corpus.flops(model, conversations))
