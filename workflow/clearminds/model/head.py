@@ -56,8 +56,8 @@ class ChunkedHead:
 
     def of_hidden(self, hidden: torch.Tensor) -> Iterator[torch.Tensor]:
         """Yield float32 logits [some, vocabulary] of last hidden states [tokens, width], where the head is trusted."""
-        embeddings = self.inner.get_output_embeddings()
-        fits = CHUNK_BYTES.get(hidden.device.type, CHUNK_BYTES["cuda"]) // (4 * embeddings.get_parameter("weight").shape[0])
+        vocabulary = self.inner.get_output_embeddings().get_parameter("weight").shape[0]
+        fits = CHUNK_BYTES.get(hidden.device.type, CHUNK_BYTES["cuda"]) // (4 * vocabulary)
         for rows in hidden.split(min(self.chunk, max(LEAST, fits))):
             yield self._head(rows)
 
