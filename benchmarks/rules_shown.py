@@ -3,9 +3,9 @@
     PYTHONPATH=workflow .venv/bin/python benchmarks/rules_shown.py [--model FOLDER] [--example N] [--folder F]
 
 Runs a study of the demo's model (or of a model's folder) whose target is grade-school word problems of reasoning-gym,
-as far as its masks: a variant per rule. Then prints how one example's answer begins, once per variant: a masked token
-as dots, and of rules that give weights between 0 and 1 their tenths below. What a rule took from the scores is printed
-too. With `--folder` the study's results stay there.
+as far as its masks: a variant per rule, of which the first is trained, as two rules compare with it. Then prints how
+one example's answer begins, once per variant: a masked token as dots, and of rules that give weights between 0 and 1
+their tenths below. What a rule took from the scores is printed too. With `--folder` the study's results stay there.
 """
 
 import argparse
@@ -40,6 +40,8 @@ RULES = {
     "class": {"rule": "class", "mask": ["numbers"]},
     "combine": {"rule": "combine", "how": "or", "of": [STM, {"rule": "rank", "top": 1}]},
     "soft": {"rule": "soft", "temperature": "median"},
+    "excess": {"rule": "excess", "keep": 60, "reference": {"variant": "all"}},
+    "dpf": {"rule": "dpf", "reference": {"variant": "all"}},
     "info": {"rule": "info", "c": 2},
     "expression": {"rule": "expression", "formula": "where(entropy < 1.5, 1, exp(logprob))"},
 }
