@@ -25,18 +25,23 @@ def write(path: Path, contract: contracts.Contract, rows: list[dict]) -> str:
 
 
 def mask_file(path: Path, weights: list[list[float]], source: str = "reference") -> str:
-    """Masks of conversations with two prompt tokens and one token after the end of turn; ids count the tokens up."""
+    """Masks of conversations with two prompt tokens and one token after the end of turn; ids count the tokens up.
+
+    Behind them stands one that is replayed of another task, whose examples have the same ids.
+    """
     rows = []
     for n, response in enumerate(weights):
         ids = [0, 0, *range(1, len(response) + 1), 9]
-        key = {"source": source, "example_id": f"e{n}", "sample": 0}
+        key = {"task": "sums", "source": source, "example_id": f"e{n}", "sample": 0}
         counts = {"n_kept": sum(w != 0 for w in response), "n_response": len(response)}
         rows.append({**key, "input_ids": ids, "weights": [0.0, 0.0, *response, 0.0], **counts})
+    replayed = {"task": "talk", "source": source, "example_id": "e0", "sample": 0, "input_ids": [7] * 20}
+    rows.append({**replayed, "weights": [1.0] * 20, "n_kept": 20, "n_response": 20})
     return write(path, contracts.MASKS, rows)
 
 
 def of(variant: str, path: str, draw: int | None = None) -> dict:
-    return {"variant": variant, "draw": draw, "path": path}
+    return {"target": "sums", "variant": variant, "draw": draw, "path": path}
 
 
 # --- masks ------------------------------------------------------------------------------------------------------------

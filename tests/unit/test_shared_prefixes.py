@@ -4,6 +4,7 @@ however prompts, responses and batches are cut; a wrong cache is not used; memor
 import numpy as np
 import pytest
 import torch
+import transformers
 from hypothesis import given
 from hypothesis import strategies as st
 from tiny import ARCHITECTURES, tiny_model_folder
@@ -11,6 +12,7 @@ from transformers import AutoModelForCausalLM
 
 from clearminds.model import score_sequences
 from clearminds.model.batches import PADDING, plan_groups, plan_tight
+from clearminds.model.continuations import log_likelihoods
 from clearminds.model.encoded import Encoded
 from clearminds.model.score_sequences import Scorer, score
 from clearminds.model.shared_prefixes import SharedPrefixes, plan_prefixed, prefix_lengths
@@ -176,3 +178,42 @@ def test_where_one_conversation_is_too_large_the_error_stays(llama, monkeypatch)
     monkeypatch.setattr(score_sequences, "score_batch", full)
     with pytest.raises(torch.OutOfMemoryError):
         Scorer(llama, 1000).score(conversations(), [0] * len(conversations()))
+
+
+SMALL = {"vocab_size": 320, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2}
+SMALL |= {"num_attention_heads": 2, "num_key_value_heads": 2, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
+LONG = {"rope_type": "longrope", "short_factor": [1.0] * 8, "long_factor": [4.0] * 8, "rope_theta": 1e4}
+OTHER = {
+    "a state that runs through the text": ("MiniMaxConfig", {"block_size": 8, "num_local_experts": 2}),
+    "positions by the longest text": (
+        "Phi3Config",
+        {"rope_parameters": LONG, "original_max_position_embeddings": 24, "max_position_embeddings": 96},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", OTHER)
+def test_what_cannot_be_copied_runs_whole(kind, caplog):
+    config, keys = OTHER[kind]
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_config(getattr(transformers, config)(**SMALL, **keys)).float().eval()
+    rng = np.random.default_rng(1)
+    encoded = [conversation([*SYSTEM[:12], n], rng.integers(3, 300, 20).tolist(), after=0) for n in range(4)]
+    expected, _ = score(model, encoded, 1, share=False)
+    with caplog.at_level("INFO", logger="clearminds"):
+        found, _ = score(model, encoded, 1)
+    assert "every conversation runs whole" in caplog.text
+    assert furthest(found, expected) == 0
+    ends = [[5, 6, 7], [8, 9]]
+    together = log_likelihoods(model, [(one.input_ids[:13], ends) for one in encoded], 256)
+    apart = [[log_likelihoods(model, [(one.input_ids[:13], [end])], 1)[0][0] for end in ends] for one in encoded]
+    assert np.abs(np.array(together) - np.array(apart)).max() < 1e-4
+
+
+def test_a_prompt_that_one_conversation_has_alone_is_no_prefix_of_a_plan():
+    several = [conversation([1, 2, 3], [n, 5]) for n in range(3)]
+    alone = [conversation([4, n, 3], [1, 2, 3]) for n in range(20)]
+    encoded = [*several, *alone]
+    plan = plan_prefixed(encoded, [3] * len(encoded), 12)
+    assert sorted(n for batch in plan for n in batch) == list(range(23))
+    assert max(len(batch) for batch in plan if batch[0] > 2) <= 2, "six tokens each, the prompt counted"

@@ -10,7 +10,7 @@ from clearminds.config.blocks import HELD_OUT, Training
 from clearminds.config.given import check_given
 from clearminds.config.references import among, has_split, unique
 from clearminds.config.replay import check_replay
-from clearminds.config.starts import check_start
+from clearminds.config.starts import check_start, scoring_variants
 from clearminds.config.weights import circle, draws, imitated, models_of, tuned_of
 from clearminds.config.wording import problem
 
@@ -78,10 +78,10 @@ def _are_trained_on(study: Study) -> None:
     for name, variant in study.variants.items():
         among(f"variants: {name}: targets", variant.targets or [], study.targets)
         unique(f"variants: {name}: targets", variant.targets or [])
-        for tuned in tuned_of(variant.weights):
-            if missing := [t for t in study.targets_of(name) if t not in study.targets_of(tuned.variant)]:
+        for scorer in scoring_variants(study, variant.weights):
+            if missing := [t for t in study.targets_of(name) if t not in study.targets_of(scorer)]:
                 raise ValueError(
-                    f"variants: {name}: weights: scorer: variant: {tuned.variant} is not trained on {missing[0]}; "
+                    f"variants: {name}: weights: scorer: variant: {scorer} is not trained on {missing[0]}; "
                     "add that to its targets, or name another variant"
                 )
     for target in study.targets:
@@ -93,7 +93,7 @@ def _are_trained_on(study: Study) -> None:
 def _can_be_analysed(study: Study) -> None:
     """Refuse a curve of losses that nothing takes, or that there are no references for."""
     unique("analyses", study.analyses or [])
-    for name in study.targets if study.held_out else ():
+    for name in dict.fromkeys(target for variant in study.held_out for target in study.targets_of(variant)):
         has_split(name, study.tasks[name], HELD_OUT, "whose loss is asked for by training: validation_every")
     if "convergence" in (study.analyses or []) and not study.held_out:
         raise ValueError(

@@ -59,6 +59,8 @@ def check_given(study: Study, name: str) -> None:
     given, where = (study.given or {})[name], f"variants: {name}"
     if name == "base":
         raise ValueError("variants: base is built in (the model as it is); give another name")
+    if name in study.variants:
+        raise ValueError(f"{where}: a sweep makes a variant of this name too; give what somebody else trained another")
     named = ((f"{where}: adapter: base", given.adapter.base, study.models),)
     for place, found, allowed in (*named, (f"{where}: trained_on", given.trained_on, study.targets)):
         among(place, [] if found is None else [found], allowed)

@@ -27,9 +27,16 @@ def replayed(study: Study) -> dict[str, list[str]]:
     """The tasks that any variant replays, each with the sources that it is replayed from."""
     found: dict[str, list[str]] = {}
     for variant in study.variants.values():
-        if (replay := variant.replay) and replay.source not in found.setdefault(replay.task, []):
-            found[replay.task].append(replay.source)
+        if variant.replay:
+            named = found.setdefault(variant.replay.task, [])
+            named += [source for source in _sources(study, variant.replay) if source not in named]
     return found
+
+
+def _sources(study: Study, replay: Replay) -> list[str]:
+    """The source that is replayed, and the references where those take the place of samples that none accepts."""
+    source = study.sources.get(replay.source)
+    return [replay.source, *(["reference"] if source and source.when_none_accepted == "reference" else [])]
 
 
 def check_replay(study: Study, name: str) -> None:
@@ -44,10 +51,11 @@ def check_replay(study: Study, name: str) -> None:
             f"{where}: task: {replay.task} is what the variant is trained on itself; name another task, or give the "
             "variant other targets"
         )
-    if task.kind == "everyday_prompts" and replay.source == "reference":
+    if task.kind == "everyday_prompts" and "reference" in _sources(study, replay):
         raise ValueError(
             f"{where}: source: {replay.task} has no references; name one of sources, which samples the base's own "
-            f"answers ({', '.join(study.sources) or 'there is none yet'})"
+            "answers, and whose when_none_accepted is not reference "
+            f"({', '.join(study.sources) or 'there is none yet'})"
         )
     if draws(replay.weights) or imitated(replay.weights) or scorers_of(replay.weights):
         raise ValueError(

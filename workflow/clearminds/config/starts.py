@@ -78,14 +78,14 @@ def _waits_for(study: Study, trained: Trained) -> Iterator[Trained]:
     start = study.variants[name].start_from
     if isinstance(start, StartFrom) and start.variant in study.variants:
         yield start.variant, start.target or target
-    yield from ((scorer, target) for scorer in _scorers(study, study.variants[name].weights))
+    yield from ((scorer, target) for scorer in scoring_variants(study, study.variants[name].weights))
 
 
-def _scorers(study: Study, weights: Weights) -> Iterator[str]:
+def scoring_variants(study: Study, weights: Weights) -> Iterator[str]:
     """The variants whose adapters score for a rule, or for one that it imitates."""
     yield from (scorer.variant for scorer in tuned_of(weights))
     for like in imitated(weights):
-        yield from _scorers(study, study.variants[like].weights)
+        yield from scoring_variants(study, study.variants[like].weights)
 
 
 def _check_kinds(where: str, own: Training, name: str, other: Training) -> None:

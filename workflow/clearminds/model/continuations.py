@@ -13,6 +13,7 @@ from clearminds.model.batches import plan
 from clearminds.model.causal_model import CausalModel
 from clearminds.model.encoded import Encoded
 from clearminds.model.padding import pad
+from clearminds.model.plain_cache import require_plain
 from clearminds.model.score_sequences import score
 from clearminds.progress import Progress
 
@@ -71,6 +72,7 @@ def _shared(model: CausalModel, items: list[Item]) -> list[list[float]]:
     if longer:
         rows = torch.tensor([owner[row] for row in longer], device=device)
         cache = output.past_key_values
+        require_plain(model, cache)
         cache.batch_select_indices(rows)
         # the last token of a continuation predicts nothing that counts
         given = pad([every[row][:-1] for row in longer], 0).to(device)

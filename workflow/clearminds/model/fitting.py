@@ -12,8 +12,15 @@ def fitting(file: Path, device: str, batch_tokens: int) -> int:
 
 
 def remember(file: Path, device: str, batch_tokens: int) -> None:
-    """Note what a device had room for. Args: a JSON file, made when it is missing; the device's name; the tokens."""
-    write_json(file, {**_found(file), device: batch_tokens})
+    """Note what a device had room for, where that is less than is noted.
+
+    Args:
+        file: a JSON file, made when it is missing.
+        device: its name.
+        batch_tokens: most tokens of a batch.
+    """
+    found = _found(file)
+    write_json(file, {**found, device: min(batch_tokens, found.get(device, batch_tokens))})
 
 
 def _found(file: Path) -> dict[str, int]:

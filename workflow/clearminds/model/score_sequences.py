@@ -10,7 +10,7 @@ import torch
 from clearminds.model.causal_model import CausalModel
 from clearminds.model.encoded import Encoded
 from clearminds.model.head import ChunkedHead
-from clearminds.model.shared_prefixes import SharedPrefixes, plan_prefixed, prefix_lengths
+from clearminds.model.shared_prefixes import SharedPrefixes, plan_prefixed, prefix_lengths, without_lone
 from clearminds.model.token_statistics import score_batch, statistics_of
 from clearminds.progress import Progress
 
@@ -52,6 +52,7 @@ class Scorer:
         """
         if any(lengths) and not self._shared(members, lengths):
             lengths = [0] * len(members)
+        lengths = without_lone(members, lengths)
         found: dict[int, np.ndarray] = {}
         tokens, waiting = 0, [list(range(len(members)))]
         while waiting:
@@ -93,10 +94,14 @@ class Scorer:
         return [found[n] for n in range(len(members))], tokens
 
     def _shared(self, members: Sequence[Encoded], lengths: Sequence[int]) -> bool:
-        """Whether the model's cache gives what it gives without: tried once, on the shortest and the longest prefix."""
+        """Whether the model's cache gives what it gives without: tried once, on two prefixes of different lengths."""
         if self._shares is None:
-            by_length = {length: n for n, length in sorted(enumerate(lengths)) if length}
-            few = [(_cut(members[by_length[n]], n), n) for n in {min(by_length), max(by_length)}]
+            by_length = {length: member for member, length in zip(members, lengths, strict=True) if length}
+            short, long = min(by_length), max(by_length)
+            if short == long and long > 1:  # so that the shorter one is padded
+                short = long // 2
+                by_length[short] = by_length[long]
+            few = [(_cut(by_length[n], n), n) for n in {short, long}]
             self._shares = self._agrees(*map(list, zip(*few, strict=True)))
         return self._shares
 
@@ -106,7 +111,7 @@ class Scorer:
             return False
         try:
             shared = np.concatenate(self._behind(members, lengths)[0])
-        except (AttributeError, NotImplementedError, TypeError, ValueError) as error:
+        except (AttributeError, NotImplementedError, TypeError, ValueError, torch.OutOfMemoryError) as error:
             log.info("the model's cache cannot be shared (%s): every conversation runs whole", error)
             return False
         room = 1e-3 if next(self.head.model.parameters()).dtype == torch.float32 else 0.5  # nats; a wrong cache: more

@@ -5,7 +5,7 @@ Samples of one prompt share that prompt; conversations that share none still beg
 """
 
 import copy
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -14,6 +14,7 @@ import torch
 from clearminds.model.batches import plan_groups, plan_tight
 from clearminds.model.encoded import Encoded
 from clearminds.model.padding import pad
+from clearminds.model.plain_cache import require_plain
 
 WORTH = 0.1  # share of the tokens that a prefix must save: going on from a cache has its own cost
 
@@ -42,6 +43,15 @@ def prefix_lengths(encoded: Sequence[Encoded]) -> list[int]:
     return found
 
 
+def without_lone(encoded: Sequence[Encoded], lengths: Sequence[int]) -> list[int]:
+    """The same lengths, but 0 for prompts that only one of these conversations has: that one runs whole."""
+    prompts = Counter(tuple(one.input_ids[: one.n_prompt]) for one in encoded)
+    return [
+        0 if length == one.n_prompt and prompts[tuple(one.input_ids[:length])] == 1 else length
+        for one, length in zip(encoded, lengths, strict=True)
+    ]
+
+
 def _pays(prefix: int, members: list[Encoded]) -> bool:
     members = list({tuple(m.input_ids): m for m in members}.values())  # equal ones are computed once
     return (len(members) - 1) * prefix > WORTH * sum(m.n_prompt + m.n_response for m in members)
@@ -63,6 +73,7 @@ def plan_prefixed(encoded: Sequence[Encoded], lengths: Sequence[int], batch_toke
     Returns:
         lists of indices into `encoded`; each index once.
     """
+    lengths = without_lone(encoded, lengths)
     groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for n, (one, length) in enumerate(zip(encoded, lengths, strict=True)):
         if length == one.n_prompt:
@@ -146,6 +157,7 @@ class SharedPrefixes:
             input_ids = pad(prefixes, 0, left=True).to(device)
             mask = pad([[1] * len(prefix) for prefix in prefixes], 0, left=True).to(device)
             output = self.decoder(input_ids=input_ids, use_cache=True, **_padding(mask))
+            require_plain(self.decoder, output.past_key_values)
             self._held = (prefixes, (output.past_key_values, mask, output.last_hidden_state[:, -1]))
         return self._held[1]
 

@@ -20,7 +20,7 @@ _COUNTS = [
 
 
 def counts_table(masks: Sequence[Mapping]) -> pl.DataFrame:
-    """What each mask file leaves to train on: one row per file, in the order given.
+    """What each mask file leaves to train on of its target: one row per file, in the order given.
 
     Args:
         masks: per file `path`, `model`, `target`, `variant`, and `draw` (seed of a rule that draws at random, or None).
@@ -31,7 +31,9 @@ def counts_table(masks: Sequence[Mapping]) -> pl.DataFrame:
     """
     names = pl.Schema({"model": pl.String, "target": pl.String, "variant": pl.String, "draw": pl.Int64})
     with readable(*(mask["path"] for mask in masks)):
-        counted = pl.collect_all([scan_table(mask["path"], contracts.MASKS).select(_COUNTS) for mask in masks])
+        # what is replayed is of other tasks
+        own = [scan_table(mask["path"], contracts.MASKS).filter(task=mask["target"]) for mask in masks]
+        counted = pl.collect_all([table.select(_COUNTS) for table in own])
     files = pl.DataFrame([[mask.get(name) for name in names] for mask in masks], schema=names, orient="row")
     counts = pl.concat(counted) if counted else pl.DataFrame(schema=dict.fromkeys(("examples", *_SUMMED), pl.Int64))
     return pl.concat([files, counts], how="horizontal").select(

@@ -208,24 +208,27 @@ class StageSettings:
         names: dict[str, Any] = {"results": self.layout.results, "models": [wc.model], "targets": [wc.target]}
         if any(kind in OF_VARIANTS for kind in kinds):
             chosen = sorted(study.held_out if wc.analysis == "convergence" else study.variants)
+            chosen = [name for name in chosen if wc.target in study.targets_of(name)]
             variants = [[name, draws(study.variants[name].weights)] for name in chosen]
             by_seed = "adapters" in kinds or any(draw for _, draw in variants)
             names |= {"variants": variants, "seeds": sorted(study.seeds) if by_seed else [0]}
         if any(kind in OF_SOURCES for kind in kinds):
-            names["sources"] = self._trained_sources
+            names["sources"] = self._trained_sources(wc.target)
         return {"analysis": wc.analysis, "names": names}
 
     def measure_gradients(self, wc: Wildcards) -> dict:
         """The sources whose responses are measured, and how the model is loaded."""
         loading = {"dtype": self.study.scoring.dtype, "loading": self._loading(wc.model)}
-        return {"sources": self._trained_sources, **loading}
+        return {"sources": self._trained_sources(wc.target), **loading}
 
-    @property
-    def _trained_sources(self) -> list[str]:
-        """The sources of which some response may be trained on, sorted."""
-        policies = {name: source.when_none_accepted for name, source in self.study.sources.items()}
-        used = (source_names([], v.responses, policies) for v in self.study.variants.values())
-        return sorted({name for names in used for name in names})
+    def _trained_sources(self, target: str) -> list[str]:
+        """The sources of which some response to a target's examples may be trained on, here or by others, sorted."""
+        study = self.study
+        policies = {name: source.when_none_accepted for name, source in study.sources.items()}
+        own = [variant for name, variant in study.variants.items() if target in study.targets_of(name)]
+        used = {name for variant in own for name in source_names([], variant.responses, policies)}
+        theirs = any(given.trained_on == target for given in (study.given or {}).values())
+        return sorted(used | ({"reference"} if theirs else set()))
 
     def summarise(self, wc: Wildcards | None = None) -> dict:
         """The names that imply every evaluation, and each task's kind."""

@@ -26,7 +26,7 @@ def analyse(files: dict[str, list[dict]]) -> list[dict]:
     for one, other in combinations(files["masks"], 2):
         paths = Path(one["path"]), Path(other["path"])
         with readable(*paths):
-            counts = _counts(*paths)
+            counts = _counts(*paths, one["target"])
         if counts["tokens"]:
             names = {"variant": one["variant"], "draw": one["draw"]}
             others = {"other": other["variant"], "other_draw": other["draw"]}
@@ -47,10 +47,11 @@ def agreement(tokens: int, masked: int, masked_by_other: int, masked_by_both: in
     }
 
 
-def _counts(one: Path, other: Path) -> dict[str, int]:
-    """Tokens of the responses that two files share, and how many of these either masks and both mask."""
+def _counts(one: Path, other: Path, target: str) -> dict[str, int]:
+    """Tokens of the target's responses that two files share, and how many of these either masks and both mask."""
     kept = pl.col("weights").list.eval(pl.element() != 0)
-    left, right = (scan_table(path, MASKS).select(*KEY, "n_response", kept=kept) for path in (one, other))
+    tables = [scan_table(path, MASKS).filter(task=target) for path in (one, other)]  # what is replayed is left out
+    left, right = (table.select(*KEY, "n_response", kept=kept) for table in tables)
     shared = left.join(right, on=KEY, suffix="_other", how="inner")
     # what is no response token has weight 0 in both files, so that kept tokens are counted and masked ones follow
     counts = (

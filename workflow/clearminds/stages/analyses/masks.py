@@ -23,13 +23,15 @@ def analyse(files: dict[str, list[dict]]) -> list[dict]:
     """Rows of the contract MASKED_TOKENS. Args: `masks`, and `scores` and `sequences` of every source."""
     scores = [Path(row["path"]) for row in files["scores"]]
     sequences = {row["source"]: Path(row["path"]) for row in files["sequences"]}
+    if not files["masks"]:
+        return []
     with readable(*scores):
         texts = _texts(scores)
     found = []
     for row in files["masks"]:
         path = Path(row["path"])
         with readable(path, *sequences.values()):
-            counts = masked_by_class(_tokens(path, sequences).collect(engine="streaming"), texts)
+            counts = masked_by_class(_tokens(path, sequences, row["target"]).collect(engine="streaming"), texts)
         found += [{"variant": row["variant"], "draw": row["draw"], **count} for count in counts]
     return found
 
@@ -54,13 +56,13 @@ def _texts(scores: list[Path]) -> dict[int, str]:
     return dict(first.collect().iter_rows())
 
 
-def _tokens(masks: Path, sequences: dict[str, Path]) -> pl.LazyFrame:
-    """The response tokens of a file of masks, counted by id."""
+def _tokens(masks: Path, sequences: dict[str, Path], target: str) -> pl.LazyFrame:
+    """The response tokens of a file of masks, counted by id; what is replayed of other tasks is left out."""
     prompts = pl.concat(
         scan_table(path, SEQUENCES).select(pl.lit(source).alias("source"), "example_id", "sample", "n_prompt")
         for source, path in sequences.items()
     )
-    rows = scan_table(masks, MASKS).join(prompts, on=KEY, how="inner")
+    rows = scan_table(masks, MASKS).filter(task=target).join(prompts, on=KEY, how="inner")
     response = pl.col("input_ids", "weights").list.slice(pl.col("n_prompt"), pl.col("n_response"))
     return (
         rows.select(response)

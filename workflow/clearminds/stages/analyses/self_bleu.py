@@ -33,16 +33,16 @@ def analyse(files: dict[str, list[dict]]) -> list[dict]:
     for row in files["masks"]:
         if row["variant"] in found:
             continue  # another draw trains on the same responses
-        texts = tuple(sorted(_texts(Path(row["path"]), paths)))
+        texts = tuple(sorted(_texts(Path(row["path"]), paths, row["target"])))
         if texts not in known:
             known[texts] = self_bleu(texts)
         found[row["variant"]] = {"responses": len(texts), "distinct": len(set(texts)), "self_bleu": known[texts]}
     return [{"variant": variant, **counts} for variant, counts in found.items()]
 
 
-def _texts(masks: Path, responses: dict[str, Path]) -> list[str]:
+def _texts(masks: Path, responses: dict[str, Path], target: str) -> list[str]:
     with readable(masks, *responses.values()):
-        keys = scan_table(masks, MASKS).select(KEY)
+        keys = scan_table(masks, MASKS).filter(task=target).select(KEY)
         tables = [
             scan_table(path, RESPONSES).select(pl.lit(source).alias("source"), "example_id", "sample", "response")
             for source, path in responses.items()

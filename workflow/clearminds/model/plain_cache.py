@@ -1,0 +1,34 @@
+"""Which caches of a decoder can be copied, and gone on from, as if each copy had been run by itself."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
+
+# keys and values of each token, whose copies by rows share nothing; states that run through a text are none of these
+PLAIN = (DynamicLayer, DynamicSlidingWindowLayer)
+# embeddings of positions that depend on the longest text of a forward pass, and so on what stands beside a text
+BY_LENGTH = ("longrope", "dynamic")
+
+
+def require_plain(decoder: torch.nn.Module, cache: Any) -> None:
+    """Refuse to share what a decoder keeps of a text, unless that is keys and values of single tokens.
+
+    Raises:
+        NotImplementedError: the cache has other layers, or positions are embedded by the longest text of a pass.
+    """
+    kinds = [type(cache), *map(type, getattr(cache, "layers", ()))]
+    if kinds[0] is not DynamicCache or any(kind not in PLAIN for kind in kinds[1:]):
+        other = next((kind for kind in kinds[1:] if kind not in PLAIN), kinds[0])
+        raise NotImplementedError(f"{other.__name__} holds more than keys and values of tokens")
+    if by_length := sorted(set(_rope_types(decoder.config)).intersection(BY_LENGTH)):
+        raise NotImplementedError(f"{by_length[0]} embeds positions by the longest text of a pass")
+
+
+def _rope_types(config: Any) -> Iterator[str]:
+    """What kinds of rotary embeddings a model has, one for each type of its layers or one for all."""
+    given = getattr(config, "rope_parameters", None) or getattr(config, "rope_scaling", None)
+    for block in [given, *(given.values() if isinstance(given, Mapping) else ())]:
+        if isinstance(block, Mapping):
+            yield from (block[key] for key in ("rope_type", "type") if isinstance(block.get(key), str))
