@@ -27,6 +27,7 @@ from clearminds.errors import UserError
 from clearminds.files import contracts
 from clearminds.files.digests import file_sha256
 from clearminds.files.tables import read_table, write_json, write_table
+from clearminds.reuse.job_memory import JobMemory, digests, made_by
 from clearminds.run.specs import Specs
 from clearminds.stages.training.adapter import add_adapter, trained_parameters
 
@@ -206,6 +207,17 @@ def test_what_other_settings_made_is_refused(made):
     shutil.copyfile(place.path(**NAMES, variant="soft"), stale)
     assert read_table(stale, contracts.MASKS).num_rows
     refused(made, "other settings than the study has now; make it again", "--variant", "stm-2.5", "--data-only")
+
+
+def test_an_adapter_of_other_masks_than_there_are_is_refused(made):
+    made.masks("soft", masks())
+    adapter = made.adapter("soft") / "adapter.json"
+    file = Path(made.specs.layout.masks.path(**NAMES, variant="soft"))
+    memory = JobMemory.of(Path(made.specs.layout.jobs), [adapter], "train_adapter", "soft")
+    memory.keep(made_by("train_adapter", {}, "y", {}, digests([file])), to_take_back=False)
+    shutil.rmtree(made.export("--variant", "soft"))
+    made.masks("soft", soft(masks()))
+    refused(made, "adapter.json: made of another .*soft.parquet than is there now; make it again", "--variant", "soft")
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ from clearminds.config.wording import nearest, short
 from clearminds.errors import UserError
 from clearminds.files import contracts
 from clearminds.files.digests import file_sha256
-from clearminds.files.tables import provenance_of
+from clearminds.files.tables import content_sha256, provenance_of
 from clearminds.reuse.integrity import refuse_altered
+from clearminds.reuse.job_memory import records
 from clearminds.run.specs import Specs
 
 
@@ -63,6 +64,7 @@ class Exported:
         self._require(self.masks, self.base)
         facts = provenance_of(self.masks, contracts.MASKS)
         self._require_same(self.masks, facts["spec"], "build_masks")
+        self._require_newest(self.masks)
         return facts
 
     def adapter_facts(self) -> dict:
@@ -70,6 +72,7 @@ class Exported:
         self._require(self.adapter)
         facts = json.loads(self.adapter.read_text(encoding="utf-8"))
         self._require_same(self.adapter, facts["spec"], "train_adapter")
+        self._require_newest(self.adapter)
         return facts
 
     def _require(self, *paths: Path) -> None:
@@ -84,6 +87,20 @@ class Exported:
             raise UserError(
                 f"{path}: made by other settings than the study has now; make it again: {self.command(path)}"
             )
+
+    def _require_newest(self, path: Path) -> None:
+        """Refuse a result whose job read another content of its inputs than these have now."""
+        known = records(Path(self.specs.layout.jobs))
+        waiting, seen = [str(path)], set()
+        while waiting:
+            made = waiting.pop()
+            seen.add(made)
+            for read, content in known.get(made, {}).get("contents", {}).items():
+                if Path(read).is_file() and content_sha256(Path(read)) != content:
+                    raise UserError(
+                        f"{made}: made of another {read} than is there now; make it again: {self.command(path)}"
+                    )
+                waiting += [read] if read not in seen else []
 
     def command(self, path: Path) -> str:
         """The command line that makes a file."""

@@ -95,7 +95,7 @@ def own_study(given: argparse.Namespace, weights: dict[str, Any]) -> Own:
         raise UserError(f"--directory: {given.directory} is not a folder; make it first")
     model, origin, runtime = model_of(given.model, given.revision, given.configfile)
     columns = columns_of(given.data, given.columns)
-    store = {"store": given.store} if given.store else {}
+    store = {"store": os.path.abspath(given.store)} if given.store else {}  # meant from here
     more = {"dtype": given.dtype, "max_length": given.max_length, "runtime": {**runtime, **store}}
     data = Path(os.path.relpath(given.data, given.directory))
     study = study_of(data, columns, model, origin, weights=weights, **more)
