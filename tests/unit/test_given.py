@@ -70,6 +70,7 @@ def test_a_study_may_be_of_others_adapters_alone():
     assert [row["variant"] for row in evaluation_rows(specs.names)] == ["base", "theirs"]
     assert specs.inputs.adapters() == [f"results/demo/given/{MODEL}/theirs/adapter.json"]
     assert specs.rehearse(WILDCARDS)["trainings"] == []
+    assert specs.measure_gradients(WILDCARDS)["sources"] == ["reference"], "what they trained on"
 
 
 COMMIT = "a" * 40
@@ -105,6 +106,9 @@ def test_there_is_one_place_to_say_it_and_one_variant_at_least(refusal):
     assert refusal(study_with({"given": {"theirs": THEIRS}})).startswith("given: unknown key; what somebody else ")
     assert refusal(study_with({"variants": {}})).startswith("variants: there is none; add one")
     assert refusal(study_with({"variants/base": THEIRS})).startswith("variants: base is built in")
+    swept = {"responses": "reference", "weights": {"rule": "perplexity", "tau": "2"}, "sweep": {"tau": ["2", "4"]}}
+    clash = study_with({"variants/stm": swept, "variants/stm-tau2": THEIRS})
+    assert refusal(clash).startswith("variants: stm-tau2: a sweep makes a variant of this name too")
 
 
 # --- whether it is of its base ----------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from clearminds.stages.build_masks import Replayed, write_masks
 from clearminds.stages.masking.replay import Replay, replay_sources, replay_tables, replayed_examples
 
 CHAT = {"kind": "everyday_prompts", "splits": {"train": 8}}
+FALLS_BACK = {"samples": 1, "max_new_tokens": 8, "when_none_accepted": "reference"}
 MIXED = {"task": "talk", "source": "everyday", "share": 0.2}
 
 
@@ -153,3 +154,10 @@ def test_a_formula_for_replayed_tokens_is_checked_before_the_run():
     rule = {"rule": "expression", "formula": "exp(logprop)"}
     with pytest.raises(UserError, match=r"variants: mixed: weights: expression: .*did you mean logprob"):
         Specs(demo(mixing({**MIXED, "weights": rule})))
+
+
+def test_answers_that_fall_back_to_references_are_not_replayed_where_there_are_none():
+    study = {"tasks/talk": CHAT, "sources/self_output": FALLS_BACK}
+    mixed = {"responses": "reference", "replay": {**MIXED, "source": "self_output"}}
+    with pytest.raises(ValueError, match="talk has no references; name one of sources"):
+        demo({**study, "variants/mixed": mixed})

@@ -227,3 +227,24 @@ def test_an_adapter_of_another_form_is_refused_in_a_line(folder, tmp_path):
     ) as caught:
         first_state(folder, first, rank=3)
     assert "\n" not in str(caught.value)
+
+
+def test_analyses_are_of_the_targets_that_a_variant_is_trained_on():
+    specs = Specs(demo({**TWO, "variants/then": THEN, "analyses": ["weight_change", "masks"]}))
+    own = {}
+    for target in ("sums", "more"):
+        place = SimpleNamespace(**vars(of("then", target)) | {"analysis": "masks"})
+        own[target] = [name for name, _ in specs.analyse(place)["names"]["variants"]]
+    assert "then" in own["more"] and "then" not in own["sums"] and "ground-truth" in own["sums"]
+
+
+def test_a_rule_like_another_one_needs_the_same_scorer_on_its_own_target():
+    tuned = {"rule": "perplexity", "tau": "2.5", "scorer": {"variant": "z"}}
+    study = {
+        **TWO,
+        "variants/z": {"responses": "reference", "targets": ["sums"]},
+        "variants/y": {"responses": "reference", "targets": ["sums"], "weights": tuned},
+        "variants/x": {"responses": "reference", "targets": ["more"], "weights": {"rule": "lowest", "like": "y"}},
+    }
+    with pytest.raises(ValueError, match="x: weights: scorer: variant: z is not trained on more"):
+        demo(study)
