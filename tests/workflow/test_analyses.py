@@ -34,13 +34,14 @@ def test_every_analysis_is_a_table_and_is_shown(finished, tmp_path):
 
     study.config["analyses"] = ALL
     study.config["tasks"]["sums"]["splits"]["validation"] = 3
-    study.config["training"]["validation_every"] = 1
+    study.config["variants"]["stm-200"]["training"] = {"validation_every": 1}
     assert study.run().returncode == 0
     found = tables(study.folder)
     variants = set(study.config["variants"])
     assert all(frame.height for frame in found.values())
-    for name in ("weight_change", "masks", "convergence", "self_bleu"):
+    for name in ("weight_change", "masks", "self_bleu"):
         assert set(found[name]["variant"]) == variants
+    assert set(found["convergence"]["variant"]) == {"stm-200"}
     # no sample of the tiny model ends
     assert set(found["nll"]["source"]) == set(found[GRADIENTS]["source"]) == {"reference"}
     assert found["convergence"].filter(pl.col("variant") == "stm-200")["step"].to_list() == [0, 1, 2]
