@@ -57,6 +57,28 @@ def test_another_number_does_not_follow(table, change, capsys):
     assert "from its scores it is -34.71; likely cause: no single cause gives it" in capsys.readouterr().out
 
 
+def test_a_base_of_another_task_that_is_0_ends_no_audit(table):
+    path = table((LLAMA, SCORES, "7.77", ""))
+    path.write_text(path.read_text(encoding="utf-8").replace(",.3140,", ",.0000,"), encoding="utf-8")
+    [one] = audit(read(path))
+    assert one.follows is False
+
+
+def test_what_rounding_of_low_scores_leaves_open_follows(table):
+    rows = [
+        path.replace(",.5926,", ",.1,")
+        for path in table((LLAMA, (".2", *SCORES[1:]), "300", "")).read_text().splitlines()
+    ]
+    low = [
+        row.replace(",.3140,.7816,.7756,.2053,", ",.3,.8,.8,.2,").replace(",.233,.6049,.185,.176,", ",.2,.6,.2,.2,")
+        for row in rows
+    ]
+    path = table((LLAMA, SCORES, "", ""))
+    path.write_text("\n".join(low) + "\n", encoding="utf-8")
+    [one] = audit(read(path))
+    assert one.follows, "the base may be .06 and the score .24"
+
+
 OTHER, OWN = BASES["Gemma-2-2b-it"], BASES[LLAMA]
 BLANK = (*SCORES[:3], "", SCORES[4])
 WITH_MIXED = [changes(SCORES, OWN)[0], *changes(SCORES, OWN)[1:3], changes(SCORES, (*OWN[:4], OTHER[4]))[3]]
@@ -113,6 +135,7 @@ def test_scores_count_as_written_with_the_decimals_of_the_longest(table):
         (",ti,", ",bwt,", "the column bwt is there more than once"),
         (",MBPP,.5926", ",mbpp,.5926", "line 2: target mbpp is not one of MBPP, MATH"),
         ("-2.23", "n/a", "line 2: ti is n/a, which is no number"),
+        ("-2.23", "nan", "line 2: ti is nan, which is no number"),
         ("-34.71", "-34.71,", "line 2: 16 cells, but there are 15 columns"),
     ],
 )

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from clearminds.checkout import ROOT
+from clearminds.stages.statistics.comparisons import told
 from clearminds.stages.statistics.effects import change_effect, mean_effect, score_effect, transfer_effect
 from clearminds.stages.statistics.exact import flips, holm, mcnemar, wilson
 from clearminds.stages.statistics.intervals import BOTH, ITEMS, interval, spread
@@ -196,3 +197,24 @@ def test_simulated_studies_are_covered_and_equal_numbers_of_them_give_equal_tabl
     assert line == benchmark.covered(row, 40)
     items, _, chosen = (float(cell.split()[0]) for cell in line.split("|")[3:6])
     assert items < 0.85 < chosen  # seeds count
+
+
+def test_subtasks_are_blocks_of_their_own_with_the_variance_of_each():
+    rng = np.random.default_rng(3)
+    names = ["a"] * 4 + ["b"] * 400
+    values = (rng.random(404) < 0.5).astype(float)
+    run = answers(values, names)
+    found = spread(score_effect([run]))
+    parts = [values[:4], values[4:]]
+    expected = sum(np.var(part, ddof=1) / len(part) for part in parts) / 4 * 100**2
+    assert found.error**2 == pytest.approx(expected)
+    assert found.items_free < 4, "the few items decide"
+    alone = answers(values, ["c"] + ["b"] * 403)
+    assert interval(score_effect([alone])).low is None, "of one item nothing is known"
+
+
+def test_items_of_subtasks_are_not_pooled_in_a_test_of_counts():
+    base = answers([1.0] * 2 + [0.0] * 8 + [1.0] * 500 + [0.0] * 500, ["a"] * 10 + ["b"] * 1000)
+    run = answers([1.0] * 7 + [0.0] * 3 + [1.0] * 470 + [0.0] * 530, ["a"] * 10 + ["b"] * 1000)
+    found = told(score_effect([run]) - score_effect([base]), [(30, 5)])
+    assert found["difference"] > 0 and found["test"] != "McNemar, exact" and found["p"] > 0.005

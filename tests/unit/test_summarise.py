@@ -316,7 +316,7 @@ def test_tables_are_aligned_plain_text(study):
     assert lines[0].split("  ")[0] == "variant"
     [line] = [line.split() for line in lines if line.startswith("stm")]
     [limits] = summary.filter(pl.col("seed") == 0).select("ti_low", "ti_high", "bwt_low", "bwt_high").unique().rows()
-    ti_low, ti_high, bwt_low, bwt_high = (f"{limit:+.0f}" for limit in limits)
+    ti_low, ti_high, bwt_low, bwt_high = (f"{limit:+.1f}" for limit in limits)
     assert line == [
         *("stm", "2", "0.550", "0.450", "0.438"),
         *("+37.50", f"[{ti_low},", f"{ti_high}]", "-11.25", f"[{bwt_low},", f"{bwt_high}]", "0.368", "0.607"),

@@ -11,7 +11,9 @@ and so do all claims, since spreadsheets drop zeros at the end.
 
 import argparse
 import csv
+import math
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from clearminds.commands.run_command import run_command
@@ -103,12 +105,10 @@ def _published(path: Path, line: int, row: dict[str, str], tasks: list[str], hal
         text = row[column].replace("\N{MINUS SIGN}", "-")
         if not text:
             return None
-        try:
-            return Number(float(text), halves[column])
-        except ValueError:
-            raise UserError(
-                f"{path}: line {line}: {column} is {text}, which is no number; a blank is allowed"
-            ) from None
+        with suppress(ValueError):
+            if math.isfinite(value := float(text)):
+                return Number(value, halves[column])
+        raise UserError(f"{path}: line {line}: {column} is {text}, which is no number; a blank is allowed")
 
     base, scores = {task: number(BASE + task) for task in tasks}, {task: number(task) for task in tasks}
     return Published(row["row"], row["model"], row["target"], base, scores, number("ti"), number("bwt"))

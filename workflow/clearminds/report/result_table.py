@@ -177,8 +177,8 @@ def _printed(summary: pl.DataFrame, style: str, heading: str) -> str:
 
 
 def limits(interval: tuple[float, float] | None) -> str:
-    """An interval in percent behind its estimate, without decimals; empty for one that is undefined."""
-    return "" if interval is None else f" [{interval[0]:+.0f}, {interval[1]:+.0f}]"
+    """An interval in percent behind its estimate, with one decimal; empty for one that is undefined."""
+    return "" if interval is None else " [" + ", ".join(f"{round(end, 1) + 0.0:+.1f}" for end in interval) + "]"
 
 
 def percent(change: float | None) -> str:

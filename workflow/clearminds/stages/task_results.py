@@ -60,7 +60,7 @@ def task_results(paths: list[Path], tasks: Mapping[str, Mapping]) -> dict[str, T
         UserError: a task is missing or unknown, or a score is.
     """
     results: dict[str, TaskResult] = {}
-    columns = ("eval_task", "subtask", "doc_hash", "metric", "filter", "score", "n_tokens", "format_ok")
+    columns = ("eval_task", "subtask", "doc_id", "doc_hash", "metric", "filter", "score", "n_tokens", "format_ok")
     for path in paths:
         with readable(path):
             frame = scan_table(path, contracts.EVALUATION).select(columns).collect()
@@ -90,7 +90,7 @@ def _result(path: Path, task: str, rows: pl.DataFrame, settings: Mapping) -> Tas
         label = f"{metric},{chosen_filter}" if kind == "lm_eval" else metric
     _refuse_blanks(path, task, rows)
     # one order for all runs, so that equal items give equal bytes and stand at equal places
-    rows = rows.select("subtask", "doc_hash", "score", "n_tokens", "format_ok").sort(pl.all())
+    rows = rows.sort("subtask", "doc_hash", "doc_id").select("subtask", "doc_hash", "score", "n_tokens", "format_ok")
     return of_rows(path, label, rows, kind)
 
 

@@ -107,11 +107,13 @@ def _is_there(row: Published, task: str, what: str) -> bool:
 
 
 def _change(task: str, score: Number | None, base: Number | None) -> Number:
-    """100 * (S / S_base - 1), with what rounding of both leaves open to first order."""
+    """100 * (S / S_base - 1), with the most that rounding of both leaves open."""
     if score is None or base is None or base.value == 0:
         raise UserError(f"the base score of {task} is {'0' if base and score else 'blank'}, so no change is defined")
     ratio = score.value / base.value
-    return Number(100 * (ratio - 1), 100 * (score.half + ratio * base.half) / abs(base.value))
+    low = (score.value - score.half) / (base.value + base.half)
+    high = (score.value + score.half) / (base.value - base.half) if base.value > base.half else math.inf
+    return Number(100 * (ratio - 1), 100 * max(high - ratio, ratio - low))
 
 
 def _mean(changes: Sequence[Number], n: int) -> Number:
@@ -163,7 +165,7 @@ def _other_formulas(row: Published, what: str) -> Iterator[tuple[str, Number]]:
     """Other formulas over the same scores."""
     there = [task for task in row.scores if row.scores[task] is not None and row.base[task] is not None]
     changes = {
-        task: _change(task, row.scores[task], row.base[task]) for task in there if row.base[task] != Number(0, 0)
+        task: _change(task, row.scores[task], base) for task in there if (base := row.base[task]) and base.value != 0
     }
     others = [task for task in changes if task != row.target]
     if what == TI:

@@ -57,7 +57,7 @@ def _pair(group: Group, variant: str, other: str | None) -> Iterator[dict]:
             "n_items": sum(len(group.base[task].influence) for task in tasks),
             "lost": counts and sum(lost for lost, _ in counts),
             "gained": counts and sum(gained for _, gained in counts),
-            **_tested(effect, counts),
+            **told(effect, counts),
             "note": "; ".join([*why, *notes]) or None,
         }
 
@@ -92,13 +92,13 @@ def _measures(
         yield task, role, group.unit(task), difference, [], [task]
 
 
-def _tested(effect: Effect | None, counts: list[tuple[int, int]] | None) -> dict:
+def told(effect: Effect | None, counts: list[tuple[int, int]] | None) -> dict:
     """The numbers of a comparison. Args: its effect; of one task, lost and gained items of each seed."""
     if effect is None:
         return dict.fromkeys(("difference", "low", "high", "interval", "test", "p", "detectable"))
     found = interval(effect)
-    # one seed against one: items alone decide, and the counts have an exact test
-    exact = found.over == ITEMS and counts is not None
+    # one seed against one: items alone decide, and the counts have an exact test, unless subtasks weigh them
+    exact = found.over == ITEMS and counts is not None and len(effect.influences) == 1
     return {
         "difference": found.estimate,
         "low": found.low,

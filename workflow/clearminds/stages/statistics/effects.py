@@ -22,7 +22,7 @@ class Effect:
 
     Attributes:
         values: one per seed.
-        influences: a block [seeds x items] per task.
+        influences: a block [seeds x items] per task, or per subtask of it.
         free: degrees of freedom of each block's variance over items.
         steps: of each block, the influence of one item whose value goes from 0 to 1.
     """
@@ -47,7 +47,10 @@ def score_effect(runs: Sequence[Measured]) -> Effect:
     """100 * score on one task, in points. Args: one run per seed."""
     blocks = PERCENT * np.stack([run.influence for run in runs])
     return Effect(
-        PERCENT * np.array([run.score for run in runs]), (blocks,), (runs[0].free,), (PERCENT * runs[0].step,)
+        PERCENT * np.array([run.score for run in runs]),
+        runs[0].split(blocks),
+        runs[0].free,
+        tuple(PERCENT * step for step in runs[0].steps),
     )
 
 
@@ -61,7 +64,8 @@ def change_effect(runs: Sequence[Measured], base: Measured) -> Effect:
     changes = np.array([run.score / base.score for run in runs])
     blocks = np.stack([run.influence - c * base.influence for run, c in zip(runs, changes, strict=True)])
     scale = PERCENT / base.score
-    return Effect(PERCENT * (changes - 1), (scale * blocks,), (base.free,), (scale * base.step,))
+    steps = tuple(scale * step for step in base.steps)
+    return Effect(PERCENT * (changes - 1), base.split(scale * blocks), base.free, steps)
 
 
 def mean_effect(effects: Sequence[Effect]) -> Effect:

@@ -22,16 +22,32 @@ class Measured:
     Attributes:
         score: between 0 and 1.
         influence: of each item, in units of the score; the same order of items in all runs.
-        free: degrees of freedom of the influences' variance: items less the means that were subtracted.
-        step: the influence of an item whose value goes from 0 to 1; 0 where values have no limit.
         right: the items' own values where each is 0 or 1, else None.
+        step: what an item of a part whose value goes from 0 to 1 adds to the part's influence; 0 where values have no
+            limit.
+        parts: the places of the items of each subtask: each has a mean of its own, and a variance.
     """
 
     score: float
     influence: Numbers
-    free: int
-    step: float
     right: Numbers | None
+    step: float
+    parts: tuple[NDArray[np.intp], ...]
+
+    def split(self, influences: Numbers) -> tuple[Numbers, ...]:
+        """A block [seeds x items] for each part, whose means add up to those of all. Args: float [seeds x items]."""
+        n = influences.shape[1]
+        return tuple(influences[:, part] * (len(part) / n) for part in self.parts)
+
+    @property
+    def free(self) -> tuple[int, ...]:
+        """Degrees of freedom of each part's variance: its items less the mean that was subtracted."""
+        return tuple(len(part) - 1 for part in self.parts)
+
+    @property
+    def steps(self) -> tuple[float, ...]:
+        """`step` of each part."""
+        return (self.step,) * len(self.parts)
 
 
 def mean_score(values: Numbers, subtasks: NDArray, score: float) -> Measured:
@@ -49,9 +65,9 @@ def mean_score(values: Numbers, subtasks: NDArray, score: float) -> Measured:
     return Measured(
         score=score,
         influence=weights * (values - means[which]),
-        free=len(values) - len(names),
-        step=float(weights.max()),
         right=values if binary else None,
+        step=1 / len(names),
+        parts=tuple(np.flatnonzero(which == n) for n in range(len(names))),
     )
 
 
@@ -64,4 +80,5 @@ def token_score(totals: Numbers, tokens: Numbers, score: float) -> Measured:
         score: exp(-m).
     """
     mean = totals.sum() / tokens.sum()
-    return Measured(score, -score * (totals - mean * tokens) / tokens.mean(), len(totals) - 1, 0.0, None)
+    influence = -score * (totals - mean * tokens) / tokens.mean()
+    return Measured(score, influence, None, 0.0, (np.arange(len(totals)),))

@@ -49,7 +49,7 @@ def of_remaining(group: Group, changes: Mapping[str, float | None]) -> dict:
 
 def _score_limits(run: Measured) -> tuple[float | None, float | None]:
     n = len(run.influence)
-    if run.right is not None and run.free == n - 1:
+    if run.right is not None and len(run.parts) == 1:
         return wilson(int(run.right.sum()), n)
     found = interval(score_effect([run]))
     if found.low is None or found.high is None:
