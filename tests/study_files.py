@@ -1,6 +1,7 @@
 """The studies of the repository made tiny, to run whole on a random model; and how many jobs each of them has."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -22,7 +23,7 @@ def written(name: str) -> dict:
     return yaml.safe_load((ROOT / "studies" / f"{name}.yaml").read_text(encoding="utf-8"))
 
 
-def made_tiny(study: dict, model: Path, rows: Path, targets: int = 1) -> dict:
+def made_tiny(study: dict, model: Path, rows: Path, targets: int = 1, only: Sequence[str] | None = None) -> dict:
     """The same models, variants and tasks with a few items, one seed and one suite.
 
     Args:
@@ -30,9 +31,11 @@ def made_tiny(study: dict, model: Path, rows: Path, targets: int = 1) -> dict:
         model: a folder with a tiny model, which takes each model's place.
         rows: a folder of data sets, to which rows that presets show are added.
         targets: how many of its targets, the first ones.
+        only: names of its variants, those of sweeps as they are read; None: all of them.
     """
     sampled = {"samples": 2, "max_new_tokens": 6, "when_none_accepted": "reference", "dtype": "float32"}
     variants = Study.model_validate(study).model_dump(exclude_none=True)["variants"]
+    variants = {name: variants[name] for name in only or variants}
     small = {"rank": 2, "epochs": 1, "batch_examples": 4, "learning_rate": 0.01, "warmup_steps": 0, "dtype": "float32"}
     return {
         "study": study["study"],
