@@ -93,6 +93,9 @@ def test_logits_to_keep_takes_a_mask_of_positions(architecture, tmp_path):
     torch.testing.assert_close(kept.reshape(-1, whole.shape[-1]), whole[keep], rtol=1e-4, atol=1e-4)
 
 
+READ = ["input_ids", "weights", "n_response"]  # of the columns of masks, what a training reads
+
+
 class SaveAfterEachStep(TrainerCallback):
     def on_step_end(self, args, state, control, **_):
         control.should_save = True
@@ -100,7 +103,7 @@ class SaveAfterEachStep(TrainerCallback):
 
 def test_a_callback_s_checkpoints_come_from_save_model_and_the_printer_can_be_removed(model, tmp_path, capsys):
     given = arguments(tmp_path, per_device_train_batch_size=4, save_strategy="no", max_steps=1, logging_steps=1)
-    data = [{"input_ids": row["input_ids"], "weights": row["weights"]} for row in masks().to_pylist()]
+    data = masks().select(READ).to_pylist()
     given.remove_unused_columns = False
     callbacks = [SaveAfterEachStep()]
     trainer = WeightedTrainer(model, given, train_dataset=data, callbacks=callbacks, **WEIGHTED)
@@ -121,7 +124,7 @@ def test_the_end_of_an_epoch_is_known_in_its_last_step(model, tmp_path):
             ends.append(self.accelerator.gradient_state.end_of_dataloader)
             return super().training_step(model, inputs, num_items_in_batch)
 
-    data = [{"input_ids": row["input_ids"], "weights": row["weights"]} for row in masks(10).to_pylist()]
+    data = masks(10).select(READ).to_pylist()
     given = arguments(tmp_path, per_device_train_batch_size=4, num_train_epochs=2, save_strategy="no")
     given.remove_unused_columns = False
     Watched(model, given, train_dataset=data, **WEIGHTED).train()

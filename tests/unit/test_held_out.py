@@ -51,7 +51,7 @@ def run(base, tmp_path, rows=None, **changed):
     chosen = training(**changed)
     seeded(0)
     model = add_adapter(AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32), chosen, "owner/name", "c0ffee")
-    return train(model, masks(), chosen, 0, runtime(), Checkpoints(tmp_path / "checkpoints", {}), rows)[0]
+    return train(model, masks(), chosen, 0, runtime(), Checkpoints(tmp_path / "checkpoints", {}), held_out=rows)[0]
 
 
 def by_hand(model) -> float:

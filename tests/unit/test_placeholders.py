@@ -49,6 +49,7 @@ def test_the_slurm_profile_has_one_block_for_all_rules_that_run_a_model():
         "train_adapter",
         "evaluate_base",
         "evaluate_adapter",
+        "measure_gradients",
     }
     assert set(slurm["set-resources"]) == set(slurm["set-threads"]) == rules
     assert len({str(block) for block in slurm["set-resources"].values()}) == 1

@@ -451,7 +451,7 @@ def test_mistakes_are_one_line(tree):
     done = tree.run("--configfile", str(tree.folder / "not-there.yaml"))
     assert one_error(done).startswith(f"{tree.folder}/not-there.yaml: cannot be read (No such file or directory)")
     tree.study["variants"] = {}
-    assert "variants: at least one entry is needed" in one_error(tree.run())
+    assert "variants: there is none; add one" in one_error(tree.run())
 
 
 def test_nothing_is_removed_while_a_run_goes_on(tree):

@@ -62,6 +62,7 @@ def masks(tables):
 
 TASK = {"t": {"evaluate": "accuracy", "metric": "m", "filter": "f"}}
 BASE = {"model": "m", "target": None, "variant": "base", "seed": None, "suite": "s"}
+OWN = row(contracts.MASKS.schema)["task"]
 RUN = {"model": "m", "target": "t", "variant": "v", "seed": 0, "suite": "s"}
 READERS = {
     "token scores by response": ("TOKEN_SCORES", lambda t: ScoreFile(t["TOKEN_SCORES"]).starts),
@@ -72,7 +73,7 @@ READERS = {
     "candidates, their lengths": ("SEQUENCES", lambda t: candidates(source(t), 9)),
     "candidates, their verdicts": ("VERDICTS", lambda t: candidates(source(t), 9)),
     "a whole table": ("MASKS", lambda t: read_table(t["MASKS"], contracts.MASKS)),
-    "counts of masks": ("MASKS", lambda t: counts_table([{**RUN, "draw": None, "path": t["MASKS"]}])),
+    "counts of masks": ("MASKS", lambda t: counts_table([{**RUN, "target": OWN, "draw": None, "path": t["MASKS"]}])),
     "bins of perplexity": ("TOKEN_SCORES", lambda t: figures.perplexity_bins([("own", t["TOKEN_SCORES"])])),
     "counts of perplexity": ("TOKEN_SCORES", lambda t: figures.perplexity_counts([("own", t["TOKEN_SCORES"])], 2.5)),
     "samples of answers": ("EVALUATION", lambda t: sample_responses([{**RUN, "path": t["EVALUATION"]}], TASK)),

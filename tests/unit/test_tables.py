@@ -35,6 +35,7 @@ VALUES = {
     pa.bool_(): True,
     pa.list_(pa.int32()): [1, 2],
     pa.list_(pa.float32()): [],
+    pa.list_(pa.float64()): [0.1, 2.0],
     pa.list_(contracts.MESSAGE): [{"role": "user", "content": "é\r\n"}],
 }
 VERDICT = {"example_id": "a", "sample": 0, "verdict": "correct", "detail": ""}

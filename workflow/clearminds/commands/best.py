@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--loss", type=float, default=LOSS, help="most percent of BWT that may be lost; default: 5")
     parser.add_argument("--model", help="default: the only one")
     parser.add_argument("--target", help="default: the only one")
-    parser.add_argument("--out", help="a new folder; default: best/MODEL/TARGET among the study's results")
+    parser.add_argument("--out", help="a new folder; default: one beside the study's tables")
     given = parser.parse_args(arguments)
     if not given.loss > 0:
         raise UserError(f"--loss: {given.loss:g} is not above 0; give the percent of BWT that may be lost, such as 5")
