@@ -85,6 +85,7 @@ def launch(folder, base, seconds, first="", kill_from=None, **changed):
     options = {"masks": table, "model": base / "model.json", "adapter": folder / "v" / "seed0" / "adapter.json"}
     options |= {"log": folder / "seed0.log", "spec": json.dumps(spec), "runtime": json.dumps(how)}
     arguments = [str(text) for name, value in options.items() for text in (f"--{name}", value)]
+    arguments += ["--start", "--held-out"]  # of nothing
     code = f"import runpy, sys\n{first}\nsys.argv[0] = sys.argv[1]\ndel sys.argv[1]\nrunpy.run_path(sys.argv[0])"
     path = [str(LAUNCHER.parent), *sys.path]
     process = subprocess.Popen(
