@@ -68,7 +68,9 @@ def main(arguments: list[str] | None = None) -> None:
     if choice.variant is None:
         sys.exit(1)
     folder = out or Path(layout.best.path(**names))
-    adapter = Path(layout.adapter.path(**names, variant=choice.variant, seed=choice.seed))
+    place = {**names, "variant": choice.variant}
+    trained_here = choice.variant in study.variants
+    adapter = Path(layout.adapter.path(**place, seed=choice.seed) if trained_here else layout.given.path(**place))
     export(adapter, folder, card(study, choice, summary, comparisons))
     print(f"{folder}: the adapter of seed {choice.seed}, with a card")
 
