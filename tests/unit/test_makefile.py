@@ -8,12 +8,16 @@ import pytest
 from clearminds.checkout import ROOT
 
 
+def dry_run(*asked):
+    """Returns what make would run, without the lines of where it is that it prints inside another make."""
+    command = ["make", "-n", "--no-print-directory", "--assume-old=setup", *asked]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
 @pytest.mark.parametrize("target", ["plan", "resume", "demo"])
 @pytest.mark.parametrize("study", ["studies/quick.yaml", "mine.yml"])
 def test_a_study_that_is_given_as_a_target_is_refused(target, study):
-    # make that runs inside another make, as these tests do, says which directory it is in
-    command = ["make", "-n", "--no-print-directory", target, study]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = dry_run(target, study)
     assert done.returncode and not done.stdout
     assert done.stderr.endswith(f" a study is given as STUDY={study}.  Stop.\n")
 
@@ -31,9 +35,8 @@ def test_a_study_that_is_given_as_a_target_is_refused(target, study):
     ],
 )
 def test_variables_become_the_options_of_a_command(target, given, command):
-    done = subprocess.run(
-        ["make", "-n", "--assume-old=setup", target, *given], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    done = dry_run(target, *given)
+    assert not done.returncode
     assert shlex.split(done.stdout.replace("\\\n", " "))[-len(shlex.split(command)) :] == [
         "clearminds.commands" + shlex.split(command)[0],
         *shlex.split(command)[1:],
@@ -41,6 +44,6 @@ def test_variables_become_the_options_of_a_command(target, given, command):
 
 
 def test_a_study_that_is_given_as_one_is_planned():
-    command = ["make", "-n", "--assume-old=setup", "plan", "STUDY=studies/quick.yaml"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    done = dry_run("plan", "STUDY=studies/quick.yaml")
+    assert not done.returncode
     assert ".plan --configfile studies/quick.yaml" in done.stdout
