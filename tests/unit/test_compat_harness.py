@@ -100,6 +100,7 @@ print("done")
 """
 
 
+@pytest.mark.slow
 def test_the_bar_of_building_requests_obeys_the_environment():
     said = [
         subprocess.run(

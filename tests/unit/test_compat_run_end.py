@@ -78,9 +78,13 @@ rule data:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("run")
+
+
+@pytest.fixture(scope="module")
+def run(folder):
     """Calls snakemake in a folder with that workflow: what it said, and what was found at its end."""
-    folder = tmp_path_factory.mktemp("run")
     (folder / "Snakefile").write_text(SNAKEFILE)
 
     def snakemake(*arguments: str) -> tuple[str, dict]:
@@ -93,9 +97,9 @@ def run(tmp_path_factory):
 
 
 @pytest.fixture
-def snakemakes(failed, tmp_path_factory):
+def snakemakes(failed, folder):
     """The folder of Snakemake's own files."""
-    return next(tmp_path_factory.getbasetemp().glob("run*")) / ".snakemake"
+    return folder / ".snakemake"
 
 
 @pytest.fixture(scope="module")

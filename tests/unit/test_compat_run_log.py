@@ -41,6 +41,7 @@ def here(folder, monkeypatch):
     monkeypatch.chdir(folder)
 
 
+@pytest.mark.slow
 def test_the_log_of_a_run_tells_its_jobs_and_how_they_ended(here):
     log = run_log(0)
     assert log.planned == {"works": 1, "fails": 1, "all": 1}

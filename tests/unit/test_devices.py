@@ -141,6 +141,7 @@ def test_a_killed_job_frees_its_device(machine):
     assert (waiter.returncode, out, said) == (0, "0\n", "")
 
 
+@pytest.mark.slow
 def test_a_waiting_job_says_so_once_and_holds_nothing(machine):
     holder = machine.job(seconds=2, CLEARMINDS_DEVICES="0,1")
     assert holder.stdout.readline() == "0\n"
@@ -345,6 +346,7 @@ def test_the_workstation_profile_has_all_of_the_default_one():
     assert workstation == profile("default")
 
 
+@pytest.mark.slow
 def test_snakemake_holds_jobs_to_the_profile_s_gpus(tmp_path):
     record = tmp_path / "record"
     (tmp_path / "Snakefile").write_text(

@@ -293,6 +293,7 @@ def fetched(fetch_from_hub) -> list:
     return fetch_from_hub(hub("me/tiny"), hub("me/none"), hub("me/tiny", OTHER), hub("me/gated"), hub("me/broken"))
 
 
+@pytest.mark.slow
 def test_a_pinned_revision_comes_from_the_hub(fetched, tiny, tmp_path):
     found, missing, no_revision, gated, broken = fetched
     here = fetch({"path": str(tiny)}, tmp_path / "m")
@@ -305,6 +306,7 @@ def test_a_pinned_revision_comes_from_the_hub(fetched, tiny, tmp_path):
     assert "the hub answered 403; " in broken
 
 
+@pytest.mark.slow
 def test_a_token_opens_a_gated_model(fetch_from_hub):
     found, forbidden = fetch_from_hub(hub("me/gated"), hub("me/broken"), HF_TOKEN="secret")
     assert found["base"] == "me/gated"

@@ -54,6 +54,7 @@ def test_two_hash_strings_in_ways_of_their_own(folder):
     assert first.stdout != second.stdout
 
 
+@pytest.mark.slow
 def test_one_that_waits_forever_is_ended(folder):
     (folder / "waits.py").write_text("import os, time\nprint('begun', flush=True)\nos.system('sleep 600')")
     with pytest.raises(subprocess.TimeoutExpired) as raised:

@@ -90,6 +90,7 @@ def test_a_second_writer_waits_for_one_that_is_stopping(tmp_path):
             only_writer(tmp_path, "r", seconds=20)
 
 
+@pytest.mark.slow
 def test_what_ends_a_job_by_force_is_called_with_its_exit_code(tmp_path):
     record = tmp_path / "record"
     work = f"guard.before_forced_exit(lambda code: open({str(record)!r}, 'w').write(str(code)))\n{NEVER_BACK}"
@@ -101,6 +102,7 @@ def test_what_ends_a_job_by_force_is_called_with_its_exit_code(tmp_path):
     assert record.read_text() == "130"
 
 
+@pytest.mark.slow
 def test_a_job_that_is_ending_ignores_further_signals():
     with start(SLEEP + "guard.ignore_further_signals(); print('ending', flush=True); time.sleep(2)") as job:
         job.stdout.readline()
@@ -110,6 +112,7 @@ def test_a_job_that_is_ending_ignores_further_signals():
         assert job.wait(30) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "work",
     [
@@ -135,6 +138,7 @@ def test_a_job_ends_when_its_workflow_is_gone():
         assert job.wait(20) != 0
 
 
+@pytest.mark.slow
 def test_a_job_run_by_hand_outlives_the_shell_that_started_it(tmp_path):
     done = tmp_path / "done"
     work = SLEEP + f"time.sleep(3); open({str(done)!r}, 'w').close()"

@@ -33,6 +33,7 @@ def hub_spec(name: str = "me/data", part: str = "train[:1]", **keys) -> dict:
     return {"kind": "hub", "hub": name, "config": None, "revision": COMMIT, "splits": splits, "columns": PAIR, **keys}
 
 
+@pytest.mark.slow
 def test_hub(load_from_hub):
     rows, bad_row, bad_split, bad_config, bad_column, no_data, bad_revision, gated = load_from_hub(
         hub_spec(),
@@ -82,6 +83,7 @@ def test_hub_with_token(load_from_hub):
     assert questions(rows) == ["q1"]
 
 
+@pytest.mark.slow
 def test_hub_out_of_reach(load_from_hub):
     [online] = load_from_hub(hub_spec())
     cached, another, never_loaded = load_from_hub(
@@ -95,6 +97,7 @@ def test_hub_out_of_reach(load_from_hub):
     )
 
 
+@pytest.mark.slow
 def test_folder_instead_of_the_hub(load_from_hub, tmp_path, monkeypatch):
     monkeypatch.setenv("CHATS", str(tmp_path))
     folder = tmp_path / "chats"

@@ -153,6 +153,7 @@ def test_code_that_changed_after_submission_is_refused(tmp_path):
     assert not run.output.exists()
 
 
+@pytest.mark.slow
 def test_the_definition_that_changed_since_the_run_began_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run = Run(tmp_path, *GOOD)
@@ -238,6 +239,7 @@ def test_a_killed_run_leaves_a_record_that_it_started(tmp_path):
     assert read_outcome(run.log) == Outcome(State.STARTED)
 
 
+@pytest.mark.slow
 def test_a_run_that_does_not_answer_a_signal_was_stopped(tmp_path):
     run = Run(tmp_path, *GOOD)
     waiting(run, tmp_path, NEVER_BACK)
@@ -249,6 +251,7 @@ def test_a_run_that_does_not_answer_a_signal_was_stopped(tmp_path):
     assert (read_outcome(run.log).state, read_outcome(run.log).exit_code) == (State.STOPPED, 143)
 
 
+@pytest.mark.slow
 def test_a_run_that_meets_another_writer_leaves_its_record_alone(tmp_path):
     first = Run(tmp_path, *GOOD)
     waiting(first, tmp_path)

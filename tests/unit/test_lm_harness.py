@@ -64,6 +64,7 @@ def hub(monkeypatch):
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
 
 
+@pytest.mark.slow
 def test_built_in_multiple_choice_and_tags(model, tokenizer, hub):
     tasks = [{"name": "lm_eval:arc_easy", "num_fewshot": None}, {"name": "lm_eval:ai2_arc", "num_fewshot": 1}]
     rows = lm_harness.evaluate(model, tokenizer, tasks, **{**SETTINGS, "system": "Be brief."})
@@ -77,6 +78,7 @@ def test_built_in_multiple_choice_and_tags(model, tokenizer, hub):
     pa.Table.from_pylist(rows, schema=contracts.EVALUATION.schema)
 
 
+@pytest.mark.slow
 def test_built_in_generation_tells_format_from_score(model, tokenizer, hub, monkeypatch):
     say(monkeypatch, ["#### 2", "it is 4", "none"])
     rows = lm_harness.evaluate(model, tokenizer, [{"name": "lm_eval:gsm8k", "num_fewshot": 0}], **SETTINGS)

@@ -420,6 +420,7 @@ def test_nothing_but_1_is_a_yes(tree, value):
     assert tree.all() == before
 
 
+@pytest.mark.slow
 def test_make_asks_before_it_removes(tree):
     del tree.study["variants"]["plain"]
     before = tree.all()
@@ -443,6 +444,7 @@ def one_error(done: subprocess.CompletedProcess) -> str:
     return done.stderr.strip().removeprefix("error: ")
 
 
+@pytest.mark.slow
 def test_mistakes_are_one_line(tree):
     done = tree.run("--directory", str(tree.folder / "not-there"))
     assert one_error(done) == (

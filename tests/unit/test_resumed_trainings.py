@@ -115,6 +115,7 @@ def test_dora_resumes_to_the_same_bytes_too(base, tmp_path, monkeypatch, undistu
     assert (resumed, result(trainer, tmp_path / "adapter")) == (2, undisturbed(**settings))
 
 
+@pytest.mark.slow
 def test_a_run_that_is_interrupted_at_every_step_ends_the_same(base, tmp_path, monkeypatch, undisturbed):
     for step in range(2, STEPS + 1):
         assert interrupted(monkeypatch, base, checkpoints(tmp_path), step, dropout=0.2) == 2

@@ -115,6 +115,7 @@ def test_a_name_of_the_setup_is_the_setup_s_but_for_the_entry_point(sandbox):
     assert verdict(sandbox, "def g(x): return 2 * x", tests, setup, "f") == "incorrect"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "program",
     [
@@ -129,10 +130,12 @@ def test_programs_that_compute_for_too_long_run_into_the_limit_on_cpu_time(sandb
     assert result(sandbox, program, "f()") == Result("timeout", "longer than 1 s of CPU time")
 
 
+@pytest.mark.slow
 def test_an_endless_iterator_runs_into_a_limit(sandbox):
     assert verdict(sandbox, "def f():\n    while True: yield 0", "for x in f(): pass") == "timeout"
 
 
+@pytest.mark.slow
 def test_a_program_that_sleeps_ends_with_the_limit_on_wall_time_and_delays_no_other():
     slow = Trial("import time\ndef f(): time.sleep(1000)", "f()")
     right = Trial("def f(): return 1", "assert f() == 1")
@@ -226,6 +229,7 @@ def _running(marker: str) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_verdicts_depend_neither_on_order_nor_on_neighbours(sandbox):
     trials = [Trial(f"def f(): return {n % 3}", "assert f() == 0") for n in range(12)]
     trials += [Trial("import os\ndef f(): os._exit(1)", "f()"), Trial("def f():\n    while True: pass", "f()")]
@@ -278,6 +282,7 @@ def test_users_that_are_not_root_are_isolated_too(monkeypatch):
     assert found == Result("correct", "")
 
 
+@pytest.mark.slow
 def test_without_isolation_the_limits_hold(monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "canary-of-the-test")
     with Sandbox("rlimits", workers=1, limits=LIMITS) as sandbox:
@@ -306,6 +311,7 @@ def test_an_error_elsewhere_ends_all_processes_at_once():
 TAMPERED = "import sys\nC = sys.modules['clearminds.sandbox.inside.candidate'].Candidate\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("program", "tests", "expected"),
     [

@@ -192,6 +192,7 @@ def untouched(zoo):
     return zoo.read_bytes(), os.stat(zoo).st_mtime_ns, [file.name for file in zoo.parent.iterdir()]
 
 
+@pytest.mark.slow
 def test_what_is_forbidden_is_never_right_and_leaves_nothing(judge, zoo):
     before = untouched(zoo)
     hostile = [sql.replace("{folder}", str(zoo.parent)) for sql in FORBIDDEN]
@@ -203,6 +204,7 @@ def test_what_is_forbidden_is_never_right_and_leaves_nothing(judge, zoo):
     assert untouched(zoo) == before
 
 
+@pytest.mark.slow
 def test_an_endless_query_is_ended_and_delays_no_other(judge):
     assert judge("SELECT 1", SLOW[0], "SELECT 1", SLOW[-1]) == ["timeout", "correct", "timeout"]
 
@@ -217,6 +219,7 @@ def test_costly_queries_are_never_right_and_leave_nothing(judge, zoo):
     assert untouched(zoo) == before
 
 
+@pytest.mark.slow
 def test_a_query_that_only_waits_is_ended_too(zoo):
     slow_clock = Limits(cpu_seconds=60, wall_seconds=2)
     with Sandbox(ISOLATION, limits=slow_clock) as opened:

@@ -156,6 +156,7 @@ def test_wilson_is_that_of_scipy_and_statsmodels(right, wrong):
 
 
 @given(p_values)
+@settings(max_examples=25)
 def test_holm_is_that_of_statsmodels(values):
     multitest = pytest.importorskip("statsmodels.stats.multitest", reason="of requirements-test.lock")
     assert holm(values) == pytest.approx(multitest.multipletests(values, method="holm")[1])

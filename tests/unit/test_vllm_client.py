@@ -264,6 +264,7 @@ time.sleep(60)
 """
 
 
+@pytest.mark.slow
 def test_the_engine_dies_with_a_killed_job():
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "workflow")}
     # the engine reads what the job reads, which stays open: only the kernel can tell it
@@ -289,6 +290,7 @@ def _alive(process: int) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_ctrl_c_is_left_to_the_job(tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "workflow")}
     command = [sys.executable, "-P", "-m", "clearminds.model.vllm.engine", str(os.getpid())]

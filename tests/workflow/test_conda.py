@@ -9,6 +9,7 @@ from .conftest import ROOT, Workflow, tiny_study
 from .test_reruns import STAND_IN
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "environments"),
     [

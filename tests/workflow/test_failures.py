@@ -137,6 +137,7 @@ def test_a_second_run_in_the_same_folder_says_so_in_a_line_and_disturbs_nothing(
         run.wait()
 
 
+@pytest.mark.slow
 def test_what_only_looks_locks_and_writes_nothing(study):
     for looking in ("--list-rules", "--summary", "--dag", "--unlock", "--dry-run"):
         looked = study.run(looking)
@@ -210,6 +211,7 @@ def test_a_full_disk_is_one_line_and_earlier_results_stay(study, small_disk, tmp
     assert scores.read_bytes() == before and "score_token_perplexity tiny" not in again.stdout
 
 
+@pytest.mark.slow
 def test_a_results_folder_that_may_only_be_read_is_one_line(study, small_disk, tmp_path):
     (study.folder / "results").symlink_to(tmp_path / "disk")
     small_disk("ro", "-o", "remount")

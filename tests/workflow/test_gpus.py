@@ -32,6 +32,7 @@ def test_jobs_have_a_device_each_and_none_waits_for_one(study, monkeypatch):
     assert planned_jobs(study.run("--dry-run", "--until", "train_adapter").stdout) == set()
 
 
+@pytest.mark.slow
 def test_a_profile_that_submits_jobs_wants_a_number(study):
     command = ["--workflow-profile", str(ROOT / "profiles/slurm")]
     auto = study.run(*command)

@@ -36,6 +36,7 @@ def study(tmp_path, tiny_model) -> Workflow:
     return Workflow(tmp_path, tiny_study(tiny_model) | {"runtime": {"shards": 2}})
 
 
+@pytest.mark.slow
 def test_the_jobs_are_those_of_the_dry_run(study):
     given = study._given()[-4:]
     printed = command("plan", *given, "--cores", "2")
@@ -75,6 +76,7 @@ def test_the_guide_says_what_each_study_of_the_paper_will_cost(name):
     assert f"| [{name}](../studies/{name}.yaml) | {hours} | {disk} | {memory} |" in guide, together
 
 
+@pytest.mark.slow
 def test_the_guide_shows_the_plan_of_the_papers_study():
     guide = (ROOT / "docs/cluster.md").read_text(encoding="utf-8")
     printed = command("plan", "--configfile", PAPER, "--gpu", "a100", "--cores", "1")

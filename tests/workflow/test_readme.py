@@ -33,6 +33,7 @@ def checkout(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_every_way_to_call_snakemake_runs_the_study_that_it_names(checkout):
     calls = [command.removeprefix(".venv/bin/") for command in COMMANDS if command.startswith(".venv/bin/snakemake ")]
     assert len(calls) >= 4
@@ -45,6 +46,7 @@ def test_every_way_to_call_snakemake_runs_the_study_that_it_names(checkout):
         assert asked in planned and ("train_adapter" in planned) == (asked == "report"), call
 
 
+@pytest.mark.slow
 def test_the_configs_of_the_repository_are_valid(tmp_path):
     for file in [ROOT / "config.yaml", *sorted((ROOT / "studies").glob("*.yaml"))]:
         study = Workflow(tmp_path / file.stem, yaml.safe_load(file.read_text(encoding="utf-8")))

@@ -21,6 +21,7 @@ def study(tmp_path):
     return Workflow(tmp_path, tiny_study(folder))
 
 
+@pytest.mark.slow
 def test_a_failed_run_ends_with_each_cause_once(study):
     study.config["tasks"]["gcd"] |= {"parameters": {"no_such": 1}, "splits": {"test": 3, "validation": 3}}
     done = study.run(GCD, GCD.replace("test", "validation"), "results/tiny/models/tiny/model.json")
@@ -41,6 +42,7 @@ def test_a_failed_run_ends_with_each_cause_once(study):
     assert cause.startswith("error: prepare_task gcd/test: ")
 
 
+@pytest.mark.slow
 def test_missing_data_are_named_by_their_key_in_runs_and_dry_runs(study):
     study.config["tasks"]["mine"] = {"kind": "file", "splits": {"test": "mine.jsonl"}}
     for arguments in ((), ("--dry-run",)):
@@ -54,6 +56,7 @@ def test_missing_data_are_named_by_their_key_in_runs_and_dry_runs(study):
     assert study.run(GCD, "--dry-run").returncode == 0
 
 
+@pytest.mark.slow
 def test_data_and_models_that_cannot_be_used_are_refused_before_a_job_starts(study):
     (study.folder / "mine.jsonl").write_text('{"question": "1 + 1"}\n')
     study.config["tasks"]["mine"] = {"kind": "file", "splits": {"test": "mine.jsonl"}, "evaluate": "likelihood"}
@@ -74,6 +77,7 @@ def test_data_and_models_that_cannot_be_used_are_refused_before_a_job_starts(stu
     assert study.run(GCD, "--dry-run").returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["results", "logs", ".snakemake", "results/tiny/.jobs"])
 def test_a_file_in_the_place_of_a_folder_is_one_line(study, place):
     file = study.folder / place

@@ -14,6 +14,7 @@ def study(tmp_path, tiny_model) -> Workflow:
     return Workflow(tmp_path, tiny_study(tiny_model))
 
 
+@pytest.mark.slow
 def test_a_study_inherits_nothing_from_config_yaml(study):
     plan = study.run("--dry-run").stdout
     assert "results/tiny/report.html" in plan
@@ -21,6 +22,7 @@ def test_a_study_inherits_nothing_from_config_yaml(study):
         assert foreign not in plan
 
 
+@pytest.mark.slow
 def test_a_bad_study_ends_in_one_line(study):
     study.config["trainnig"] = study.config.pop("training")
     done = study.run("--dry-run")
@@ -30,6 +32,7 @@ def test_a_bad_study_ends_in_one_line(study):
     assert "Traceback" not in done.stdout
 
 
+@pytest.mark.slow
 def test_a_duplicate_key_is_refused(study):
     study.run("--dry-run")
     path = study.folder / "study.yaml"
