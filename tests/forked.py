@@ -20,7 +20,12 @@ from pathlib import Path
 
 
 def run_module(
-    module: str, *arguments: str, cwd: Path | None = None, env: dict[str, str] | None = None, timeout: float = 1200
+    module: str,
+    *arguments: str,
+    cwd: Path | None = None,
+    env: dict[str, str] | None = None,
+    timeout: float = 1200,
+    python: Path | None = None,
 ) -> subprocess.CompletedProcess:
     """Run a module to its end.
 
@@ -30,6 +35,7 @@ def run_module(
         cwd: the working directory; None: this process's own.
         env: the variables of its environment; None: this process's own.
         timeout: in seconds, for a run that waits forever, and not one that is slow.
+        python: the interpreter that it takes for its own, and that its jobs run; None: the one of the tests.
 
     Returns:
         its exit code, and as text its output and errors, together.
@@ -38,7 +44,7 @@ def run_module(
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
         place = f"/proc/{os.getpid()}/fd/{output.fileno()}"
         forks = _forks(next(_seeds))
-        forks.send((command, str(cwd or Path.cwd()), dict(os.environ if env is None else env), place))
+        forks.send((command, str(cwd or Path.cwd()), dict(os.environ if env is None else env), place, python))
         pid = forks.recv()
         ended = False
         try:
@@ -85,7 +91,7 @@ def _next_run(requests: Connection) -> list[str]:
     """Fork at each request. Returns in the forked processes only: the command, once all is as it would be for it."""
     while True:
         try:
-            command, cwd, environment, place = requests.recv()
+            command, cwd, environment, place, python = requests.recv()
         except EOFError:
             sys.exit()
         if pid := os.fork():
@@ -101,6 +107,8 @@ def _next_run(requests: Connection) -> list[str]:
         os.chdir(cwd)
         os.environ.clear()
         os.environ.update(environment)
+        if python:
+            sys.executable = str(python)
         sys.path[:0] = [cwd, *filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))]
         return command
 

@@ -15,7 +15,7 @@ from clearminds.config.weights import draws, tuned_of
 SPLITS = {"train": 6, "test": 2}  # items
 ASKED = ("text", "prompt", "problem", "question")  # columns of presets' rows: what is asked, and ids
 IDS = ("task_id", "unique_id", "id")
-TAUS = ("tau", "tau_low", "tau_high")
+THRESHOLDS = ("tau", "tau_low", "tau_high", "at_most")
 
 
 def written(name: str) -> dict:
@@ -57,9 +57,9 @@ def made_tiny(study: dict, model: Path, rows: Path, targets: int = 1, only: Sequ
 
 def _eased(weights: dict) -> dict:
     """A rule with thresholds that leave tokens of a random model, which is surprised by all of them."""
-    taus = {key: f"{100 * float(weights[key]):g}" for key in TAUS if weights.get(key, "auto") != "auto"}
+    eased = {key: f"{100 * float(weights[key]):g}" for key in THRESHOLDS if weights.get(key, "auto") != "auto"}
     inner = {"of": [_eased(rule) for rule in weights["of"]]} if "of" in weights else {}
-    return {**weights, **taus, **inner}
+    return {**weights, **eased, **inner}
 
 
 def _small(block: dict, rows: Path) -> dict:

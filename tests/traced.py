@@ -3,24 +3,24 @@
 import ast
 import json
 import os
-import subprocess
-import sys
 from collections import defaultdict
 from functools import cache
 from pathlib import Path
 
 import yaml
+from forked import run_module
 
 TRACING = Path(__file__).with_name("tracing")
 
 
-def run_traced(snakefile: Path, study: dict, folder: Path) -> list[dict]:
+def run_traced(snakefile: Path, study: dict, folder: Path, python: Path | None = None) -> list[dict]:
     """Run a study in a folder of its own and note what its launchers ran.
 
     Args:
         snakefile: of the checkout whose code is run.
         study: its config.
         folder: the working directory; it must not exist.
+        python: as of `run_module`.
 
     Returns:
         per job its `stage`, `spec`, `ran`: keys of definitions ("module:name"), and `called`: functions and methods
@@ -31,16 +31,10 @@ def run_traced(snakefile: Path, study: dict, folder: Path) -> list[dict]:
     file = folder / "study.yaml"
     file.write_text(yaml.safe_dump(study, sort_keys=False), encoding="utf-8")
     workflow = snakefile.parent / "workflow"
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile), "--directory", str(folder)]
+    command = ["snakemake", "--snakefile", str(snakefile), "--directory", str(folder)]
     command += ["--workflow-profile", str(snakefile.parent / "profiles" / "default"), "--cores", "2"]
-    done = subprocess.run(
-        [*command, "--configfile", str(file)],
-        env=os.environ | {"TRACE_TO": str(notes), "PYTHONPATH": os.pathsep.join([str(TRACING), str(workflow)])},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    environment = os.environ | {"TRACE_TO": str(notes), "PYTHONPATH": os.pathsep.join([str(TRACING), str(workflow)])}
+    done = run_module(*command, "--configfile", str(file), env=environment, python=python)
     if done.returncode:
         raise RuntimeError(done.stdout[-6000:])
     jobs = []

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from forked import run_module
 from tiny import tiny_model_folder
+from warm import interpreter
 
 ROOT = Path(__file__).parents[2]
 OUTPUT = "output.txt"
@@ -27,10 +28,11 @@ class Workflow:
     Attributes:
         folder: the working directory; results and logs land in it.
         config: the study as a dict; written to study.yaml before each run.
+        warm: whether jobs of `run` begin with their libraries imported (tests/warm.py); False: as a user's do.
     """
 
-    def __init__(self, folder: Path, config: dict):
-        self.folder, self.config = folder, config
+    def __init__(self, folder: Path, config: dict, warm: bool = True):
+        self.folder, self.config, self.warm = folder, config, warm
 
     def command(self, *arguments: str) -> list[str]:
         """The snakemake command of the study, whose config it writes."""
@@ -38,7 +40,7 @@ class Workflow:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess:
         """Run snakemake with these arguments; output and errors come back together as text."""
-        return _run(self.command(*arguments)[2:])
+        return _run(self.command(*arguments)[2:], interpreter() if self.warm else None)
 
     def resume(self) -> subprocess.CompletedProcess:
         """Do what `make resume` does."""
@@ -52,10 +54,10 @@ class Workflow:
         return [*profile, "--configfile", str(study), "--directory", str(self.folder)]
 
 
-def _run(command: list[str]) -> subprocess.CompletedProcess:
-    """Run a module; arguments follow it."""
+def _run(command: list[str], python: Path | None = None) -> subprocess.CompletedProcess:
+    """Run a module; arguments follow it. Args: python: as of `run_module`."""
     environment = {**os.environ, "COLUMNS": "200", "PYTHONPATH": str(ROOT / "workflow")}
-    return run_module(*command, env=environment)
+    return run_module(*command, env=environment, python=python)
 
 
 def tiny_study(model: Path) -> dict:
@@ -165,7 +167,7 @@ def finished(tmp_path_factory, tiny_model) -> Finished:
     """The tiny study, run to its end."""
 
     def make(folder: Path) -> None:
-        done = Workflow(folder, tiny_study(tiny_model)).run()
+        done = Workflow(folder, tiny_study(tiny_model), warm=False).run()
         assert done.returncode == 0, done.stdout[-6000:]
         (folder / OUTPUT).write_text(done.stdout, encoding="utf-8")
 

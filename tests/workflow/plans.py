@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 from forked import run_module
+from warm import interpreter
 
 ROOT = Path(__file__).parents[2]
 CHECKOUT = ("Snakefile", "config.yaml", "workflow", "profiles", "envs")
@@ -55,7 +56,7 @@ class Checkout:
         study.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
         environment = {**os.environ, "PYTHONPATH": str(self.folder / "workflow")}
         given = ["--configfile", str(study), "--directory", str(directory)]
-        done = run_module(*command, *given, *arguments, env=environment)
+        done = run_module(*command, *given, *arguments, env=environment, python=interpreter())
         assert done.returncode == 0, done.stdout[-6000:]
         return done.stdout
 

@@ -23,7 +23,9 @@ def study(tmp_path, finished, monkeypatch):
     monkeypatch.setenv("CLEARMINDS_DEVICES", "0,1")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    return finished.begin(tmp_path / "study", MASKED)
+    study = finished.begin(tmp_path / "study", MASKED)
+    study.warm = False
+    return study
 
 
 def test_a_training_on_two_devices_is_that_of_one(study):

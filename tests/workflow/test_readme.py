@@ -63,7 +63,7 @@ def test_the_study_to_copy_runs_and_its_adapter_is_used_as_printed(checkout, tmp
     config["models"] = {"tiny": {"path": str(tiny_model)}}
     config["variants"]["stm-2.5"]["weights"]["tau"] = "200"  # every token surprises a random model
     (tmp_path / "studies").symlink_to(checkout / "studies")
-    done = Workflow(tmp_path, config).run()
+    done = Workflow(tmp_path, config, warm=False).run()
     assert done.returncode == 0, done.stdout[-4000:]
     results = tmp_path / "results" / config["study"]
     assert (results / "report.html").is_file()

@@ -9,6 +9,7 @@ import pytest
 from golden.study import golden_study
 from tiny import tiny_adapter_folder, tiny_model_folder
 from traced import run_traced
+from warm import interpreter
 
 from clearminds.checkout import SNAKEFILE, WORKFLOW
 from clearminds.files.analysed_files import GRADIENTS, READS
@@ -61,7 +62,7 @@ def jobs(tmp_path_factory):
     study["tasks"]["sums"]["splits"]["validation"] = 2
     study["variants"]["stm-held-out"] = {"responses": "reference", "training": {"validation_every": 1}}
     study["analyses"] = [*READS, GRADIENTS]
-    return run_traced(SNAKEFILE, study, folder / "study")
+    return run_traced(SNAKEFILE, study, folder / "study", interpreter())
 
 
 def only_reports(key: str) -> bool:

@@ -28,7 +28,7 @@ def study(tmp_path_factory) -> Workflow:
     config["variants"] = {VARIANT: config["variants"][VARIANT]}
     config["sources"]["self_output"]["backend"] = "vllm"
     config["evaluation"]["backend"] = "vllm"
-    return Workflow(tmp_path_factory.mktemp("study"), config)
+    return Workflow(tmp_path_factory.mktemp("study"), config, warm=False)
 
 
 @pytest.fixture(scope="module")
