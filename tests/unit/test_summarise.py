@@ -198,9 +198,27 @@ def test_every_pair_is_compared_and_each_variant_with_the_base(study):
 def test_p_values_are_corrected_for_all_comparisons_of_the_study_in_two_families(study):
     made = tables(study(("base", None, BASE), ("stm", 0, STM_0), ("truth", 0, TRUTH_0)), TASKS)
     for claims in (["ti", "bwt"], ["target", "ood", "likelihood", "drift"]):
-        family = made.comparisons.filter(pl.col("role").is_in(claims))
+        family = made.comparisons.filter(pl.col("role").is_in(claims)).drop_nulls("p")
         assert family["p_holm"].to_list() == holm(family["p"].to_list())
     assert {"better", "worse"} & set(made.comparisons["verdict"])
+
+
+def test_what_can_be_detected_grows_with_the_number_of_comparisons(study):
+    runs = [("base", None, BASE), ("stm", 0, STM_0), ("truth", 0, TRUTH_0)]
+    few, many = tables(study(*runs[:2]), TASKS), tables(study(*runs), TASKS)
+    one, another = (compared(made, "stm", "base", "BWT") for made in (few, many))
+    assert one["detectable"] == another["detectable"], "of one comparison alone"
+    assert one["detectable"] < one["detectable_holm"] < another["detectable_holm"]
+
+
+def test_drift_from_the_base_is_measured_and_not_tested(study):
+    made = tables(study(("base", None, BASE), ("stm", 0, STM_0), ("truth", 0, TRUTH_0)), TASKS)
+    with_base = compared(made, "stm", "base", "chat")
+    assert with_base["low"] <= with_base["difference"] <= with_base["high"] < 0
+    assert [with_base[key] for key in ("test", "p", "p_holm", "detectable", "verdict")] == ["none", *[None] * 4]
+    assert "nothing drifts less" in with_base["note"]
+    pair = compared(made, "truth", "stm", "chat")  # either may drift more than the other
+    assert (pair["test"], pair["note"]) == ("interval", None) and pair["p_holm"] is not None
 
 
 def test_a_base_score_of_0_names_the_task_and_offers_bwt_over_the_others(study):
@@ -217,6 +235,21 @@ def test_mistakes_of_format_are_told_from_wrong_answers(study):
     # of 10 items 5 are right; items 0 and 5 lack the format, and 5 is wrong
     assert (gcd["score"], gcd["wrong_answer"], gcd["format_failure"]) == (0.5, 0.4, 0.1)
     assert score_of(summary, "base", None, "mmlu", "wrong_answer") is None
+    printed = terminal_table(summary)
+    assert "Wrong on gcd, in another format than the asked one + in that one: base 10.0 + 40.0 %, stm 10.0" in printed
+    assert "Wrong on mmlu" not in printed and "Wrong on text" not in printed
+
+
+def test_comparisons_tell_mistakes_of_format_from_wrong_answers(study):
+    made = tables(study(("base", None, BASE), ("stm", 0, STM_0), ("stm", 1, STM_1)), TASKS)
+    gcd = compared(made, "stm", "base", "gcd")
+    # of 10 items the base has 4 wrong answers and 1 mistake of format; seed 0 is equal, seed 1 has 1 wrong answer more
+    assert (gcd["wrong_answer"], gcd["format_failure"]) == (pytest.approx(5), pytest.approx(0))
+    assert gcd["difference"] == pytest.approx(-gcd["wrong_answer"] - gcd["format_failure"])
+    improved = compared(made, "stm", "base", "TI")
+    assert (improved["wrong_answer"], improved["format_failure"]) == (pytest.approx(-10), pytest.approx(-5))
+    for measure in ("BWT", "mmlu", "text"):
+        assert compared(made, "stm", "base", measure)["format_failure"] is None
 
 
 def test_a_run_has_intervals_over_its_items_and_counts_of_those_that_changed(study):

@@ -45,7 +45,7 @@ def result_tables(summary: pl.DataFrame) -> list[ResultTable]:
             for wanted in (("target", "ood"), ("likelihood", "drift"))
         )
         rows = [_result_row(variant, runs, accuracy + beside) for (variant,), runs in _parts(part, "variant")]
-        notes = [*undefined(part), *intervals_over(part), *detectable(part), *overlapping(part)]
+        notes = [*undefined(part), *intervals_over(part), *detectable(part), *format_failures(part), *overlapping(part)]
         tables.append(ResultTable(model, target, accuracy, beside, roles, rows, notes))
     return tables
 
@@ -102,6 +102,20 @@ def detectable(summary: pl.DataFrame) -> list[str]:
             limits = [f"{value:.0f}" for value in (min(values), max(values))]
             found.append(f"{name.upper()} {' to '.join(dict.fromkeys(limits))} %")
     return [f"Smallest change from the base that is found with a chance of 80 %: {', '.join(found)}."] if found else []
+
+
+def format_failures(summary: pl.DataFrame) -> list[str]:
+    """How many items are wrong in another format than the asked one, apart from wrong answers: a sentence per task."""
+    asked = summary.drop_nulls("format_failure").group_by("eval_task", "variant", maintain_order=True)
+    means = asked.agg(pl.col("wrong_answer", "format_failure").mean())
+    notes = []
+    for (task,), rows in _parts(means, "eval_task"):
+        if rows["format_failure"].sum():
+            said = ", ".join(
+                f"{variant} {100 * failed:.1f} + {100 * wrong:.1f} %" for _, variant, wrong, failed in rows.iter_rows()
+            )
+            notes.append(f"Wrong on {task}, in another format than the asked one + in that one: {said}.")
+    return notes
 
 
 def overlapping(summary: pl.DataFrame) -> list[str]:
