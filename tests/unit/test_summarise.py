@@ -9,7 +9,9 @@ from clearminds.errors import UserError
 from clearminds.files import contracts
 from clearminds.files.summary import COMPARISONS, SUMMARY
 from clearminds.files.tables import write_table
-from clearminds.report.result_table import markdown_table, result_tables, terminal_table, undefined
+from clearminds.report.comparison_table import printed_comparisons
+from clearminds.report.result_table import latex_table, markdown_table, result_tables, terminal_table, undefined
+from clearminds.report.text_table import LATEX, MARKDOWN
 from clearminds.stages.statistics.exact import holm
 from clearminds.stages.summarise import summarise, tables
 
@@ -166,9 +168,11 @@ def test_a_base_score_of_0_leaves_a_blank_with_a_reason(study):
 
 
 def compared(tables, variant, other, measure):
-    found = tables.comparisons.filter(
-        pl.col("variant") == variant, pl.col("other") == other, pl.col("measure") == measure
-    )
+    return compared_in(tables.comparisons, variant, other, measure)
+
+
+def compared_in(comparisons, variant, other, measure):
+    found = comparisons.filter(pl.col("variant") == variant, pl.col("other") == other, pl.col("measure") == measure)
     return found.row(0, named=True)
 
 
@@ -359,8 +363,30 @@ def test_tables_are_aligned_plain_text(study):
     said = f"TI {smallest['ti_detectable']:.0f} %, BWT {smallest['bwt_detectable']:.0f} %."
     assert f"Smallest change from the base that is found with a chance of 80 %: {said}" in text
     assert "| stm " in markdown_table(summary)
+    latex = latex_table(summary).splitlines()
+    assert [line.split(" & ")[0].split()[0] for line in latex if line.endswith("\\\\")] == ["variant", "base", "stm"]
+    assert len({line.count("&") for line in latex if line.endswith("\\\\")}) == 1
+    free = [line for line in latex if line and not line.endswith("\\\\") and not line.startswith(("%", "\\"))]
+    assert not free, "a note outside of a comment would be typeset in the middle of a paper"
     (table,) = result_tables(summary)
     assert (table.accuracy, table.beside) == (["sums", "gcd", "mmlu"], ["text", "chat"])
+
+
+def test_comparisons_are_printed_with_what_is_undefined_and_why(study):
+    made = tables(
+        study(("base", None, {**BASE, "gcd": 0}), ("stm", 0, STM_0), ("truth", 0, TRUTH_0)), TASKS
+    ).comparisons
+    markdown, latex = (printed_comparisons(made, style) for style in (MARKDOWN, LATEX))
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in markdown.splitlines() if line.startswith("|")]
+    assert len(rows) == 2 + made.height and {len(row) for row in rows} == {10}
+    [row] = [row for row in rows if row[:3] == ["truth", "stm", "sums"]]
+    one = compared_in(made, "truth", "stm", "sums")
+    assert row[3] == f"+10.00 [{one['low']:+.1f}, {one['high']:+.1f}]"
+    assert row[4:] == ["points", "0", "1", "1", "1", "too few items to tell"]
+    assert ["stm", "base", "BWT", "-", "% of base", "-", "-", "-", "-", "-"] in rows
+    assert "BWT: the base scores 0 on gcd." in markdown
+    assert "chat: not tested: the base has not drifted from itself, and nothing drifts less." in markdown
+    assert "\n% BWT: the base scores 0 on gcd.\n" in latex and latex.count("\\% of base") == markdown.count("% of base")
 
 
 def test_a_choice_counts_by_its_metric_and_samples_by_the_share_that_is_right(study):

@@ -10,7 +10,15 @@ rule summarise:
         ),
         csv=LAYOUT.summary_csv.pattern,
         md=LAYOUT.summary_md.pattern,
-        comparisons=LAYOUT.comparisons.pattern,
+        tex=LAYOUT.summary_tex.pattern,
+        comparisons=report(
+            LAYOUT.comparisons.pattern,
+            caption="../report/comparisons.rst",
+            category="Results",
+        ),
+        comparisons_csv=LAYOUT.comparisons_csv.pattern,
+        comparisons_md=LAYOUT.comparisons_md.pattern,
+        comparisons_tex=LAYOUT.comparisons_tex.pattern,
         overlaps=LAYOUT.overlaps.pattern,
     log:
         LAYOUT.summary.log,
@@ -25,5 +33,7 @@ rule summarise:
         code=SPECS.code("summarise"),
     shell:
         RUN
-        + " --parquet {output.parquet} --csv {output.csv} --md {output.md} --comparisons {output.comparisons}"
+        + " --parquet {output.parquet} --csv {output.csv} --md {output.md} --tex {output.tex}"
+        + " --comparisons {output.comparisons} --comparisons-csv {output.comparisons_csv}"
+        + " --comparisons-md {output.comparisons_md} --comparisons-tex {output.comparisons_tex}"
         + " --overlaps {output.overlaps}"

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import polars as pl
-from tabulate import tabulate
 
 from clearminds.files.summary import BASE
+from clearminds.report.text_table import LATEX, MARKDOWN, TERMINAL, Style, joined, text_table
 
 
 @dataclass(frozen=True)
@@ -155,15 +155,20 @@ def undefined(summary: pl.DataFrame) -> list[str]:
 
 def terminal_table(summary: pl.DataFrame) -> str:
     """The result tables in aligned plain text: mean scores over seeds, TI, BWT (percent), likelihood and drift."""
-    return _printed(summary, "simple", "{model}, trained on {target}")
+    return _printed(summary, TERMINAL)
 
 
 def markdown_table(summary: pl.DataFrame) -> str:
     """The result tables in GitHub's Markdown, with the columns of `terminal_table`."""
-    return _printed(summary, "github", "**{model}, trained on {target}**")
+    return _printed(summary, MARKDOWN)
 
 
-def _printed(summary: pl.DataFrame, style: str, heading: str) -> str:
+def latex_table(summary: pl.DataFrame) -> str:
+    """The result tables for LaTeX, with the columns of `terminal_table`; notes as comments."""
+    return _printed(summary, LATEX)
+
+
+def _printed(summary: pl.DataFrame, style: Style) -> str:
     blocks = []
     for table in result_tables(summary):
         tasks = table.accuracy + table.beside
@@ -183,11 +188,9 @@ def _printed(summary: pl.DataFrame, style: str, heading: str) -> str:
                     *scores[split:],
                 ]
             )
-        aligned = tabulate(
-            lines, headers, style, disable_numparse=True, colalign=["left", *["right"] * (len(headers) - 1)]
-        )
-        blocks += [heading.format(model=table.model, target=table.target), aligned, *table.notes]
-    return "\n\n".join(blocks) + "\n"
+        heading = style.heading.format(model=table.model, target=table.target)
+        blocks += [heading, text_table(lines, headers, style), *map(style.note.format, table.notes)]
+    return joined(blocks)
 
 
 def limits(interval: tuple[float, float] | None) -> str:
