@@ -11,7 +11,8 @@ import pytest
 from clearminds.files import contracts
 from clearminds.files.summary import SUMMARY
 from clearminds.files.tables import write_table
-from clearminds.report.figures import perplexity_bins, perplexity_counts, perplexity_distribution, save_svg, svg, ti_bwt
+from clearminds.report.figures import perplexity_bins, perplexity_counts, perplexity_distribution, save_svg, svg
+from clearminds.report.frontier import ti_bwt
 
 
 def summary(*runs, targets=("sums",)):
@@ -58,7 +59,7 @@ def texts(drawing):
 
 
 def points(drawing):
-    marks = [e for e in ET.fromstring(drawing).iter() if "mark-symbol" in e.get("class", "")]
+    marks = [e for e in ET.fromstring(drawing).iter() if "mark-symbol role-mark" in e.get("class", "")]
     return sum(len(group) for group in marks)
 
 

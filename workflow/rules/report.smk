@@ -1,9 +1,12 @@
 rule report:
     input:
         summary=LAYOUT.summary.pattern,
+        comparisons=LAYOUT.comparisons.pattern,
         evaluations=SPECS.inputs.evaluations,
         masks=SPECS.inputs.masks,
         scores=SPECS.inputs.scores,
+        sequences=SPECS.inputs.sequences,
+        examples=SPECS.inputs.target_examples,
         rehearsals=SPECS.inputs.rehearsals,
         analyses=SPECS.inputs.analyses,
     output:
@@ -31,4 +34,4 @@ rule report:
         code=SPECS.code("report"),
     shell:
         RUN
-        + " --summary {input.summary} --html {output.html} --ti-bwt {output.ti_bwt} --perplexity {output.perplexity}"
+        + " --summary {input.summary} --comparisons {input.comparisons} --html {output.html} --ti-bwt {output.ti_bwt} --perplexity {output.perplexity}"

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import altair as alt
 import polars as pl
 
-from clearminds.report.figures import GREY, PALETTE, gains, styled, svg
+from clearminds.report.figures import GREY, PALETTE, styled, svg
+from clearminds.report.frontier import gains
 
 PANELS = {"gain": "TI (%)", "bwt": "BWT (%)", "masked": "tokens masked (%)"}
 LOG_FROM = 10  # a key whose values are this many times apart gets a logarithmic axis
@@ -21,7 +22,7 @@ class Sweep:
         name: what it is called in the study.
         keys: the swept keys, such as weights.tau; the one that the curves go over comes first.
         rows: per variant `variant`, `values` (in the order of `keys`), `masked` (percent of the response tokens), and
-            means over seeds: `gain` (TI, or as of `figures.gains`), `bwt`. None: there is none (yet).
+            means over seeds: `gain` (TI, or as of `frontier.gains`), `bwt`. None: there is none (yet).
         svg: the curves; None where no key has two numbers.
     """
 
