@@ -17,6 +17,7 @@ from clearminds.files.tables import write_text
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down")
 GREY = "#555555"
+SIZE = {"width": 320, "height": 260}  # narrow, so that text can be read on a phone too
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 
 BINS_PER_DECADE = 10
@@ -99,7 +100,7 @@ def perplexity_distribution(scores: Sequence[tuple[str, Path]], tau: float | Non
     colours = [PALETTE[i % len(PALETTE)] for i in range(len(names))]
     dashes = [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3]]
     domain = list(names.values())
-    legend = alt.Legend(title=None, orient="top-right", labelLimit=0, symbolStrokeWidth=2.5, symbolSize=300)
+    legend = alt.Legend(title=None, columns=1, labelLimit=0, symbolStrokeWidth=2.5, symbolSize=300)
     x_scale = alt.Scale(type="log", domain=[1, 10 ** ((LAST_BIN + 1) / BINS_PER_DECADE)], nice=False)
     x_axis = alt.Axis(
         values=[1, 10, 100, 1000, 10000], labelExpr="(datum.value == 10000 ? '≥ ' : '') + format(datum.value, ',')"
@@ -114,7 +115,7 @@ def perplexity_distribution(scores: Sequence[tuple[str, Path]], tau: float | Non
             x=alt.X(
                 "low:Q", title="perplexity of the token under the base model (log scale)", scale=x_scale, axis=x_axis
             ),
-            y=alt.Y("percent:Q", title="share of response tokens (%, square-root scale)", scale=y_scale, axis=y_axis),
+            y=alt.Y("percent:Q", title="share of response tokens (%, root scale)", scale=y_scale, axis=y_axis),
             color=alt.Color("source:N", scale=alt.Scale(domain=domain, range=colours), legend=legend),
             strokeDash=alt.StrokeDash(
                 "source:N", scale=alt.Scale(domain=domain, range=[dashes[i % len(dashes)] for i in range(len(domain))])
@@ -131,7 +132,7 @@ def perplexity_distribution(scores: Sequence[tuple[str, Path]], tau: float | Non
     title = alt.TitleParams(
         "How surprising the training responses are", subtitle=f"{BINS_PER_DECADE} bins per factor of ten"
     )
-    return styled(alt.layer(*layers).properties(width=560, height=300, title=title))
+    return styled(alt.layer(*layers).properties(**SIZE, title=title))
 
 
 def styled(chart: alt.TopLevelMixin) -> alt.TopLevelMixin:
@@ -148,7 +149,7 @@ def styled(chart: alt.TopLevelMixin) -> alt.TopLevelMixin:
         )
         .configure_view(stroke=None)
         .configure_title(anchor="start", fontSize=15, subtitleFontSize=12, subtitleColor=GREY, offset=12)
-        .configure_legend(labelFontSize=12)
+        .configure_legend(labelFontSize=12, orient="bottom", columns=2)
     )
 
 

@@ -10,7 +10,7 @@ import polars as pl
 
 from clearminds.files.reading import readable
 from clearminds.files.summary import BASE
-from clearminds.report.samples import accuracy_tasks, scan_scored
+from clearminds.report.samples import judged_tasks, scan_scored
 from clearminds.report.turns import Turn, turns
 
 BUDGET = 2_000_000  # bytes of the page, for all items together
@@ -57,21 +57,20 @@ def flips(evaluations: Sequence[Mapping], tasks: Mapping[str, Mapping], budget: 
 
     Args:
         evaluations: as for `summarise.summarise`; of each variant the first seed counts.
-        tasks: as there; only those of accuracy whose items are right or wrong have flips.
+        tasks: as there; only those of `judged_tasks` whose items are right or wrong have flips.
         budget: bytes of the page for all of them.
     """
-    wanted = accuracy_tasks(tasks)
+    wanted = judged_tasks(tasks)
     shown: list[tuple[int, dict]] = []
     counts: dict[tuple, dict] = {}
-    bases = [row for row in evaluations if row["target"] is None]
-    for run in _first_seeds(evaluations):
-        of_base = [Path(row["path"]) for row in bases if row["model"] == run["model"]]
-        if not of_base or not wanted:
+    runs = _first_seeds(evaluations)
+    for (model, target, variant, seed), paths in runs.items() if wanted else ():
+        base = _of_base(evaluations, model)
+        if not base:
             continue
-        path = Path(run["path"])
-        with readable(path, *of_base):
-            found = _flipped(pl.concat([scan_scored(base, wanted) for base in of_base]), scan_scored(path, wanted))
-        named = {name: run[name] for name in ("model", "target", "variant", "seed")}
+        with readable(*base, *paths):
+            found = _flipped(_items(base, wanted), _items(paths, wanted))
+        named = {"model": model, "target": target, "variant": variant, "seed": seed}
         for row in found.iter_rows(named=True):
             key = (*named.values(), row["eval_task"])
             cell = counts.setdefault(key, {**named, "eval_task": row["eval_task"], "lost": 0, "gained": 0, "shown": 0})
@@ -82,16 +81,24 @@ def flips(evaluations: Sequence[Mapping], tasks: Mapping[str, Mapping], budget: 
     return Flips(_within(shown, budget, counts), list(counts.values()))
 
 
-def _first_seeds(evaluations: Sequence[Mapping]) -> list[Mapping]:
-    first: dict[tuple, int] = {}
+def _first_seeds(evaluations: Sequence[Mapping]) -> dict[tuple, list[Path]]:
+    """The evaluations (one a suite) of the first seed of each variant: model, target, variant and seed -> paths."""
+    found: dict[tuple, dict[int, list[Path]]] = {}
     for run in evaluations:
         if run["variant"] != BASE:
-            first.setdefault((run["model"], run["target"], run["variant"]), run["seed"])
-    return [
-        run
-        for run in evaluations
-        if run["variant"] != BASE and first[run["model"], run["target"], run["variant"]] == run["seed"]
-    ]
+            seeds = found.setdefault((run["model"], run["target"], run["variant"]), {})
+            seeds.setdefault(run["seed"], []).append(Path(run["path"]))
+    return {(*names, seed): paths for names, seeds in found.items() for seed, paths in list(seeds.items())[:1]}
+
+
+def _of_base(evaluations: Sequence[Mapping], model: str) -> list[Path]:
+    """The evaluations of a model before training."""
+    return [Path(run["path"]) for run in evaluations if run["variant"] == BASE and run["model"] == model]
+
+
+def _items(paths: Sequence[Path], tasks: Mapping[str, Mapping]) -> pl.LazyFrame:
+    """Scored items, each once: two suites that share a task evaluate it alike."""
+    return pl.concat([scan_scored(path, tasks) for path in paths]).unique(ITEM, keep="first", maintain_order=True)
 
 
 def _flipped(base: pl.LazyFrame, after: pl.LazyFrame) -> pl.DataFrame:

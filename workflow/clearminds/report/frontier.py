@@ -4,10 +4,9 @@ import altair as alt
 import polars as pl
 
 from clearminds.files.summary import BASE
-from clearminds.report.figures import GREY, PALETTE, styled
+from clearminds.report.figures import GREY, PALETTE, SIZE, styled
 
 SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down")
-WIDTH, HEIGHT = 320, 300  # narrow, so that its text can be read on a phone too
 AXES = ("gain", "bwt")
 
 
@@ -61,7 +60,7 @@ def _panel(runs: pl.DataFrame, variants: list[str], published: pl.DataFrame | No
     others = [variant for variant in variants if variant != BASE]
     colours = [GREY, *(PALETTE[i % len(PALETTE)] for i in range(len(others)))]
     shapes = ["cross", *(SHAPES[i % len(SHAPES)] for i in range(len(others)))]
-    legend = alt.Legend(title=None, orient="bottom", columns=2, labelLimit=150, symbolOpacity=1)
+    legend = alt.Legend(title=None, labelLimit=150, symbolOpacity=1)
     colour = alt.Color("variant:N", scale=alt.Scale(domain=[BASE, *others], range=colours), legend=legend)
     shape = alt.Shape("variant:N", scale=alt.Scale(domain=[BASE, *others], range=shapes), legend=legend)
     scale = alt.Scale(zero=True, nice=False, padding=14)
@@ -85,7 +84,7 @@ def _panel(runs: pl.DataFrame, variants: list[str], published: pl.DataFrame | No
         "large: means; small: seeds; lines: 95 % intervals",
     ]
     title = alt.TitleParams(f"{model}, trained on {target}", subtitle=subtitle)
-    return alt.layer(*layers).properties(width=WIDTH, height=HEIGHT, title=title)
+    return alt.layer(*layers).properties(width=SIZE["width"], height=SIZE["width"], title=title)
 
 
 def _intervals(means: pl.DataFrame, x: alt.X, y: alt.Y, colour: alt.Color) -> list[alt.Chart]:

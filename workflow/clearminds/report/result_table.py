@@ -34,6 +34,11 @@ class ResultTable:
     rows: list[ResultRow]
     notes: list[str]
 
+    @property
+    def others(self) -> list[str]:
+        """The tasks that BWT is over."""
+        return [task for task in self.accuracy if self.roles[task] == "ood"]
+
 
 def result_tables(summary: pl.DataFrame) -> list[ResultTable]:
     """The summary as variant x task, one table per model and target."""

@@ -23,9 +23,13 @@ class Sample:
     responses: list[dict]  # variant, seed, response, score, format_ok
 
 
-def accuracy_tasks(tasks: Mapping[str, Mapping]) -> dict[str, Mapping]:
-    """Tasks whose answers are judged here. Args: as for `stages.summarise.summarise`."""
-    return {name: settings for name, settings in tasks.items() if settings["evaluate"] == "accuracy"}
+def judged_tasks(tasks: Mapping[str, Mapping]) -> dict[str, Mapping]:
+    """Tasks whose items are judged, of which it is known by what metric. Args: as for `stages.summarise.summarise`."""
+    return {
+        name: settings
+        for name, settings in tasks.items()
+        if settings["evaluate"] not in ("likelihood", "drift") and settings["metric"] is not None
+    }
 
 
 def scan_scored(path: Path, tasks: Mapping[str, Mapping]) -> pl.LazyFrame:
@@ -33,7 +37,7 @@ def scan_scored(path: Path, tasks: Mapping[str, Mapping]) -> pl.LazyFrame:
 
     Args:
         path: of the evaluation.
-        tasks: those of `accuracy_tasks`.
+        tasks: those of `judged_tasks`.
     """
     chosen = pl.any_horizontal(
         pl.lit(False),
@@ -50,10 +54,10 @@ def sample_responses(evaluations: Sequence[Mapping], tasks: Mapping[str, Mapping
 
     Args:
         evaluations: as for `summarise.summarise`.
-        tasks: as for `summarise.summarise`; tasks of likelihood, drift or lm_eval are left out.
+        tasks: as for `summarise.summarise`; tasks of likelihood or drift, or without a metric, are left out.
         per_task: how many items; those of the lowest doc_hash, a choice that no result can sway.
     """
-    wanted = accuracy_tasks(tasks)
+    wanted = judged_tasks(tasks)
     samples: dict[tuple, Sample] = {}
     seen = set()
     runs = [run for run in evaluations if run["target"] is not None]

@@ -10,10 +10,10 @@ from clearminds.report.result_table import ResultRow, ResultTable, limits, perce
 
 NAMED = 6  # more variants than these are counted, not named
 CLAIMS = {
-    "better": "better than the base",
-    "worse": "worse than the base",
-    "no difference shown": "with no difference from the base shown",
-    "too few items to tell": "with too few items to tell",
+    "better": "{names} {verb} better than the base",
+    "worse": "{names} {verb} worse than the base",
+    "no difference shown": "no difference from the base is shown for {names}",
+    "too few items to tell": "there are too few items to tell for {names}",
 }
 
 
@@ -41,9 +41,8 @@ def story(
 
 def _asked(table: ResultTable, items: dict[str, int], seeds: Sequence[int], trained: int | None) -> str:
     variants = sum(row.variant != BASE for row in table.rows)
-    others = [task for task in table.accuracy if table.roles[task] == "ood"]
-    measured = [f"{items[task]:,} items of {task}" for task in table.accuracy[:1] if task not in others]
-    measured += [f"{items[task]:,} of {task}" if measured else f"{items[task]:,} items of {task}" for task in others]
+    measured = [f"{items[task]:,} items of {task}" for task in table.accuracy[:1]]
+    measured += [f"{items[task]:,} of {task}" for task in table.accuracy[1:]]
     examples = "" if trained is None else f" on {trained:,} examples"
     seeded = f"{len(seeds)} seeds" if len(seeds) > 1 else "one seed"
     what = f", each measured on {listed(measured)}" if measured else ""
@@ -61,9 +60,9 @@ def _verdicts(own: pl.DataFrame, role: str, where: str) -> list[str]:
     for verdict, words in CLAIMS.items():
         names = rows.filter(pl.col("verdict") == verdict)["variant"].to_list()
         if names:
-            said.append(f"{_named(names)} {'is' if len(names) == 1 else 'are'} {words}")
+            said.append(words.format(names=_named(names), verb="is" if len(names) == 1 else "are"))
     measure = {"ti": "TI", "bwt": "BWT"}[role]
-    return [f"{where} ({measure}, corrected for all comparisons) {'; '.join(said)}."] if said else []
+    return [f"{where} ({measure}, corrected for all comparisons): {'; '.join(said)}."] if said else []
 
 
 def _named(names: list[str]) -> str:

@@ -11,7 +11,7 @@ from clearminds.report.frontier import gains
 
 PANELS = {"gain": "TI (%)", "bwt": "BWT (%)", "masked": "tokens masked (%)"}
 LOG_FROM = 10  # a key whose values are this many times apart gets a logarithmic axis
-WIDTH, HEIGHT = 480, 150
+WIDTH, HEIGHT = 320, 130
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def _curves(title: str, over: str, means: pl.DataFrame, runs: pl.DataFrame) -> a
         if means[column].count()
     ]
     head = alt.TitleParams(
-        title, subtitle="points: runs; lines: through the means of seeds; dashed: values that are no number"
+        title, subtitle=["points: runs; lines: through the means of seeds", "dashed: values that are no number"]
     )
     return styled(alt.vconcat(*panels, title=head))
 

@@ -106,7 +106,7 @@ def gather(
         tokens=tokens_view.views(files["masks"], files["scores"], files.get("sequences", []), examples, taus),
         taus=taus,
         tau=tau or TAU,
-        flips=flips(files["evaluations"], kinds),
+        flips=flips(files["evaluations"], _with_metrics(kinds, summary)),
         costs=per_variant(of_variants),
         made=_made(settings, facts, hashes or {}),
         citation=_citation(),
@@ -161,6 +161,16 @@ def _origin(model: dict) -> str:
 def _first_tau(variants: dict) -> float | None:
     taus = (v["weights"].get("tau", "auto") for v in variants.values())
     return next((float(tau) for tau in taus if tau != "auto"), None)
+
+
+def _with_metrics(tasks: dict[str, dict], summary: pl.DataFrame) -> dict[str, dict]:
+    """The tasks with what the result table shows of those of lm-evaluation-harness, as `metric,filter`."""
+    labels = dict(summary.select("eval_task", "metric").unique().iter_rows())
+    found = {}
+    for name, task in tasks.items():
+        metric, _, reading = (labels.get(name) or "").partition(",")
+        found[name] = {**task, "metric": metric, "filter": reading} if task["evaluate"] == "lm_eval" else task
+    return found
 
 
 def _taus(variants: dict) -> list[float]:

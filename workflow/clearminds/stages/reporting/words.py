@@ -28,7 +28,7 @@ def _said(keys: Mapping, sources: Mapping[str, Mapping]) -> str:
         key: value for key, value in (("loss", keys.get("loss")), ("normaliser", training.get("normaliser"))) if value
     }
     tokens = in_words(keys.get("weights") or {"rule": "all"})
-    others = {key: value for key, value in keys.items() if key not in ("responses", "weights", "loss")}
+    others = {key: value for key, value in keys.items() if value and key not in ("responses", "weights", "loss")}
     rest = "".join(f"; {key.replace('_', ' ')}: {_plain(value)}" for key, value in others.items())
     return f"Trained on {responses}; loss: {loss_in_words(loss, tokens)}{rest}."
 
