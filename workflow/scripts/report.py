@@ -1,4 +1,4 @@
-"""One HTML file that says what was compared, how, and what came out; and its figures as SVG."""
+"""One HTML file that says what was compared, how, and what came out; and its figures as SVG and PDF."""
 
 from pathlib import Path
 
@@ -10,8 +10,9 @@ from clearminds.files.reading import readable
 from clearminds.files.reported_files import reported_files
 from clearminds.files.tables import write_text
 from clearminds.job.launch import Job, Output, launch, log
-from clearminds.report.figures import save_svg
-from clearminds.report.page import render
+from clearminds.report.figure_files import save_figure
+from clearminds.report.figures import svg
+from clearminds.report.page import drawings, render
 from clearminds.stages.report import Settings, frontier_of, gather
 
 
@@ -22,11 +23,17 @@ def main(
     comparisons: Path,
     html: Output,
     ti_bwt: Output,
+    ti_bwt_pdf: Output,
     perplexity: Output,
+    perplexity_pdf: Output,
+    sweeps: Output,
+    sweeps_pdf: Output,
+    analyses: Output,
+    analyses_pdf: Output,
 ) -> None:
     with readable(summary, comparisons):
         table, pairs = pl.read_parquet(summary), pl.read_parquet(comparisons)
-    save_svg(frontier_of(job.settings, table), ti_bwt)
+    save_figure([svg(frontier_of(job.settings, table))], "", ti_bwt, ti_bwt_pdf)
     data = gather(
         job.settings,
         files_of(job.settings),
@@ -36,7 +43,10 @@ def main(
         comparisons=pairs,
         hashes={path.name: file_sha256(path) for path in (summary, comparisons)},
     )
-    write_text(perplexity, data.perplexity[0].svg)
+    drawn = drawings(data)
+    save_figure(drawn["perplexity"], "No training responses were scored.", perplexity, perplexity_pdf)
+    save_figure(drawn["sweeps"], "This study has no sweep over numbers.", sweeps, sweeps_pdf)
+    save_figure(drawn["analyses"], "There is no analysis to draw.", analyses, analyses_pdf)
     write_text(html, render(data))
     log.info("%s", html)
 

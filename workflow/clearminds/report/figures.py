@@ -135,6 +135,16 @@ def perplexity_distribution(scores: Sequence[tuple[str, Path]], tau: float | Non
     return styled(alt.layer(*layers).properties(**SIZE, title=title))
 
 
+def message(text: str) -> alt.Chart:
+    """A figure that says why there is nothing to draw."""
+    return (
+        alt.Chart(pl.DataFrame({"text": [text]}))
+        .mark_text(fontSize=14, color=GREY)
+        .encode(text="text:N")
+        .properties(width=480, height=120)
+    )
+
+
 def styled(chart: alt.TopLevelMixin) -> alt.TopLevelMixin:
     """The chart with the fonts, colours and margins that all figures share."""
     return (

@@ -4,7 +4,7 @@ import altair as alt
 import polars as pl
 
 from clearminds.files.summary import BASE
-from clearminds.report.figures import GREY, PALETTE, SIZE, styled
+from clearminds.report.figures import GREY, PALETTE, SIZE, message, styled
 
 SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down")
 AXES = ("gain", "bwt")
@@ -25,7 +25,7 @@ def ti_bwt(summary: pl.DataFrame, published: pl.DataFrame | None = None) -> alt.
     panels = runs.drop_nulls(["gain", "bwt"]).partition_by("model", "target", maintain_order=True)
     charts = [_panel(panel, variants, _of_panel(panel, published)) for panel in panels]
     if not charts:
-        return styled(_message("No variant has both a change on the target and a BWT."))
+        return styled(message("No variant has both a change on the target and a BWT."))
     together = alt.vconcat(*charts).resolve_scale(color="shared", shape="shared")
     return styled(charts[0] if len(charts) == 1 else together)
 
@@ -123,12 +123,3 @@ def _of_variant(row: dict) -> str:
 def _limits(row: dict, name: str) -> str:
     low, high = row[f"{name}_low"], row[f"{name}_high"]
     return "" if low is None or row["ti" if name == "ti" else "bwt"] is None else f" ({low:+.1f} to {high:+.1f})"
-
-
-def _message(text: str) -> alt.Chart:
-    return (
-        alt.Chart(pl.DataFrame({"text": [text]}))
-        .mark_text(fontSize=14, color=GREY)
-        .encode(text="text:N")
-        .properties(width=480, height=120)
-    )

@@ -135,6 +135,16 @@ class ReportData:
     citation: str = ""
 
 
+def drawings(data: ReportData) -> dict[str, list[str]]:
+    """The page's figures as SVG by the section that they are of, in its order, but for TI against BWT."""
+    parts = [*data.surprise, *data.analyses]
+    return {
+        "perplexity": [figure.svg for figure in data.perplexity],
+        "sweeps": [sweep.svg for sweep in data.sweeps if sweep.svg],
+        "analyses": [one.svg for part in parts for one in part.shown if one.svg],
+    }
+
+
 def render(data: ReportData) -> str:
     """The report as one self-contained HTML document."""
     environment = jinja2.Environment(
