@@ -3,20 +3,20 @@ rule summarise:
         evaluations=SPECS.inputs.evaluations,
         train=SPECS.inputs.train_examples,
     output:
-        parquet=report(
-            LAYOUT.summary.pattern,
+        parquet=LAYOUT.summary.pattern,
+        csv=report(
+            LAYOUT.summary_csv.pattern,
             caption="../report/summary.rst",
             category="Results",
         ),
-        csv=LAYOUT.summary_csv.pattern,
         md=LAYOUT.summary_md.pattern,
         tex=LAYOUT.summary_tex.pattern,
-        comparisons=report(
-            LAYOUT.comparisons.pattern,
+        comparisons=LAYOUT.comparisons.pattern,
+        comparisons_csv=report(
+            LAYOUT.comparisons_csv.pattern,
             caption="../report/comparisons.rst",
             category="Results",
         ),
-        comparisons_csv=LAYOUT.comparisons_csv.pattern,
         comparisons_md=LAYOUT.comparisons_md.pattern,
         comparisons_tex=LAYOUT.comparisons_tex.pattern,
         overlaps=LAYOUT.overlaps.pattern,
