@@ -15,7 +15,7 @@ HOSTILE = (
     "<img src=https://evil.example/x onerror=alert(3)>",
     "<!-- <script> {{ 7 * 7 }} {% raw %}",
     '"onmouseover="alert(4)" x="',
-    "a line\u2028another\x0bthird & 𝔘𝔫𝔦 <b>bold</b>",
+    "&lt;b&gt; & 𝔘𝔫𝔦 <b>bold</b> 👩‍💻",
 )
 STUDY = "browser"
 # the template of both tasks; a row has q, texts and place, which of these is right
@@ -34,8 +34,8 @@ def rows(task: str, split: str, number: int) -> list[dict]:
     found = []
     for n in range(number):
         plain = [f"{task} {word} {n}" for word in ("red", "green", "blue")]
-        odd = [f"{HOSTILE[(n + k) % len(HOSTILE)]} {n}" for k in range(3)]
-        asked = f"{split} {n} of {task}" + (f" {HOSTILE[n % len(HOSTILE)]} <|im_end|>" if n % 3 == 0 else "")
+        odd = [f"{HOSTILE[(n // 3 + k) % len(HOSTILE)]} {n}" for k in range(3)]
+        asked = f"{split} {n} of {task}" + (f" {HOSTILE[n // 3 % len(HOSTILE)]} <|im_end|>" if n % 3 == 0 else "")
         found.append({"q": asked, "texts": odd if n % 3 == 0 else plain, "place": n * 7 % 3})
     return found
 
@@ -62,7 +62,7 @@ def study(folder: Path, model: Path) -> dict:
         "study": STUDY,
         "models": {"tiny": {"path": str(model)}},
         "tasks": {
-            "colours": _task(folder, "colours", train=10, test=24),
+            "colours": _task(folder, "colours", train=21, test=24),
             "riddles": _task(folder, "riddles", test=24),
             "code": {"kind": "human_eval", "splits": {"test": 1}, "evaluate": "likelihood"},
         },

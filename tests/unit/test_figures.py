@@ -3,9 +3,11 @@
 import math
 import xml.etree.ElementTree as ET
 
+import altair as alt
 import polars as pl
 import pyarrow as pa
 import pytest
+import vl_convert as vlc
 
 from clearminds.files import contracts
 from clearminds.files.summary import SUMMARY
@@ -89,6 +91,15 @@ def test_the_distribution_names_tau_and_shares(scores):
     found = texts(svg(perplexity_distribution(files, 2.5)))
     assert {"τ = 2.5", "reference, 4 tokens, 50.0 % above τ", "self_output, 1 tokens, 0.0 % above τ"} <= set(found)
     assert not any("τ" in text for text in texts(svg(perplexity_distribution(files, None))))
+
+
+def test_a_layer_without_marks_is_no_picture_of_nothing():
+    points = alt.Chart(pl.DataFrame({"x": [1]})).mark_point().encode(x="x:Q")
+    nothing = alt.Chart(pl.DataFrame({"x": []}, schema={"x": pl.Int64})).mark_rule().encode(x="x:Q")
+    drawn = svg(points + nothing)
+    assert "rule mark container" in vlc.vegalite_to_svg((points + nothing).to_dict())
+    assert "rule mark container" not in drawn and "point mark container" in drawn
+    ET.fromstring(drawn)
 
 
 def test_saving_twice_gives_equal_bytes(scores, tmp_path):

@@ -1,6 +1,7 @@
 """How surprising training tokens are to the base model; and the colours and fonts that all figures share."""
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +20,9 @@ SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down")
 GREY = "#555555"
 SIZE = {"width": 320, "height": 260}  # narrow, so that text can be read on a phone too
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
+
+# what Vega writes of a layer without marks, which a screen reader would announce as a picture of nothing
+EMPTY = re.compile(r'<g class="[^"]*" role="graphics-\w+" aria-roledescription="[^"]*"(/>|></g>)')
 
 BINS_PER_DECADE = 10
 LAST_BIN = 4 * BINS_PER_DECADE  # holds everything from a perplexity of 10,000 on
@@ -165,7 +169,7 @@ def styled(chart: alt.TopLevelMixin) -> alt.TopLevelMixin:
 
 def svg(chart: alt.TopLevelMixin) -> str:
     """The chart as SVG; equal charts give equal text on one machine."""
-    return vlc.vegalite_to_svg(chart.to_dict())
+    return EMPTY.sub("", vlc.vegalite_to_svg(chart.to_dict()))
 
 
 def save_svg(chart: alt.TopLevelMixin, path: Path) -> None:
