@@ -98,7 +98,7 @@ def test_a_layer_without_marks_is_no_picture_of_nothing():
     nothing = alt.Chart(pl.DataFrame({"x": []}, schema={"x": pl.Int64})).mark_rule().encode(x="x:Q")
     drawn = svg(points + nothing)
     assert "rule mark container" in vlc.vegalite_to_svg((points + nothing).to_dict())
-    assert "rule mark container" not in drawn and "point mark container" in drawn
+    assert "rule mark container" not in drawn and "symbol mark container" in drawn
     ET.fromstring(drawn)
 
 
