@@ -73,7 +73,7 @@ def _places(rows: Sequence[Sequence[str]]) -> tuple[dict[str, tuple[float, float
     """The upper left corner of each box, rows centred; and the drawing's width."""
     widest = max(map(len, rows))
     width = widest * BOX_WIDTH + (widest - 1) * GAP_X + 2 * MARGIN
-    places = {}
+    places: dict[str, tuple[float, float]] = {}
     for n, row in enumerate(rows):
         used = len(row) * BOX_WIDTH + (len(row) - 1) * GAP_X
         for k, stage in enumerate(row):

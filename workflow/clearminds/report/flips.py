@@ -7,6 +7,7 @@ from difflib import SequenceMatcher
 from pathlib import Path
 
 import polars as pl
+from markupsafe import escape
 
 from clearminds.files.reading import readable
 from clearminds.files.summary import BASE
@@ -119,10 +120,11 @@ def _flipped(base: pl.LazyFrame, after: pl.LazyFrame) -> pl.DataFrame:
 
 def _within(found: list[tuple[int, dict]], budget: int, counts: Mapping[tuple, dict]) -> list[Flip]:
     """As many as fit the budget: first one of each variant, task and direction, then the second ones, and so on."""
-    used, kept = 0, []
+    used = 0
+    kept: list[tuple[int, Flip]] = []
     for place, (_, row) in sorted(enumerate(found), key=lambda item: (item[1][0], item[0])):
         flip = _flip(row)
-        used += AROUND + sum(len(text.encode()) for text in _texts(flip))
+        used += AROUND + sum(len(escape(text).encode()) for text in _texts(flip))
         if used > budget and kept:
             break
         kept.append((place, flip))
@@ -152,9 +154,9 @@ def _cut(text: str) -> str:
 
 def differences(before: str, after: str) -> tuple[list[tuple[bool, str]], list[tuple[bool, str]]]:
     """Two texts, each as pieces that the other one has too (False) or not (True), compared by words."""
-    words = [WORDS.findall(text) for text in (before, after)]
+    words: list[list[str]] = [WORDS.findall(text) for text in (before, after)]
     pieces: tuple[list[tuple[bool, str]], list[tuple[bool, str]]] = ([], [])
-    for tag, *ends in SequenceMatcher(None, *words, autojunk=False).get_opcodes():
+    for tag, *ends in SequenceMatcher(None, words[0], words[1], autojunk=False).get_opcodes():
         for side, (start, stop) in enumerate((ends[:2], ends[2:])):
             if text := "".join(words[side][start:stop]):
                 pieces[side].append((tag != "equal", text))

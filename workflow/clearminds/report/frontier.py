@@ -51,7 +51,7 @@ def _of_panel(panel: pl.DataFrame, published: pl.DataFrame | None) -> pl.DataFra
     return None if own.is_empty() else own
 
 
-def _panel(runs: pl.DataFrame, variants: list[str], published: pl.DataFrame | None) -> alt.LayerChart:
+def _panel(runs: pl.DataFrame, variants: list[str], published: pl.DataFrame | None) -> alt.LayerChart | alt.FacetChart:
     model, target = runs.select("model", "target").row(0)
     limits = ("ti", "ti_low", "ti_high", "bwt_low", "bwt_high")
     means = runs.group_by("variant", maintain_order=True).agg(pl.col(*AXES).mean(), pl.col(*limits).first())

@@ -20,6 +20,7 @@ from clearminds.report import dag, flips, numbers, tokens_view
 from clearminds.report.advice import Advice
 from clearminds.report.analyses import Section
 from clearminds.report.costs import per_stage
+from clearminds.report.embedded import embedded
 from clearminds.report.flips import Flips
 from clearminds.report.published import SCHEMA, source
 from clearminds.report.result_table import limits, percent, result_tables
@@ -181,7 +182,7 @@ def render(data: ReportData) -> str:
         graph=dag.drawing(stages),
         published=data.published.to_dicts(),
         published_in=source(),
-        tokens=embedded(token_data(data)),
+        tokens=Markup(embedded(token_data(data))),
         start=_start(data),
         bins=tokens_view.BINS,
         budgets={"tokens": tokens_view.BUDGET, "flips": flips.BUDGET},
@@ -206,12 +207,6 @@ def token_data(data: ReportData) -> dict:
 def _start(data: ReportData) -> int:
     """Where the slider begins."""
     return next((n for n, tau in enumerate(data.taus) if tau >= data.tau), 0)
-
-
-def embedded(value: object) -> Markup:
-    """JSON to stand in an element of a page: without what could end that element or begin another."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
 
 
 def _asset(name: str) -> Markup:

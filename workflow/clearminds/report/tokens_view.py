@@ -5,7 +5,6 @@ and each token says from which one on it is kept: the page then compares whole n
 counts are those of a mask at that threshold.
 """
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,10 +17,10 @@ import polars as pl
 from clearminds.files import contracts
 from clearminds.files.reading import readable
 from clearminds.files.scan_table import scan_table
+from clearminds.report.embedded import embedded
 
 BUDGET = 2_000_000  # bytes of the page, for all examples together
 MOST = 150  # examples, though more would fit
-CANDIDATES = 2 * MOST
 MANTISSAS = (1, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.8, 2, 2.2, 2.5, 2.8, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 9)
 DECADES = 4
 BINS = (1.2, 1.5, 2.5, 5, 10, 100)  # upper limits of the colours; the last one is open
@@ -104,14 +103,15 @@ def _view(model: str, files: _Files, taus: Sequence[float], budget: int) -> Toke
     with readable(*files.paths()):
         names = scan_table(next(iter(files.masks.values())), contracts.MASKS).filter(task=files.target)
         ids = names.select("example_id").unique().collect()["example_id"].to_list()
-        chosen = sorted(ids, key=lambda name: sha256(name.encode()).digest())[:CANDIDATES]
+        chosen = sorted(ids, key=lambda name: sha256(name.encode()).digest())[:MOST]
         view = TokensView(model, files.target, len(ids), _sources(files, taus), list(files.masks))
         turns = _turns(files.examples, chosen)
-        rows, tokens = _rows(files, chosen), _tokens(files, chosen, taus)
+        rows = _rows(files, chosen)
+        tokens = _tokens(files, rows, taus)
     used = 0
-    for name in chosen[:MOST]:
+    for name in chosen:
         example = {"id": name, "turns": turns.get(name, []), **_example(rows.get(name, {}), tokens, view.variants)}
-        used += len(json.dumps(example, ensure_ascii=False).encode())
+        used += len(embedded(example).encode())
         if view.shown and used > budget:
             break
         view.shown.append(example)
@@ -159,13 +159,19 @@ def _rows(files: _Files, chosen: Sequence[str]) -> dict[str, dict[str, dict]]:
     return found
 
 
-def _tokens(files: _Files, chosen: Sequence[str], taus: Sequence[float]) -> dict[tuple, dict]:
-    """The tokens of responses: (source, example, sample) -> lists of the same length."""
+def _tokens(files: _Files, rows_of: Mapping[str, Mapping], taus: Sequence[float]) -> dict[tuple, dict]:
+    """The tokens of responses that masks are of: (source, example, sample) -> lists of the same length."""
+    trained = pl.DataFrame(
+        [[row[key] for key in RESPONSE] for rows in rows_of.values() for row in rows.values()],
+        schema={"source": pl.String, "example_id": pl.String, "sample": pl.Int16},
+        orient="row",
+    )
     limits = np.array([math.log(tau) for tau in taus])
     found: dict[tuple, dict] = {}
     for source, path in files.scores.items():
         columns = ("example_id", "sample", "position", "token", "logprob", "entropy", "rank")
-        rows = scan_table(path, contracts.TOKEN_SCORES).filter(pl.col("example_id").is_in(chosen)).select(columns)
+        own_rows = trained.filter(source=source).unique().lazy()
+        rows = scan_table(path, contracts.TOKEN_SCORES).select(columns).join(own_rows, on=RESPONSE[1:], how="semi")
         for (example, sample), own in rows.collect().partition_by("example_id", "sample", as_dict=True).items():
             own = own.sort("position")
             loss = -own["logprob"].cast(pl.Float64).to_numpy()
@@ -186,7 +192,7 @@ def _example(rows: Mapping[str, Mapping], tokens: Mapping[tuple, Mapping], varia
     weights: list = []
     for variant in variants:
         row = rows.get(variant)
-        key = row and (row["source"], row["example_id"], row["sample"])
+        key = (row["source"], row["example_id"], row["sample"]) if row else ()
         if row is None or key not in tokens:
             weights.append(None)
             continue

@@ -184,7 +184,8 @@ def _made(settings: Settings, masks: list[dict], hashes: Mapping[str, str]) -> d
     found = {"command": f"snakemake --cores all --configfile {settings.study['study']}.yaml"}
     for facts in masks:
         name = facts.get("base") or "model"
-        found |= {f"{key} of {name}": facts[key] for key in ("model", "tokenizer", "chat_template") if key in facts}
+        hashed = {"model": "model", "tokenizer": "tokenizer", "chat_template": "chat template"}
+        found |= {f"{what} of {name}": facts[key] for key, what in hashed.items() if key in facts}
     return found | dict(hashes)
 
 

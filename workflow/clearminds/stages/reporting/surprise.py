@@ -6,6 +6,7 @@ A study that asks for these analyses has their tables; of another one that is sm
 from collections.abc import Sequence
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clearminds.files.reading import readable
@@ -30,9 +31,7 @@ def surprise(files: dict[str, list[dict]], variants: Sequence[str]) -> list[Sect
             if row := stored.get((model, target, name)):
                 shown += [one for section in sections([row], variants) for one in section.shown]
             elif _is_small(own) and (name == "nll" or own["sequences"]):
-                frame = pl.DataFrame(
-                    module.analyse(own), schema=pl.from_arrow(module.TABLE.schema.empty_table()).schema
-                )
+                frame = pl.DataFrame(pa.Table.from_pylist(module.analyse(own), schema=module.TABLE.schema))
                 shown += [SHOWN[name](frame, variants)] if frame.height else []
         if shown:
             found.append(Section(model, target, shown))
