@@ -264,7 +264,7 @@ def test_a_study_without_samples_masks_or_runs_still_renders(data, evaluations):
     assert "No task of this study generates responses" in report.render(bare)
 
 
-@pytest.mark.parametrize("name", ["workflow", "summary", "ti_bwt", "perplexity"])
+@pytest.mark.parametrize("name", sorted(file.stem for file in (WORKFLOW / "report").glob("*.rst")))
 @pytest.mark.parametrize("params", [{}, {"tau": "2.5", "seeds": [0, 1]}])
 def test_captions_are_valid_with_and_without_params(name, params):
     source = (WORKFLOW / "report" / f"{name}.rst").read_text(encoding="utf-8")
