@@ -13,7 +13,7 @@ from clearminds.files.reading import readable
 from clearminds.report.analyses import SHOWN, Section, sections
 from clearminds.stages.analyses import masks, nll
 
-ANALYSES = {"nll": nll, "masks": masks}
+ANALYSES = {"nll": (nll.analyse, nll.TABLE), "masks": (masks.analyse, masks.TABLE)}
 MOST_TOKENS = 3_000_000  # of one model and target, over all sources and variants
 
 
@@ -27,11 +27,11 @@ def surprise(files: dict[str, list[dict]], variants: Sequence[str]) -> list[Sect
             for kind in ("scores", "sequences", "masks")
         }
         shown = []
-        for name, module in ANALYSES.items():
+        for name, (analyse, table) in ANALYSES.items():
             if row := stored.get((model, target, name)):
                 shown += [one for section in sections([row], variants) for one in section.shown]
             elif _is_small(own) and (name == "nll" or own["sequences"]):
-                frame = pl.DataFrame(pa.Table.from_pylist(module.analyse(own), schema=module.TABLE.schema))
+                frame = pl.DataFrame(pa.Table.from_pylist(analyse(own), schema=table.schema))
                 shown += [SHOWN[name](frame, variants)] if frame.height else []
         if shown:
             found.append(Section(model, target, shown))
