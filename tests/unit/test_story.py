@@ -59,6 +59,7 @@ def test_without_comparisons_or_intervals_it_says_less_and_guesses_nothing():
     text = told(measured(*RUNS[:2]), COMPARISONS.to_frame(), (0, 1), None)
     assert "One variant was trained, with 2 seeds" in text and "[" not in text and "corrected" not in text
     undefined = told(measured(RUNS[0], ("stm", 0, None, None)), COMPARISONS.to_frame())
+    assert "TI is undefined: the notes" in undefined and "BWT is undefined" in undefined
     assert "gain on the target" not in undefined and "keep most" not in undefined and "None" not in undefined
 
 

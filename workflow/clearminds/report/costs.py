@@ -34,7 +34,7 @@ def per_stage(runs: Sequence[Mapping]) -> pl.DataFrame:
         columns stage, jobs, seconds (sum), tokens (sum), tokens_per_second and peak_share (median),
         peak_memory_bytes (largest).
     """
-    schema = pl.Schema({"stage": pl.String, **MEASURED})
+    schema = pl.Schema([("stage", pl.String()), *MEASURED.items()])
     frame = pl.DataFrame([{name: run.get(name) for name in schema} for run in runs], schema=schema)
     counted = pl.col("tokens").count() > 0
     return frame.group_by("stage", maintain_order=True).agg(

@@ -8,6 +8,7 @@ from clearminds.files.summary import BASE
 from clearminds.report.numbers import listed
 from clearminds.report.result_table import ResultRow, ResultTable, limits, percent
 
+WHY = "the notes below the results say why"
 NAMED = 6  # more variants than these are counted, not named
 CLAIMS = {
     "better": "{names} {verb} better than the base",
@@ -78,12 +79,16 @@ def _extremes(rows: Iterable[ResultRow]) -> list[str]:
     if by_ti:
         best = max(by_ti, key=lambda row: row.ti or 0.0)
         said.append(f"The largest gain on the target is that of {best.variant}: {_both(best)}.")
+    else:
+        said.append(f"TI is undefined: {WHY}.")
     if by_bwt:
         least = max(by_bwt, key=lambda row: row.bwt or 0.0)
         most = min(by_bwt, key=lambda row: row.bwt or 0.0)
         said.append(f"The others keep most with {least.variant}: {_both(least)}.")
         if most.variant != least.variant:
             said.append(f"They lose most with {most.variant}: {_both(most)}.")
+    else:
+        said.append(f"BWT is undefined: {WHY}.")
     return said
 
 

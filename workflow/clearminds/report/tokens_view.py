@@ -192,7 +192,7 @@ def _example(rows: Mapping[str, Mapping], tokens: Mapping[tuple, Mapping], varia
     weights: list = []
     for variant in variants:
         row = rows.get(variant)
-        key = (row["source"], row["example_id"], row["sample"]) if row else ()
+        key: tuple = (row["source"], row["example_id"], row["sample"]) if row else ()
         if row is None or key not in tokens:
             weights.append(None)
             continue
