@@ -1,4 +1,4 @@
-# make setup | setup-vllm | demo | demo-quick | test | test-all | test-slurm | bench | lint | lock   (README.md says what each does)
+# make setup | setup-vllm | demo | demo-quick | test | test-all | test-slurm | test-browser | bench | lint | lock   (README.md says what each does)
 # make explain | plan | tasks | watch | resume | prune | verify | audit | best | store-stats | store-verify | accept-code   [STUDY=studies/quick.yaml]
 # make export VARIANT=stm-2.5 | score DATA=my.jsonl MODEL=FOLDER | mask ... RULE=perplexity TAU=2.5   (docs/export.md)
 PYTHON ?= python3.11
@@ -14,7 +14,7 @@ ifneq ($(STRAY),)
 $(error a study is given as STUDY=$(firstword $(STRAY)))
 endif
 
-.PHONY: setup setup-vllm setup-test demo demo-quick accept-code explain plan tasks watch resume prune verify audit best export score mask store-stats store-verify test test-all test-slurm bench lint lock schema envs
+.PHONY: setup setup-vllm setup-test demo demo-quick accept-code explain plan tasks watch resume prune verify audit best export score mask store-stats store-verify test test-all test-slurm test-browser bench lint lock schema envs
 
 setup: .venv/.lock
 
@@ -118,11 +118,15 @@ test: setup-test
 	$(BIN)/python -m pytest -n auto -m "not slow and not slurm"
 
 test-all: setup-test
-	$(BIN)/python -m pytest -n auto -m "not slurm"
+	$(BIN)/python -m pytest -n auto -m "not slurm and not browser"
 
 # on a throw-away SLURM cluster of this machine; as root on Debian it is installed if missing
 test-slurm: setup-test
 	CLEARMINDS_SLURM=1 $(BIN)/python -m pytest tests/slurm
+
+# the report in headless Chromium; as root on Debian it is installed if missing. SHOTS=FOLDER: keeps screenshots there
+test-browser: setup-test
+	CLEARMINDS_BROWSER=1 $(if $(SHOTS),CLEARMINDS_SCREENSHOTS='$(abspath $(SHOTS))') $(BIN)/python -m pytest tests/browser
 
 # side by side with peers, a process a measurement, one thread; ONLY=scoring: rows with that word; PAIRS=3
 bench: setup-test

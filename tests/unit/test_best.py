@@ -2,15 +2,22 @@
 
 import json
 import re
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
-from demo_study import DEMO
+from demo_study import DEMO, demo
 
 from clearminds.commands.best import main
 from clearminds.errors import UserError
-from clearminds.files.layout import Layout
+from clearminds.files.digests import file_sha256
+from clearminds.files.layout import Layout, memory_of
+from clearminds.files.study_files import evaluation_rows
 from clearminds.files.summary import COMPARISONS, SUMMARY
+from clearminds.files.tables import content_sha256, write_json
+from clearminds.run.specs import Specs
 from clearminds.stages.statistics.choice import choose
 
 LAYOUT = Layout.of("demo")
@@ -72,17 +79,30 @@ def test_where_no_variant_can_be_named_the_reason_is(variants, said):
 @pytest.fixture
 def run(tmp_path):
     """The folder of a run of the demo's study, with tables and one adapter."""
-    for path, table in (
-        (LAYOUT.summary.path(), summary(**{"stm-2.5": (40, -1, 3), "rephrase": (5, 0, 1)})),
-        (LAYOUT.comparisons.path(), comparisons(("stm-2.5", "base"), ("stm-2.5", "rephrase"))),
-    ):
+    tables = {
+        LAYOUT.summary.path(): summary(**{"stm-2.5": (40, -1, 3), "rephrase": (5, 0, 1)}),
+        LAYOUT.comparisons.path(): comparisons(("stm-2.5", "base"), ("stm-2.5", "rephrase")),
+    }
+    for path, table in tables.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         table.write_parquet(tmp_path / path)
-    adapter = tmp_path / LAYOUT.adapter.path(model=MODEL, target=TARGET, variant="stm-2.5", seed=0)
+    specs = Specs(demo())
+    evaluated = evaluation_rows(specs.names)[0]["path"]
+    (tmp_path / evaluated).parent.mkdir(parents=True)
+    (tmp_path / evaluated).write_bytes(b"an evaluation")
+    record = {
+        "spec": specs.text("summarise")(SimpleNamespace()),
+        "outputs": {path: file_sha256(tmp_path / path) for path in tables},
+        "contents": {evaluated: content_sha256(tmp_path / evaluated)},
+    }
+    write_json(memory_of(tmp_path / LAYOUT.jobs, tmp_path / LAYOUT.summary.path()) / "record.json", record)
+    names = {"model": MODEL, "target": TARGET, "variant": "stm-2.5", "seed": 0}
+    adapter = tmp_path / LAYOUT.adapter.path(**names)
     adapter.parent.mkdir(parents=True)
-    adapter.write_text("{}", encoding="utf-8")
     (adapter.parent / "README.md").write_text("# the adapter's own card\n", encoding="utf-8")
-    (adapter.parent / "adapter_model.safetensors").write_bytes(b"weights")
+    (weights := adapter.parent / "adapter_model.safetensors").write_bytes(b"weights")
+    spec = json.loads(specs.text("train_adapter")(SimpleNamespace(**names)))
+    write_json(adapter, {"spec": spec, "files": {weights.name: file_sha256(weights)}})
     return tmp_path
 
 
@@ -107,7 +127,7 @@ def test_the_adapter_is_exported_with_a_card_of_the_study(run, monkeypatch, caps
     assert json.loads(blocks[0]).keys() == DEMO["tasks"].keys()
     assert "runtime" not in json.loads(blocks[1])
 
-    with pytest.raises(UserError, match="is there already"):
+    with pytest.raises(UserError, match="something is there already"):
         main(["--directory", str(run)])
     main(["--directory", str(run), "--out", "elsewhere"])
     assert (run / "elsewhere" / "README.md").is_file()
@@ -121,11 +141,52 @@ def test_what_is_missing_is_named(run, monkeypatch):
         main(["--model", "other"])
     adapter = run / LAYOUT.adapter.path(model=MODEL, target=TARGET, variant="stm-2.5", seed=0)
     adapter.unlink()
-    with pytest.raises(UserError, match="there is no adapter"):
+    with pytest.raises(UserError, match=r"adapter\.json: not there yet; make it: .*snakemake"):
         main([])
     (run / LAYOUT.comparisons.path()).unlink()
-    with pytest.raises(UserError, match=r"there is no table .*comparisons.parquet; run the workflow"):
+    with pytest.raises(UserError, match=r"comparisons.parquet: not there yet; make it"):
         main([])
+
+
+def edited_table(run):
+    table = pl.read_parquet(run / LAYOUT.summary.path())
+    table.with_columns(ti=pl.col("ti") + 1).write_parquet(run / LAYOUT.summary.path())
+
+
+def other_evaluation(run):
+    Path(run, evaluation_rows(Specs(demo()).names)[0]["path"]).write_bytes(b"another")
+
+
+def edited_weights(run):
+    next(run.rglob("adapter_model.safetensors")).write_bytes(b"others")
+
+
+def other_settings(run):
+    path = next(run.rglob("adapter.json"))
+    facts = json.loads(path.read_text(encoding="utf-8"))
+    write_json(path, {**facts, "spec": {**facts["spec"], "seed": 7}})
+
+
+def no_record(run):
+    shutil.rmtree(run / LAYOUT.jobs)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (edited_table, "summary.parquet: is not what its job made"),
+        (other_evaluation, "summary.parquet: made of another results/demo/evaluations/.* than is there now"),
+        (edited_weights, "adapter_model.safetensors: is not what was made"),
+        (other_settings, "adapter.json: made by other settings than the study has now"),
+        (no_record, "summary.parquet: no job has it on record"),
+    ],
+)
+def test_what_is_not_as_recorded_is_not_exported(run, change, said, monkeypatch):
+    monkeypatch.chdir(run)
+    change(run)
+    with pytest.raises(UserError, match=said):
+        main([])
+    assert not (run / "results" / "demo" / "best").exists()
 
 
 def test_without_a_choice_nothing_is_exported(run, monkeypatch, capsys):

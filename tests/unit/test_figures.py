@@ -2,16 +2,17 @@
 
 import math
 import xml.etree.ElementTree as ET
-from itertools import pairwise
 
+import altair as alt
 import polars as pl
 import pyarrow as pa
 import pytest
+import vl_convert as vlc
 
 from clearminds.files import contracts
 from clearminds.files.summary import SUMMARY
 from clearminds.files.tables import write_table
-from clearminds.report.figures import perplexity_bins, perplexity_counts, perplexity_distribution, save_svg, svg, ti_bwt
+from clearminds.report.figures import perplexity_bins, perplexity_counts, perplexity_distribution, save_svg, svg
 
 
 def summary(*runs, targets=("sums",)):
@@ -58,67 +59,8 @@ def texts(drawing):
 
 
 def points(drawing):
-    marks = [e for e in ET.fromstring(drawing).iter() if "mark-symbol" in e.get("class", "")]
+    marks = [e for e in ET.fromstring(drawing).iter() if "mark-symbol role-mark" in e.get("class", "")]
     return sum(len(group) for group in marks)
-
-
-RUNS = (("base", None, 0.0, 0.0), ("stm", 0, 5.0, -1.0), ("stm", 1, 6.0, -2.0), ("truth", 0, 8.0, -30.0))
-
-
-def test_a_target_that_has_a_likelihood_alone_shows_its_change():
-    own = pl.when(pl.col("variant") == "base").then(0.0).otherwise(12.5)
-    measured = summary(*RUNS).with_columns(
-        ti=pl.lit(None, pl.Float64),
-        role=pl.when(pl.col("eval_task") == "sums").then(pl.lit("likelihood")).otherwise("role"),
-        relative_change=pl.when(pl.col("eval_task") == "sums").then(own),
-    )
-    drawing = svg(ti_bwt(measured))
-    assert points(drawing) == 4 and "relative change of the target's likelihood (%)" in texts(drawing)
-    assert "TI: relative change on the target task (%)" in texts(svg(ti_bwt(summary(*RUNS))))
-
-
-def test_one_point_per_variant_and_seed_and_a_label_per_variant():
-    drawing = svg(ti_bwt(summary(*RUNS)))
-    assert points(drawing) == 4
-    assert {"base", "stm", "truth"} <= set(texts(drawing))
-    assert any("(%)" in text for text in texts(drawing))
-
-
-def test_a_panel_per_target():
-    drawing = svg(ti_bwt(summary(*RUNS, targets=("sums", "gcd"))))
-    assert points(drawing) == 8
-    assert {"tiny, trained on sums", "tiny, trained on gcd"} <= set(texts(drawing))
-
-
-def test_runs_without_ti_or_bwt_have_no_point():
-    assert points(svg(ti_bwt(summary(*RUNS, ("odd", 0, None, 1.0))))) == 4
-    drawing = svg(ti_bwt(summary(("base", None, None, 0.0), ("stm", 0, None, 1.0))))
-    assert texts(drawing) == ["No variant has both a change on the target and a BWT."]
-
-
-def test_points_at_one_place_still_draw():
-    assert points(svg(ti_bwt(summary(("base", None, 0.0, 0.0), ("stm", 0, 0.0, 0.0))))) == 2
-
-
-def test_labels_are_right_of_every_point():
-    far = (("base", None, 0.0, 0.0), ("stm", 0, 1.0, -40.0), ("stm", 1, 1.0, 40.0))  # the mean lies left of a seed
-    drawing = ET.fromstring(svg(ti_bwt(summary(*far))))
-    symbols = [path for group in drawing.iter() if "mark-symbol" in group.get("class", "") for path in group]
-    labels = [e for e in drawing.iter() if e.text in ("base", "stm")]
-    place = lambda element: float(element.get("transform").split("(")[1].split(",")[0])  # noqa: E731
-    assert max(map(place, symbols)) < min(map(place, labels))
-
-
-def test_labels_never_lie_on_each_other():
-    same = [(f"v{i}", 0, 1.0, 1.0) for i in range(9)]
-    labels = [
-        e
-        for e in ET.fromstring(svg(ti_bwt(summary(RUNS[0], *same)))).iter()
-        if e.text and e.text[0] == "v" and e.text[1:].isdigit()
-    ]
-    heights = sorted(float(e.get("transform").split(",")[1].rstrip(")")) for e in labels)
-    assert len(heights) == 9
-    assert min(b - a for a, b in pairwise(heights)) > 12
 
 
 def test_bins_count_every_token_once(scores):
@@ -151,15 +93,19 @@ def test_the_distribution_names_tau_and_shares(scores):
     assert not any("τ" in text for text in texts(svg(perplexity_distribution(files, None))))
 
 
+def test_a_layer_without_marks_is_no_picture_of_nothing():
+    points = alt.Chart(pl.DataFrame({"x": [1]})).mark_point().encode(x="x:Q")
+    nothing = alt.Chart(pl.DataFrame({"x": []}, schema={"x": pl.Int64})).mark_rule().encode(x="x:Q")
+    drawn = svg(points + nothing)
+    assert "rule mark container" in vlc.vegalite_to_svg((points + nothing).to_dict())
+    assert "rule mark container" not in drawn and "symbol mark container" in drawn
+    ET.fromstring(drawn)
+
+
 def test_saving_twice_gives_equal_bytes(scores, tmp_path):
     files = [scores("reference", [1, 2, 3, 100])]
-    for make in (lambda: ti_bwt(summary(*RUNS)), lambda: perplexity_distribution(files, 2.5)):
+    for make in (lambda: perplexity_distribution(files, None), lambda: perplexity_distribution(files, 2.5)):
         save_svg(make(), tmp_path / "a.svg")
         save_svg(make(), tmp_path / "b.svg")
         assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
     assert sorted(p.name for p in tmp_path.glob("*svg*")) == ["a.svg", "b.svg"]
-
-
-def test_a_name_is_not_markup():
-    drawing = svg(ti_bwt(summary(RUNS[0], ("<script>alert(1)</script>", 0, 1.0, 1.0))))
-    assert "<script" not in drawing

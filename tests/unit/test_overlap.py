@@ -21,9 +21,10 @@ def item(prompt, target="", name="i"):
     return Item("", name, name, f"<|im_start|>user\n{prompt}<|im_end|>\n<|im_start|>assistant\n", target)
 
 
-def found(examples, *prompts):
+def found(examples, *prompts, others=()):
     items = [item(prompt, name=str(n)) for n, prompt in enumerate(prompts)]
-    return {row["doc_id"]: row for row in TrainingTexts(examples).overlaps("t", items)}
+    seen = [item(prompt).prompt for prompt in others]
+    return {row["doc_id"]: row for row in TrainingTexts(examples).overlaps("t", items, seen)}
 
 
 def test_a_prompt_is_found_in_its_chat_template_whatever_its_case_and_blanks():
@@ -54,8 +55,16 @@ def test_the_wording_of_a_task_is_no_copy(times, seen):
     assert bool(found(trained, f"{LONG} but of what?", "Else?")) == seen
 
 
-def test_a_task_of_one_item_or_of_none_is_compared():
-    assert found([example("a", "What?")], "What?")["0"]["exact"]
+@pytest.mark.parametrize("prompts", [["What is it?"], ["What is it?"] * 2])
+def test_a_task_with_one_prompt_is_compared_by_what_other_tasks_have_around_theirs(prompts):
+    assert found([example("a", "What is it?")], *prompts, others=["Why?", "Who?"])["0"]["exact"]
+    assert found([example("a", "What is it?")], *prompts) == {}, "nothing shows where the template ends"
+    for part in ("What", "is it?", "assistant", "user"):
+        assert found([example("a", part)], *prompts, others=["Why?", "Who?"]) == {}, part
+        assert found([example("a", part)], *prompts) == {}, part
+
+
+def test_a_training_set_without_prompts_is_compared():
     assert found([], "What?") == {}
     assert found([example("a", "")], "What?", "Why?") == {}
 

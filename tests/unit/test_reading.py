@@ -12,7 +12,7 @@ from clearminds.files import contracts
 from clearminds.files.reading import batches, readable
 from clearminds.files.tables import read_table, write_table
 from clearminds.report import figures
-from clearminds.report.page import sample_responses
+from clearminds.report.samples import sample_responses
 from clearminds.report.token_counts import counts_table
 from clearminds.stages.masking.blocks import ChosenResponses
 from clearminds.stages.masking.columns import ScoreFile

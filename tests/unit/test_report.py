@@ -1,7 +1,10 @@
 """The report: whole, without requests, and safe to open whatever a model wrote; and the captions beside the figures."""
 
 import math
+import re
+from base64 import b64encode
 from dataclasses import replace
+from hashlib import sha256
 from html.parser import HTMLParser
 from types import SimpleNamespace
 
@@ -12,15 +15,19 @@ from docutils.core import publish_parts
 
 from clearminds.checkout import WORKFLOW
 from clearminds.files import contracts
-from clearminds.files.tables import write_table
+from clearminds.files.tables import read_provenance, write_table
 from clearminds.report import figures
 from clearminds.report import page as report
 from clearminds.report.analyses import Section, Shown
+from clearminds.report.frontier import ti_bwt
+from clearminds.report.samples import sample_responses
 from clearminds.report.token_counts import counts_table
 from clearminds.stages import report as gathering
+from clearminds.stages.reporting import words
 from clearminds.stages.summarise import summarise
 
 HOSTILE = "</pre><script>alert(1)</script><img src=https://evil.example/x onerror=alert(2)>"
+SCRIPTS = [{"type": "application/json", "id": "token-data"}, {}]  # the page's data, and its one script
 TASKS = {
     "sums": {"evaluate": "accuracy", "metric": "accuracy", "filter": "lenient"},
     "gcd": {"evaluate": "accuracy", "metric": "accuracy", "filter": "lenient"},
@@ -92,7 +99,7 @@ def data(evaluations, tmp_path):
         matching=[
             report.Matching("tiny", "sums", 160, 151, {"self_output": {"dropped": 9, "too_long": 1}, "reference": {}})
         ],
-        ti_bwt_svg=figures.svg(figures.ti_bwt(summary)),
+        ti_bwt_svg=figures.svg(ti_bwt(summary)),
         perplexity=[
             report.PerplexityFigure(
                 "tiny",
@@ -102,7 +109,7 @@ def data(evaluations, tmp_path):
                 figures.perplexity_counts(scores, 2.5),
             )
         ],
-        samples=report.sample_responses(evaluations, TASKS),
+        samples=sample_responses(evaluations, TASKS),
         runs=[
             {
                 "stage": "train_adapter",
@@ -143,14 +150,15 @@ class Page(HTMLParser):
             pass
 
     def handle_data(self, data):
-        if "style" not in self.open:
+        if not {"style", "script"} & set(self.open):
             self.text += data
 
 
 def test_hostile_text_is_shown_and_not_run(data):
     page = Page(report.render(data))
     names = [tag for tag, _ in page.tags]
-    assert not {"script", "img", "b", "iframe", "object", "link"} & set(names)
+    assert not {"img", "b", "iframe", "object", "link"} & set(names)
+    assert [attributes for tag, attributes in page.tags if tag == "script"] == SCRIPTS
     assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
     assert page.text.count("<script>alert(1)</script>") >= 8  # prompts, responses and the config are all there to read
     assert "a <b>bold</b> study" in page.text
@@ -167,7 +175,12 @@ def test_nothing_is_fetched(data):
     policies = [
         a["content"] for tag, a in page.tags if tag == "meta" and a.get("http-equiv") == "Content-Security-Policy"
     ]
-    assert policies == ["default-src 'none'; style-src 'unsafe-inline'"]
+    script = (report.TEMPLATES / "page.js").read_bytes()
+    allowed = b64encode(sha256(script).digest()).decode()
+    assert policies == [report.POLICY.format(allowed)] and script.decode() in html
+    assert not re.search(
+        r"\b(eval|innerHTML|outerHTML|insertAdjacentHTML|fetch|XMLHttpRequest|Function)\b", script.decode()
+    )
 
 
 def test_the_numbers_are_there(data):
@@ -185,7 +198,7 @@ def test_the_numbers_are_there(data):
         "25.0 %",  # format failures and masked share
         "train_adapter 2 1 h 01 min 1,000 20 2.00 GB",
         "build_masks 1 0.4 s – – 0.00 GB",
-        "They are over items and seeds where a variant has several seeds.",
+        "intervals of 95 % are in brackets, over items and seeds where a variant has several seeds.",
         "torch 2.13.0",
     ):
         assert expected in text, expected
@@ -196,7 +209,7 @@ def test_training_items_that_are_evaluated_too_stand_by_the_results(data):
     one = {"target": "sums", "task": "gcd", "split": "test", "trained": 1600, "prompts": 12, "with_reference": 7}
     shown = report.ReportData(**{**vars(data), "overlaps": [{**one, "examples": [HOSTILE, "b"]}]})
     page = Page(report.render(shown))
-    assert "script" not in [tag for tag, _ in page.tags]
+    assert [attributes for tag, attributes in page.tags if tag == "script"] == SCRIPTS
     text = " ".join(page.text.split())
     assert "12 of 1,600 training prompts of sums are in split test of gcd, 7 of them with the same reference (" in text
     assert f"{HOSTILE}, b, ...)." in text
@@ -218,7 +231,7 @@ def test_what_trainings_saw_and_where_they_differ_is_shown(data):
         {"model": "tiny", "target": "sums", "variant": "truth", "seed": 1, **seen, "kept_tokens": 2000, "replayed": 1},
     ]
     page = Page(report.render(report.ReportData(**{**vars(data), "trained": rows, "matched_by": "tokens"})))
-    assert "script" not in [tag for tag, _ in page.tags]
+    assert [attributes for tag, attributes in page.tags if tag == "script"] == SCRIPTS
     text = " ".join(page.text.split())
     assert "until they have seen equally many kept tokens" in text
     assert "truth, seed 1 tiny, sums 10 1 6 20 5,000 2,000" in text
@@ -231,12 +244,12 @@ def test_equal_input_gives_equal_bytes(data):
     assert report.render(data) == report.render(data)
 
 
-def test_both_figures_are_inlined(data):
-    assert [tag for tag, _ in Page(report.render(data)).tags].count("svg") == 2
+def test_the_figures_are_inlined_and_so_is_the_graph_of_stages(data):
+    assert [tag for tag, _ in Page(report.render(data)).tags].count("svg") == 3
 
 
 def test_every_variant_answers_the_same_items(evaluations):
-    samples = report.sample_responses(evaluations, TASKS, per_task=2)
+    samples = sample_responses(evaluations, TASKS, per_task=2)
     assert [sample.eval_task for sample in samples] == ["sums", "sums", "gcd", "gcd"]
     for sample in samples:
         assert [(r["variant"], r["seed"]) for r in sample.responses] == [("base", None), ("stm", 0), ("truth", 0)]
@@ -244,14 +257,14 @@ def test_every_variant_answers_the_same_items(evaluations):
 
 
 def test_a_study_without_samples_masks_or_runs_still_renders(data, evaluations):
-    assert report.sample_responses(evaluations, {"text": TASKS["text"]}) == []
+    assert sample_responses(evaluations, {"text": TASKS["text"]}) == []
     bare = report.ReportData(
         **{**vars(data), "samples": [], "runs": [], "counts": counts_table([]), "matching": [], "perplexity": []}
     )
     assert "No task of this study generates responses" in report.render(bare)
 
 
-@pytest.mark.parametrize("name", ["workflow", "summary", "ti_bwt", "perplexity"])
+@pytest.mark.parametrize("name", sorted(file.stem for file in (WORKFLOW / "report").glob("*.rst")))
 @pytest.mark.parametrize("params", [{}, {"tau": "2.5", "seeds": [0, 1]}])
 def test_captions_are_valid_with_and_without_params(name, params):
     source = (WORKFLOW / "report" / f"{name}.rst").read_text(encoding="utf-8")
@@ -293,7 +306,7 @@ def test_the_rules_are_said_in_words_with_what_they_took_from_the_scores(data, t
             ]
         )
     ]
-    rules = gathering._rules(masks)
+    rules = words.rules(masks, [read_provenance(mask["path"]) for mask in masks])
     text = Page(report.render(replace(data, rules=rules))).text
     said = " ".join(text.split())
     assert "stm: tokens of perplexity up to 2.5 auto (tiny, sums): tokens of perplexity up to 3.7" in said

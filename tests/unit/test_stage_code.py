@@ -231,7 +231,7 @@ def test_the_code_of_vllm_counts_where_it_runs_and_nowhere_else(stage, changes):
 @pytest.mark.parametrize(
     ("file", "old", "new", "stages"),
     [
-        ("report/page.html.jinja", "</body>", "<p>more</p></body>", {"report"}),
+        ("report/templates/page.html.jinja", "</body>", "<p>more</p></body>", {"report"}),
         ("report/figures.py", "BINS_PER_DECADE = 10", "BINS_PER_DECADE = 12", {"report"}),
         ("stages/training/trainer.py", "* processes", "/ processes", {"rehearse", "train_adapter"}),
         ("stages/training/adapter.py", "r=training.rank", "r=1", {"rehearse", "train_adapter"}),

@@ -13,7 +13,7 @@ from clearminds.checkout import ROOT
 from clearminds.stages.statistics.comparisons import told
 from clearminds.stages.statistics.effects import change_effect, mean_effect, score_effect, transfer_effect
 from clearminds.stages.statistics.exact import flips, holm, mcnemar, wilson
-from clearminds.stages.statistics.intervals import BOTH, ITEMS, interval, spread
+from clearminds.stages.statistics.intervals import BOTH, ITEMS, detectable_of, interval, spread
 from clearminds.stages.statistics.measured import mean_score, token_score
 from clearminds.stages.statistics.verdicts import verdict
 
@@ -97,6 +97,7 @@ def test_p_is_5_percent_where_the_interval_ends_at_0(seed, seeds):
     assert found.low <= found.estimate <= found.high
     width = found.high - found.estimate
     assert found.detectable > width
+    assert found.detectable == detectable_of(found.spread) < detectable_of(found.spread, 2)
     moved = type(effect)(effect.values - found.estimate + width, effect.influences, effect.free, effect.steps)
     assert interval(moved).p == pytest.approx(0.05, abs=1e-6)
 

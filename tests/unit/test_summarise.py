@@ -9,7 +9,9 @@ from clearminds.errors import UserError
 from clearminds.files import contracts
 from clearminds.files.summary import COMPARISONS, SUMMARY
 from clearminds.files.tables import write_table
-from clearminds.report.result_table import markdown_table, result_tables, terminal_table, undefined
+from clearminds.report.comparison_table import printed_comparisons
+from clearminds.report.result_table import latex_table, markdown_table, result_tables, terminal_table, undefined
+from clearminds.report.text_table import LATEX, MARKDOWN
 from clearminds.stages.statistics.exact import holm
 from clearminds.stages.summarise import summarise, tables
 
@@ -166,9 +168,11 @@ def test_a_base_score_of_0_leaves_a_blank_with_a_reason(study):
 
 
 def compared(tables, variant, other, measure):
-    found = tables.comparisons.filter(
-        pl.col("variant") == variant, pl.col("other") == other, pl.col("measure") == measure
-    )
+    return compared_in(tables.comparisons, variant, other, measure)
+
+
+def compared_in(comparisons, variant, other, measure):
+    found = comparisons.filter(pl.col("variant") == variant, pl.col("other") == other, pl.col("measure") == measure)
     return found.row(0, named=True)
 
 
@@ -198,9 +202,27 @@ def test_every_pair_is_compared_and_each_variant_with_the_base(study):
 def test_p_values_are_corrected_for_all_comparisons_of_the_study_in_two_families(study):
     made = tables(study(("base", None, BASE), ("stm", 0, STM_0), ("truth", 0, TRUTH_0)), TASKS)
     for claims in (["ti", "bwt"], ["target", "ood", "likelihood", "drift"]):
-        family = made.comparisons.filter(pl.col("role").is_in(claims))
+        family = made.comparisons.filter(pl.col("role").is_in(claims)).drop_nulls("p")
         assert family["p_holm"].to_list() == holm(family["p"].to_list())
     assert {"better", "worse"} & set(made.comparisons["verdict"])
+
+
+def test_what_can_be_detected_grows_with_the_number_of_comparisons(study):
+    runs = [("base", None, BASE), ("stm", 0, STM_0), ("truth", 0, TRUTH_0)]
+    few, many = tables(study(*runs[:2]), TASKS), tables(study(*runs), TASKS)
+    one, another = (compared(made, "stm", "base", "BWT") for made in (few, many))
+    assert one["detectable"] == another["detectable"], "of one comparison alone"
+    assert one["detectable"] < one["detectable_holm"] < another["detectable_holm"]
+
+
+def test_drift_from_the_base_is_measured_and_not_tested(study):
+    made = tables(study(("base", None, BASE), ("stm", 0, STM_0), ("truth", 0, TRUTH_0)), TASKS)
+    with_base = compared(made, "stm", "base", "chat")
+    assert with_base["low"] <= with_base["difference"] <= with_base["high"] < 0
+    assert [with_base[key] for key in ("test", "p", "p_holm", "detectable", "verdict")] == ["none", *[None] * 4]
+    assert "nothing drifts less" in with_base["note"]
+    pair = compared(made, "truth", "stm", "chat")  # either may drift more than the other
+    assert (pair["test"], pair["note"]) == ("interval", None) and pair["p_holm"] is not None
 
 
 def test_a_base_score_of_0_names_the_task_and_offers_bwt_over_the_others(study):
@@ -217,6 +239,21 @@ def test_mistakes_of_format_are_told_from_wrong_answers(study):
     # of 10 items 5 are right; items 0 and 5 lack the format, and 5 is wrong
     assert (gcd["score"], gcd["wrong_answer"], gcd["format_failure"]) == (0.5, 0.4, 0.1)
     assert score_of(summary, "base", None, "mmlu", "wrong_answer") is None
+    printed = terminal_table(summary)
+    assert "Wrong on gcd, in another format than the asked one + in that one: base 10.0 + 40.0 %, stm 10.0" in printed
+    assert "Wrong on mmlu" not in printed and "Wrong on text" not in printed
+
+
+def test_comparisons_tell_mistakes_of_format_from_wrong_answers(study):
+    made = tables(study(("base", None, BASE), ("stm", 0, STM_0), ("stm", 1, STM_1)), TASKS)
+    gcd = compared(made, "stm", "base", "gcd")
+    # of 10 items the base has 4 wrong answers and 1 mistake of format; seed 0 is equal, seed 1 has 1 wrong answer more
+    assert (gcd["wrong_answer"], gcd["format_failure"]) == (pytest.approx(5), pytest.approx(0))
+    assert gcd["difference"] == pytest.approx(-gcd["wrong_answer"] - gcd["format_failure"])
+    improved = compared(made, "stm", "base", "TI")
+    assert (improved["wrong_answer"], improved["format_failure"]) == (pytest.approx(-10), pytest.approx(-5))
+    for measure in ("BWT", "mmlu", "text"):
+        assert compared(made, "stm", "base", measure)["format_failure"] is None
 
 
 def test_a_run_has_intervals_over_its_items_and_counts_of_those_that_changed(study):
@@ -326,8 +363,30 @@ def test_tables_are_aligned_plain_text(study):
     said = f"TI {smallest['ti_detectable']:.0f} %, BWT {smallest['bwt_detectable']:.0f} %."
     assert f"Smallest change from the base that is found with a chance of 80 %: {said}" in text
     assert "| stm " in markdown_table(summary)
+    latex = latex_table(summary).splitlines()
+    assert [line.split(" & ")[0].split()[0] for line in latex if line.endswith("\\\\")] == ["variant", "base", "stm"]
+    assert len({line.count("&") for line in latex if line.endswith("\\\\")}) == 1
+    free = [line for line in latex if line and not line.endswith("\\\\") and not line.startswith(("%", "\\"))]
+    assert not free, "a note outside of a comment would be typeset in the middle of a paper"
     (table,) = result_tables(summary)
     assert (table.accuracy, table.beside) == (["sums", "gcd", "mmlu"], ["text", "chat"])
+
+
+def test_comparisons_are_printed_with_what_is_undefined_and_why(study):
+    made = tables(
+        study(("base", None, {**BASE, "gcd": 0}), ("stm", 0, STM_0), ("truth", 0, TRUTH_0)), TASKS
+    ).comparisons
+    markdown, latex = (printed_comparisons(made, style) for style in (MARKDOWN, LATEX))
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in markdown.splitlines() if line.startswith("|")]
+    assert len(rows) == 2 + made.height and {len(row) for row in rows} == {10}
+    [row] = [row for row in rows if row[:3] == ["truth", "stm", "sums"]]
+    one = compared_in(made, "truth", "stm", "sums")
+    assert row[3] == f"+10.00 [{one['low']:+.1f}, {one['high']:+.1f}]"
+    assert row[4:] == ["points", "0", "1", "1", "1", "too few items to tell"]
+    assert ["stm", "base", "BWT", "-", "% of base", "-", "-", "-", "-", "-"] in rows
+    assert "BWT: the base scores 0 on gcd." in markdown
+    assert "chat: not tested: the base has not drifted from itself, and nothing drifts less." in markdown
+    assert "\n% BWT: the base scores 0 on gcd.\n" in latex and latex.count("\\% of base") == markdown.count("% of base")
 
 
 def test_a_choice_counts_by_its_metric_and_samples_by_the_share_that_is_right(study):

@@ -46,7 +46,7 @@ def test_every_analysis_is_a_table_and_is_shown(finished, tmp_path):
     assert set(found["nll"]["source"]) == set(found[GRADIENTS]["source"]) == {"reference"}
     assert found["convergence"].filter(pl.col("variant") == "stm-200")["step"].to_list() == [0, 1, 2]
     page = (study.folder / "results" / "tiny" / "report.html").read_text(encoding="utf-8")
-    assert '<h2 id="analyses">' in page and page.count("<figure>") >= len(ALL)
+    assert '<section id="analyses"' in page and page.count("<figure>") >= len(ALL)
 
     # another threshold: masks and trainings of the variants that have it, and what reads these
     assert checkout.plan(study.folder, study.config) == set()

@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+import zipfile
 
 import polars as pl
 import pytest
@@ -161,7 +162,24 @@ def test_nothing_is_done_twice(workflow, output):
 def test_snakemake_makes_its_own_report(workflow, output):
     done = workflow.run("--report", "report.zip")
     assert done.returncode == 0, done.stdout[-2000:]
-    assert (workflow.folder / "report.zip").stat().st_size > 10_000
+    with zipfile.ZipFile(workflow.folder / "report.zip") as packed:
+        names = packed.namelist()
+        [page] = [packed.read(name).decode() for name in names if name.count("/") == 1 and name.endswith("report.html")]
+    shown = set(re.findall(r'"(results/tiny/[^"]+)": \{"name"', page))
+    captions = dict(re.findall(r'"name": "([^"]+)", [^{}]*?"caption": "<p>([^"]{60,})', page))
+    figures = sorted((workflow.folder / "results/tiny/figures").glob("*.svg"))
+    assert {file.name for file in figures} == {"ti_bwt.svg", "perplexity.svg", "sweeps.svg", "analyses.svg"}
+    assert {str(file.relative_to(workflow.folder)) for file in figures} < shown
+    for name in (*(file.name for file in figures), "report.html", "summary.csv", "comparisons.csv"):
+        assert any(one.endswith(f"/{name}") for one in names) and captions[name], name
+
+
+def test_figures_and_tables_are_there_in_every_format(results):
+    formats = {"figures": {".svg", ".pdf"}, "tables": {".parquet", ".csv", ".md", ".tex"}}
+    names = {"figures": ("ti_bwt", "perplexity", "sweeps", "analyses"), "tables": ("summary", "comparisons")}
+    for folder, suffixes in formats.items():
+        for name in names[folder]:
+            assert {file.suffix for file in (results / folder).glob(f"{name}.*")} == suffixes, name
 
 
 def test_the_run_ends_with_table_and_paths(output):

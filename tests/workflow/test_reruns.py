@@ -401,8 +401,8 @@ def test_a_verifier_s_code_generates_and_scores_nothing(built, code):
     ("file", "old", "new"),
     [
         ("report/figures.py", "BINS_PER_DECADE = 10", "BINS_PER_DECADE = 5"),
-        ("report/page.py", "{minutes} min {rest:02d} s", "{minutes}:{rest:02d}"),
-        ("report/page.html.jinja", "</body>", "<p>another text</p></body>"),
+        ("report/numbers.py", "{minutes} min {rest:02d} s", "{minutes}:{rest:02d}"),
+        ("report/templates/page.html.jinja", "</body>", "<p>another text</p></body>"),
     ],
 )
 def test_the_looks_of_the_report_rerun_the_report_alone(built, code, file, old, new):

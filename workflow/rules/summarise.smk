@@ -3,14 +3,22 @@ rule summarise:
         evaluations=SPECS.inputs.evaluations,
         train=SPECS.inputs.train_examples,
     output:
-        parquet=report(
-            LAYOUT.summary.pattern,
+        parquet=LAYOUT.summary.pattern,
+        csv=report(
+            LAYOUT.summary_csv.pattern,
             caption="../report/summary.rst",
             category="Results",
         ),
-        csv=LAYOUT.summary_csv.pattern,
         md=LAYOUT.summary_md.pattern,
+        tex=LAYOUT.summary_tex.pattern,
         comparisons=LAYOUT.comparisons.pattern,
+        comparisons_csv=report(
+            LAYOUT.comparisons_csv.pattern,
+            caption="../report/comparisons.rst",
+            category="Results",
+        ),
+        comparisons_md=LAYOUT.comparisons_md.pattern,
+        comparisons_tex=LAYOUT.comparisons_tex.pattern,
         overlaps=LAYOUT.overlaps.pattern,
     log:
         LAYOUT.summary.log,
@@ -25,5 +33,7 @@ rule summarise:
         code=SPECS.code("summarise"),
     shell:
         RUN
-        + " --parquet {output.parquet} --csv {output.csv} --md {output.md} --comparisons {output.comparisons}"
+        + " --parquet {output.parquet} --csv {output.csv} --md {output.md} --tex {output.tex}"
+        + " --comparisons {output.comparisons} --comparisons-csv {output.comparisons_csv}"
+        + " --comparisons-md {output.comparisons_md} --comparisons-tex {output.comparisons_tex}"
         + " --overlaps {output.overlaps}"

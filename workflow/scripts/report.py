@@ -1,42 +1,63 @@
-"""One HTML file that says what was compared, how, and what came out; and its figures as SVG."""
+"""One HTML file that says what was compared, how, and what came out; and its figures as SVG and PDF."""
 
 from pathlib import Path
 
 import _setup  # noqa: F401
 import polars as pl
 
-from clearminds.files.analysed_files import analysis_rows
+from clearminds.files.digests import file_sha256
 from clearminds.files.reading import readable
-from clearminds.files.study_files import adapter_rows, evaluation_rows, mask_rows, rehearsal_rows, score_rows
+from clearminds.files.reported_files import reported_files
 from clearminds.files.tables import write_text
 from clearminds.job.launch import Job, Output, launch, log
-from clearminds.report import figures
-from clearminds.report.page import render
-from clearminds.stages.report import Settings, gather
+from clearminds.report.figure_files import save_figure
+from clearminds.report.figures import svg
+from clearminds.report.page import drawings, render
+from clearminds.stages.report import Settings, frontier_of, gather
 
 
-def main(job: Job[Settings, None], *, summary: Path, html: Output, ti_bwt: Output, perplexity: Output) -> None:
-    with readable(summary):
-        table = pl.read_parquet(summary)
-    figures.save_svg(figures.ti_bwt(table), ti_bwt)
-    names = job.settings.names
-    files = {"evaluations": evaluation_rows(names), "masks": mask_rows(names), "scores": score_rows(names)}
-    files |= {"adapters": adapter_rows(names), "rehearsals": rehearsal_rows(names)}
-    files |= {"analyses": analyses_of(job.settings)}
-    data = gather(job.settings, files, table, logs=job.log.parents[1], ti_bwt=ti_bwt)
-    write_text(perplexity, data.perplexity[0].svg)
+def main(
+    job: Job[Settings, None],
+    *,
+    summary: Path,
+    comparisons: Path,
+    html: Output,
+    ti_bwt: Output,
+    ti_bwt_pdf: Output,
+    perplexity: Output,
+    perplexity_pdf: Output,
+    sweeps: Output,
+    sweeps_pdf: Output,
+    analyses: Output,
+    analyses_pdf: Output,
+) -> None:
+    with readable(summary, comparisons):
+        table, pairs = pl.read_parquet(summary), pl.read_parquet(comparisons)
+    save_figure([svg(frontier_of(job.settings, table))], "", ti_bwt, ti_bwt_pdf)
+    data = gather(
+        job.settings,
+        files_of(job.settings),
+        table,
+        logs=job.log.parents[1],
+        drawing=ti_bwt,
+        comparisons=pairs,
+        hashes={path.name: file_sha256(path) for path in (summary, comparisons)},
+    )
+    drawn = drawings(data)
+    save_figure(drawn["perplexity"], "No training responses were scored.", perplexity, perplexity_pdf)
+    save_figure(drawn["sweeps"], "This study has no sweep over numbers.", sweeps, sweeps_pdf)
+    save_figure(drawn["analyses"], "There is no analysis to draw.", analyses, analyses_pdf)
     write_text(html, render(data))
     log.info("%s", html)
 
 
 def reads(settings: Settings) -> list[Path]:
-    kinds = (evaluation_rows, mask_rows, score_rows, rehearsal_rows)
-    found = [row for rows in kinds for row in rows(settings.names)] + analyses_of(settings)
-    return [Path(row["path"]) for row in found]
+    kinds = files_of(settings)
+    return [Path(row["path"]) for kind, rows in kinds.items() if kind != "adapters" for row in rows]
 
 
-def analyses_of(settings: Settings) -> list[dict]:
-    return analysis_rows(settings.names, settings.study.get("analyses", []))
+def files_of(settings: Settings) -> dict[str, list[dict]]:
+    return reported_files(settings.names, settings.study.get("analyses", []))
 
 
 launch(main, Settings, also_reads=reads)

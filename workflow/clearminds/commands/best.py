@@ -17,15 +17,17 @@ from pathlib import Path
 import polars as pl
 
 from clearminds.checkout import CONFIG
+from clearminds.commands.exporting.checks import Checks
+from clearminds.commands.exporting.folder import fresh
 from clearminds.commands.run_command import run_command
 from clearminds.config.load import load_study
 from clearminds.config.study import Study
 from clearminds.errors import UserError
-from clearminds.files.layout import Layout
 from clearminds.files.reading import readable
 from clearminds.files.tables import write_text
 from clearminds.files.user_path import user_path
 from clearminds.report.result_table import markdown_table
+from clearminds.run.specs import Specs
 from clearminds.stages.statistics.choice import LOSS, Choice, choose
 
 LIMITS = """## Limits
@@ -40,7 +42,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Print the choice and its reason, and write the folder. Args: of the command line.
 
     Raises:
-        UserError: the study has not been run, there is no such model or target, or something is in the folder already.
+        UserError: a table or the adapter is missing, damaged, or made by other settings or of other files than there
+            are now; there is no such model or target, or something is in the folder already.
     """
     parser = argparse.ArgumentParser(prog="best", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--configfile", type=Path, help="the study; default: config.yaml beside the Snakefile")
@@ -54,23 +57,26 @@ def main(arguments: list[str] | None = None) -> None:
         raise UserError(f"--loss: {given.loss:g} is not above 0; give the percent of BWT that may be lost, such as 5")
     if not given.directory.is_dir():
         raise UserError(f"--directory: {given.directory} is not a folder; give the one where the workflow was run")
-    study = load_study([given.configfile or CONFIG])
+    file = (given.configfile or CONFIG).absolute()
+    study = load_study([file])
     names = {
         "model": _only(list(study.models), given.model, "model"),
         "target": _only(list(study.targets), given.target, "target"),
     }
     out = user_path(given.out).absolute() if given.out else None
     os.chdir(given.directory)
-    layout = Layout.of(study.study)
-    summary, comparisons = (_of(Path(kind.path()), names) for kind in (layout.summary, layout.comparisons))
+    specs = Specs(study)
+    checks, layout = Checks(specs, file), specs.layout
+    summary, comparisons = (_of(checks, Path(kind.path()), names) for kind in (layout.summary, layout.comparisons))
     choice = choose(summary, comparisons, given.loss)
     print("\n".join(filter(None, [choice.why, choice.runner_up])))
     if choice.variant is None:
         sys.exit(1)
     folder = out or Path(layout.best.path(**names))
-    place = {**names, "variant": choice.variant}
-    trained_here = choice.variant in study.variants
-    adapter = Path(layout.adapter.path(**place, seed=choice.seed) if trained_here else layout.given.path(**place))
+    place = {**names, "variant": choice.variant, "seed": choice.seed}
+    stage = "train_adapter" if choice.variant in study.variants else "take_adapter"
+    adapter = Path((layout.adapter if stage == "train_adapter" else layout.given).path(**place))
+    checks.trained(adapter, stage, place)
     export(adapter, folder, card(study, choice, summary, comparisons))
     print(f"{folder}: the adapter of seed {choice.seed}, with a card")
 
@@ -84,16 +90,13 @@ def export(adapter: Path, folder: Path, added: str) -> None:
         added: what its card says of the study.
 
     Raises:
-        UserError: the adapter is not there, or something is in the folder already.
+        UserError: something is in the folder already.
     """
-    if not adapter.is_file():
-        raise UserError(f"there is no adapter {adapter.parent}; run the workflow: snakemake --cores all")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"{folder} is there already; remove it, or name another with --out (make: OUT=)")
-    shutil.copytree(adapter.parent, folder, dirs_exist_ok=True)
-    card = folder / "README.md"
-    own = card.read_text(encoding="utf-8").rstrip() if card.is_file() else f"# {adapter.parent.name}"
-    write_text(card, f"{own}\n\n{added}\n")
+    with fresh(folder) as made:
+        shutil.copytree(adapter.parent, made, dirs_exist_ok=True)
+        card = made / "README.md"
+        own = card.read_text(encoding="utf-8").rstrip() if card.is_file() else f"# {adapter.parent.name}"
+        write_text(card, f"{own}\n\n{added}\n")
 
 
 def card(study: Study, choice: Choice, summary: pl.DataFrame, comparisons: pl.DataFrame) -> str:
@@ -140,10 +143,9 @@ def _tasks(summary: pl.DataFrame) -> str:
     )
 
 
-def _of(path: Path, names: dict[str, str]) -> pl.DataFrame:
+def _of(checks: Checks, path: Path, names: dict[str, str]) -> pl.DataFrame:
     """The rows of a table that are of one model and target."""
-    if not path.is_file():
-        raise UserError(f"there is no table {path}; run the workflow: snakemake --cores all")
+    checks.recorded(path, "summarise")
     with readable(path):
         return pl.read_parquet(path).filter(*(pl.col(key) == value for key, value in names.items()))
 

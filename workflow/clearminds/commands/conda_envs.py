@@ -25,7 +25,7 @@ NEEDS = {
         *("polars", "pyarrow", "pydantic", "reasoning-gym", "sacrebleu"),
         *("torch", "transformers"),
     ],
-    "report": ["altair", "jinja2", "numpy", "polars", "pyarrow", "pydantic", "tabulate", "vl-convert-python"],
+    "report": ["altair", "jinja2", "numpy", "polars", "pyarrow", "pydantic", "pyyaml", "tabulate", "vl-convert-python"],
 }
 NEEDS["vllm"] = [*NEEDS["model"], "vllm"]
 LOCKS = {"vllm": ROOT / "requirements-vllm.lock"}  # where it is not the common one

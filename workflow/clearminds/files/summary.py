@@ -65,12 +65,16 @@ COMPARISONS = pl.Schema(
         "n_items": pl.Int64,
         "lost": pl.Int64,  # items that only the other has right, over all seeds; null where none is right or wrong
         "gained": pl.Int64,  # that only the variant has right
-        "test": pl.String,  # what p is of
+        "test": pl.String,  # what p is of; "none": drift from the base, which has none by definition
         "p": pl.Float64,  # two-sided
         "p_holm": pl.Float64,  # corrected for all comparisons of the study: of TI and BWT, and apart of tasks
         "detectable": pl.Float64,  # minimal detectable difference at this size, with a chance of 80 %, uncorrected
         "verdict": pl.String,  # better, worse, no difference shown, or too few items to tell
         "note": pl.String,  # why something is undefined, or what to keep in mind; null: nothing
+        "detectable_holm": pl.Float64,  # the same after the correction, which verdicts go by
+        # of one task that asks for a format, in points: how many more items the variant has wrong than the other
+        "wrong_answer": pl.Float64,  # in the asked format
+        "format_failure": pl.Float64,  # in another
     }
 )
 

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 import altair as alt
 import polars as pl
 
-from clearminds.report.figures import PALETTE, styled
+from clearminds.report.figures import PALETTE, SIZE, styled
 
 DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3])
 MOST_TICKS = 12
-SIZE = {"width": 560, "height": 280}
 
 
 def _told_apart(names: Sequence[str], column: str) -> dict[str, alt.Color | alt.StrokeDash]:
@@ -45,12 +44,12 @@ def weight_change(frame: pl.DataFrame, variants: Sequence[str]) -> alt.TopLevelM
         .agg(pl.col("norm", "rank").mean())
         .sort("variant", "layer")
     )
-    lines = alt.Chart(layers).mark_line(strokeWidth=2, point=True).properties(width=270, height=240)
+    lines = alt.Chart(layers).mark_line(strokeWidth=2, point=True).properties(width=SIZE["width"], height=200)
     x = alt.X("layer:Q", title="layer", axis=_whole_numbers(layers["layer"]))
     apart = _told_apart(_there(frame, "variant", variants), "variant")
     norm = lines.encode(x=x, y=alt.Y("norm:Q", title="norm of the change"), **apart)
     rank = lines.encode(x=x, y=alt.Y("rank:Q", title="effective rank, mean of the matrices"), **apart)
-    return styled(alt.hconcat(norm, rank))
+    return styled(alt.vconcat(norm, rank))
 
 
 def masked_classes(frame: pl.DataFrame, variants: Sequence[str]) -> alt.TopLevelMixin:

@@ -1,6 +1,7 @@
-"""The two figures: what each variant gains and loses, and how surprising its training tokens are to the base model."""
+"""How surprising training tokens are to the base model; and the colours and fonts that all figures share."""
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,111 +12,20 @@ import vl_convert as vlc
 from clearminds.files import contracts
 from clearminds.files.reading import readable
 from clearminds.files.scan_table import scan_table
-from clearminds.files.summary import BASE
 from clearminds.files.tables import write_text
 
 # Okabe & Ito, without the yellow that is lost on white: told apart with every common form of colour blindness.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down")
 GREY = "#555555"
+SIZE = {"width": 320, "height": 260}  # narrow, so that text can be read on a phone too
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
+
+# what Vega writes of a layer without marks, which a screen reader would announce as a picture of nothing
+EMPTY = re.compile(r'<g class="[^"]*" role="graphics-\w+" aria-roledescription="[^"]*"(/>|></g>)')
 
 BINS_PER_DECADE = 10
 LAST_BIN = 4 * BINS_PER_DECADE  # holds everything from a perplexity of 10,000 on
-
-
-def ti_bwt(summary: pl.DataFrame) -> alt.TopLevelMixin:
-    """TI over BWT, both in percent: one point per variant and seed, the base at 0/0, one panel per model and target.
-
-    Of a target that is measured by likelihood alone, and so has no TI, the change of that likelihood takes its place.
-
-    Args:
-        summary: as `summarise` gives it; runs without one of the two, or without BWT, have no point.
-    """
-    runs = gains(summary)
-    variants = runs["variant"].unique(maintain_order=True).to_list()
-    panels = runs.drop_nulls(["gain", "bwt"]).partition_by("model", "target", maintain_order=True)
-    charts = [_ti_bwt_panel(panel, variants) for panel in panels]
-    if not charts:
-        return styled(_message("No variant has both a change on the target and a BWT."))
-    return styled(
-        charts[0] if len(charts) == 1 else alt.concat(*charts, columns=2).resolve_scale(color="shared", shape="shared")
-    )
-
-
-def gains(summary: pl.DataFrame) -> pl.DataFrame:
-    """One row per run, the base's too, with `gain`: its TI, or without one the change of the target's likelihood."""
-    run = ["model", "target", "variant", "seed"]
-    likelihood = summary.filter(pl.col("eval_task") == pl.col("target"), pl.col("role") == "likelihood")
-    return (
-        summary.unique(run, keep="first", maintain_order=True)
-        .join(
-            likelihood.select(*run, own="relative_change"), on=run, how="left", nulls_equal=True, maintain_order="left"
-        )
-        .with_columns(gain=pl.coalesce("ti", "own"))
-    )
-
-
-def _ti_bwt_panel(runs: pl.DataFrame, variants: list[str]) -> alt.LayerChart | alt.FacetChart:
-    model, target = runs.select("model", "target").row(0)
-    means = runs.group_by("variant", maintain_order=True).agg(pl.col("bwt", "gain").mean())
-    labels = _spread_labels(means, runs)
-    spokes = runs.join(means, on="variant", suffix="_mean", maintain_order="left")
-    right, (bottom, top) = labels["label_x"][0], _extent(labels, "label_y")
-    (low_bwt, _), (low_gain, high_gain) = _extent(runs, "bwt"), _extent(runs, "gain")
-    low_x = min(0.0, low_bwt)
-    margin = 0.04 * (right - low_x)
-    x_scale = alt.Scale(domain=[low_x - margin, right], nice=False)
-    y_scale = alt.Scale(domain=[min(0.0, low_gain, bottom), max(0.0, high_gain, top)], padding=14, nice=False)
-    others = [variant for variant in variants if variant != BASE]
-    order = [BASE, *others]
-    colours = [GREY, *(PALETTE[i % len(PALETTE)] for i in range(len(others)))]
-    shapes = ["cross", *(SHAPES[i % len(SHAPES)] for i in range(len(others)))]
-    colour = alt.Color("variant:N", scale=alt.Scale(domain=order, range=colours), legend=None)
-    shape = alt.Shape("variant:N", scale=alt.Scale(domain=order, range=shapes), legend=None)
-    x = alt.X("bwt:Q", title="BWT: mean relative change on the other tasks (%)", scale=x_scale)
-    has_ti = runs["ti"].is_not_null().any()
-    gained = (
-        "TI: relative change on the target task (%)" if has_ti else "relative change of the target's likelihood (%)"
-    )
-    y = alt.Y("gain:Q", title=gained, scale=y_scale)
-
-    zero = alt.Chart(pl.DataFrame({"zero": [0.0]}))
-    across = zero.mark_rule(color=GREY).encode(y=alt.Y("zero:Q", scale=y_scale))
-    down = zero.mark_rule(color=GREY).encode(x=alt.X("zero:Q", scale=x_scale))
-    leaders = (
-        alt.Chart(labels)
-        .mark_rule(strokeDash=[1, 3], opacity=0.7)
-        .encode(x=x, y=y, x2="label_x:Q", y2="label_y:Q", color=colour)
-    )
-    texts = (
-        alt.Chart(labels)
-        .mark_text(align="left", dx=4, fontSize=12, color="#222222")
-        .encode(x=alt.X("label_x:Q", scale=x_scale), y=alt.Y("label_y:Q", scale=y_scale), text="variant:N")
-    )
-    joined = alt.Chart(spokes).mark_rule(opacity=0.6).encode(x=x, y=y, x2="bwt_mean:Q", y2="gain_mean:Q", color=colour)
-    points = alt.Chart(runs).mark_point(filled=True, size=90, opacity=0.9).encode(x=x, y=y, color=colour, shape=shape)
-    subtitle = "up: better at the target; right: more of the rest kept; thin lines: to the mean of a variant's seeds"
-    title = alt.TitleParams(f"{model}, trained on {target}", subtitle=subtitle)
-    return alt.layer(across, down, leaders, joined, points, texts).properties(width=480, height=340, title=title)
-
-
-def _spread_labels(means: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
-    """Place one label per variant in a column right of all points, in the order of gains and never one over another."""
-    means = means.sort("gain", "variant")
-    (low_gain, high_gain), (low_bwt, high_bwt) = _extent(runs, "gain"), _extent(runs, "bwt")
-    height, width = max(0.0, high_gain) - min(0.0, low_gain), max(0.0, high_bwt) - min(0.0, low_bwt)
-    gap = max(height, 1.0) / 12
-    heights: list[float] = []
-    for gain in means["gain"]:
-        heights.append(gain if not heights else max(gain, heights[-1] + gap))
-    column = max(0.0, high_bwt) + max(0.1 * width, 0.5)
-    return means.with_columns(label_x=pl.lit(column), label_y=pl.Series(heights))
-
-
-def _extent(frame: pl.DataFrame, column: str) -> tuple[float, float]:
-    """The least and the greatest number of a column."""
-    return frame.select(pl.col(column).min().alias("least"), pl.col(column).max().alias("greatest")).row(0)
 
 
 def perplexity_bins(scores: Sequence[tuple[str, Path]]) -> pl.DataFrame:
@@ -194,7 +104,7 @@ def perplexity_distribution(scores: Sequence[tuple[str, Path]], tau: float | Non
     colours = [PALETTE[i % len(PALETTE)] for i in range(len(names))]
     dashes = [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3]]
     domain = list(names.values())
-    legend = alt.Legend(title=None, orient="top-right", labelLimit=0, symbolStrokeWidth=2.5, symbolSize=300)
+    legend = alt.Legend(title=None, columns=1, labelLimit=0, symbolStrokeWidth=2.5, symbolSize=300)
     x_scale = alt.Scale(type="log", domain=[1, 10 ** ((LAST_BIN + 1) / BINS_PER_DECADE)], nice=False)
     x_axis = alt.Axis(
         values=[1, 10, 100, 1000, 10000], labelExpr="(datum.value == 10000 ? '≥ ' : '') + format(datum.value, ',')"
@@ -209,7 +119,7 @@ def perplexity_distribution(scores: Sequence[tuple[str, Path]], tau: float | Non
             x=alt.X(
                 "low:Q", title="perplexity of the token under the base model (log scale)", scale=x_scale, axis=x_axis
             ),
-            y=alt.Y("percent:Q", title="share of response tokens (%, square-root scale)", scale=y_scale, axis=y_axis),
+            y=alt.Y("percent:Q", title="share of response tokens (%, root scale)", scale=y_scale, axis=y_axis),
             color=alt.Color("source:N", scale=alt.Scale(domain=domain, range=colours), legend=legend),
             strokeDash=alt.StrokeDash(
                 "source:N", scale=alt.Scale(domain=domain, range=[dashes[i % len(dashes)] for i in range(len(domain))])
@@ -226,10 +136,11 @@ def perplexity_distribution(scores: Sequence[tuple[str, Path]], tau: float | Non
     title = alt.TitleParams(
         "How surprising the training responses are", subtitle=f"{BINS_PER_DECADE} bins per factor of ten"
     )
-    return styled(alt.layer(*layers).properties(width=560, height=300, title=title))
+    return styled(alt.layer(*layers).properties(**SIZE, title=title))
 
 
-def _message(text: str) -> alt.Chart:
+def message(text: str) -> alt.Chart:
+    """A figure that says why there is nothing to draw."""
     return (
         alt.Chart(pl.DataFrame({"text": [text]}))
         .mark_text(fontSize=14, color=GREY)
@@ -252,13 +163,13 @@ def styled(chart: alt.TopLevelMixin) -> alt.TopLevelMixin:
         )
         .configure_view(stroke=None)
         .configure_title(anchor="start", fontSize=15, subtitleFontSize=12, subtitleColor=GREY, offset=12)
-        .configure_legend(labelFontSize=12)
+        .configure_legend(labelFontSize=12, orient="bottom", columns=2)
     )
 
 
 def svg(chart: alt.TopLevelMixin) -> str:
     """The chart as SVG; equal charts give equal text on one machine."""
-    return vlc.vegalite_to_svg(chart.to_dict())
+    return EMPTY.sub("", vlc.vegalite_to_svg(chart.to_dict()))
 
 
 def save_svg(chart: alt.TopLevelMixin, path: Path) -> None:

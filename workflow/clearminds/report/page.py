@@ -1,25 +1,38 @@
-"""The study as one HTML file: what was compared, what came out, what it cost, and how it can be made again.
+"""The study as one HTML file: what was asked and came out, down to the tokens; what it cost; how it can be made again.
 
-The file loads nothing from anywhere and runs no script; all text of models and data is escaped, as it may be hostile.
+The file loads nothing from anywhere. Its one script is ours and is allowed by its hash; all text of models and data is
+escaped, as it may be hostile.
 """
 
 import json
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 import jinja2
 import polars as pl
 from markupsafe import Markup
 
-from clearminds.files import contracts
-from clearminds.files.reading import readable
-from clearminds.files.scan_table import scan_table
-from clearminds.files.summary import BASE
+from clearminds.files.summary import BASE, COMPARISONS
+from clearminds.report import dag, flips, numbers, tokens_view
+from clearminds.report.advice import Advice
 from clearminds.report.analyses import Section
+from clearminds.report.costs import per_stage
+from clearminds.report.embedded import embedded
+from clearminds.report.flips import Flips
+from clearminds.report.published import SCHEMA, source
 from clearminds.report.result_table import limits, percent, result_tables
+from clearminds.report.samples import Sample
+from clearminds.report.story import story
 from clearminds.report.sweeps import Sweep
+from clearminds.report.tokens_view import TokensView
 from clearminds.report.trained import differences
+from clearminds.report.turns import turns
+
+TEMPLATES = Path(__file__).with_name("templates")
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{}'; base-uri 'none'; form-action 'none'"
 
 
 @dataclass(frozen=True)
@@ -45,18 +58,6 @@ class PerplexityFigure:
 
 
 @dataclass(frozen=True)
-class Sample:
-    """One evaluation item and what each variant answered."""
-
-    model: str
-    target: str
-    eval_task: str
-    prompt: str
-    expected: str
-    responses: list[dict]  # variant, seed, response, score, format_ok
-
-
-@dataclass(frozen=True)
 class ReportData:
     """Everything that the report shows.
 
@@ -69,11 +70,10 @@ class ReportData:
         summary: of `summarise.summarise`.
         counts: of `token_counts.counts_table`.
         matching: one per model and target.
-        ti_bwt_svg: the figure of `figures.ti_bwt`.
+        ti_bwt_svg: the figure of `frontier.ti_bwt`.
         perplexity: one figure per model and target.
-        samples: of `sample_responses`.
-        runs: records of jobs: `stage`, `seconds`, `peak_memory_bytes`, and where tokens count
-            `tokens`, `tokens_per_second`.
+        samples: of `samples.sample_responses`.
+        runs: records of jobs: `stage`, and as of `costs.MEASURED`.
         versions: library -> version.
         config: the whole config as it was read.
         missing: evaluations that could not be made, each with `path` and `why`.
@@ -86,6 +86,17 @@ class ReportData:
         trained: of `trained.trained_rows`.
         matched_by: what is equal for the variants of a target: examples, steps or tokens.
         sweeps: of `sweeps.sweeps`.
+        comparisons: of `summarise.tables`.
+        said: variant id -> what it is, in words; of those that are not there the settings are shown.
+        advice: which variant to use, one per model and target.
+        published: of `published.published`.
+        surprise: as `analyses`: where the base's surprise sits in the training responses.
+        tokens: of `tokens_view.views`.
+        taus: the thresholds of its slider; `tau`: where that begins.
+        flips: items that were lost and gained.
+        costs: of `costs.per_variant`.
+        made: of the provenance, in the order shown: what, and its value.
+        citation: CITATION.cff.
     """
 
     study: str
@@ -111,12 +122,34 @@ class ReportData:
     matched_by: str = "examples"
     sweeps: Sequence[Sweep] = ()
     analyses: Sequence[Section] = ()
+    comparisons: pl.DataFrame = field(default_factory=COMPARISONS.to_frame)
+    said: Mapping[str, str] = field(default_factory=dict)
+    advice: Sequence[Advice] = ()
+    published: pl.DataFrame = field(default_factory=SCHEMA.to_frame)
+    surprise: Sequence[Section] = ()
+    tokens: Sequence[TokensView] = ()
+    taus: Sequence[float] = ()
+    tau: float = 2.5
+    flips: Flips = field(default_factory=Flips)
+    costs: Sequence[Mapping] = ()
+    made: Mapping[str, str] = field(default_factory=dict)
+    citation: str = ""
+
+
+def drawings(data: ReportData) -> dict[str, list[str]]:
+    """The page's figures as SVG by the section that they are of, in its order, but for TI against BWT."""
+    parts = [*data.surprise, *data.analyses]
+    return {
+        "perplexity": [figure.svg for figure in data.perplexity],
+        "sweeps": [sweep.svg for sweep in data.sweeps if sweep.svg],
+        "analyses": [one.svg for part in parts for one in part.shown if one.svg],
+    }
 
 
 def render(data: ReportData) -> str:
     """The report as one self-contained HTML document."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -125,103 +158,64 @@ def render(data: ReportData) -> str:
     environment.filters |= {
         "percent": percent,
         "limits": limits,
-        "tone": _tone,
-        "share": _share,
-        "count": _count,
-        "duration": _duration,
-        "gigabytes": _gigabytes,
+        "tone": numbers.tone,
+        "share": numbers.share,
+        "count": numbers.count,
+        "duration": numbers.duration,
+        "gigabytes": numbers.gigabytes,
+        "turns": turns,
+        "colour": tokens_view.colour,
+        "kept": tokens_view.kept,
+        "drawing": Markup,  # of our own drawings, in which every text has been escaped
     }
+    tables, script = result_tables(data.summary), _asset("page.js")
+    stages = per_stage(data.runs).to_dicts()
     return environment.get_template("page.html.jinja").render(
         data=data,
-        tables=result_tables(data.summary),
-        items=_items(data.summary),
+        tables=tables,
+        items=(items := _items(data.summary)),
+        stories=[story(table, items, data.comparisons, data.seeds, _trained_on(data, table)) for table in tables],
         formats=_format_failures(data.summary),
         counts=data.counts.to_dicts(),
         differences=differences(data.trained),
-        costs=cost_per_stage(data.runs).to_dicts(),
-        ti_bwt_svg=Markup(data.ti_bwt_svg),  # our own drawing, in which Vega escaped every text
-        sweeps=[(sweep, sweep.svg and Markup(sweep.svg)) for sweep in data.sweeps],
-        perplexity=[(figure, Markup(figure.svg), figure.counts.to_dicts()) for figure in data.perplexity],
-        analyses=[(part, [(one, Markup(one.svg or "")) for one in part.shown]) for part in data.analyses],
+        stages=stages,
+        graph=dag.drawing(stages),
+        published=data.published.to_dicts(),
+        published_in=source(),
+        tokens=Markup(embedded(token_data(data))),
+        start=_start(data),
+        bins=tokens_view.BINS,
+        budgets={"tokens": tokens_view.BUDGET, "flips": flips.BUDGET},
         config=json.dumps(data.config, indent=2, ensure_ascii=False, default=str),
         base=BASE,
+        policy=POLICY.format(b64encode(sha256(script.encode()).digest()).decode()),
+        script=script,
+        style=_asset("page.css"),
     )
 
 
-def sample_responses(evaluations: Sequence[Mapping], tasks: Mapping[str, Mapping], per_task: int = 2) -> list[Sample]:
-    """The same few items of each accuracy task, answered by every variant (its first seed); responses come untrimmed.
-
-    Args:
-        evaluations: as for `summarise.summarise`.
-        tasks: as for `summarise.summarise`; tasks of likelihood, drift or lm_eval are left out.
-        per_task: how many items; those of the lowest doc_hash, a choice that no result can sway.
-    """
-    wanted = {name: settings for name, settings in tasks.items() if settings["evaluate"] == "accuracy"}
-    samples: dict[tuple, Sample] = {}
-    seen = set()
-    runs = [run for run in evaluations if run["target"] is not None]
-    for model, target in dict.fromkeys((run["model"], run["target"]) for run in runs):
-        bases = [run for run in evaluations if run["model"] == model and run["target"] is None]
-        for run in bases + [run for run in runs if (run["model"], run["target"]) == (model, target)]:
-            for row in _first_items(Path(run["path"]), wanted, per_task):
-                answer = (model, target, row["eval_task"], row["doc_hash"], run["variant"])
-                if answer in seen:  # by its first seed
-                    continue
-                seen.add(answer)
-                sample = Sample(model, target, row["eval_task"], row["prompt"] or "", row["target"] or "", [])
-                shown = {name: row[name] for name in ("response", "score", "format_ok")}
-                samples.setdefault(answer[:4], sample).responses.append(
-                    {"variant": run["variant"], "seed": run["seed"], **shown}
-                )
-    names = list(wanted)
-    return sorted(samples.values(), key=lambda s: names.index(s.eval_task))
-
-
-def _first_items(path: Path, tasks: Mapping[str, Mapping], per_task: int) -> list[dict]:
-    chosen = pl.any_horizontal(
-        pl.lit(False),
-        *(
-            (pl.col("eval_task") == name) & (pl.col("metric") == s["metric"]) & (pl.col("filter") == s["filter"])
-            for name, s in tasks.items()
-        ),
-    )
-    with readable(path):
-        return _items_of(scan_table(path, contracts.EVALUATION).filter(chosen), per_task)
-
-
-def _items_of(rows: pl.LazyFrame, per_task: int) -> list[dict]:
-    hashes = rows.select("eval_task", "doc_hash").unique().sort("doc_hash").group_by("eval_task").head(per_task)
-    columns = ("eval_task", "doc_hash", "prompt", "target", "response", "score", "format_ok")
-    return (
-        rows.join(hashes, on=["eval_task", "doc_hash"], how="semi")
-        .select(columns)
-        .sort("eval_task", "doc_hash")
-        .collect()
-        .to_dicts()
-    )
-
-
-def cost_per_stage(runs: Sequence[Mapping]) -> pl.DataFrame:
-    """What each stage cost, over its jobs.
-
-    Columns stage, jobs, seconds (sum), tokens (sum), tokens_per_second (median), peak_memory_bytes (largest).
-    """
-    schema = {
-        "stage": pl.String,
-        "seconds": pl.Float64,
-        "tokens": pl.Int64,
-        "tokens_per_second": pl.Float64,
-        "peak_memory_bytes": pl.Int64,
+def token_data(data: ReportData) -> dict:
+    """What the script of the page reads: thresholds, colours, and the examples by model and target."""
+    return {
+        "taus": list(data.taus),
+        "start": _start(data),
+        "bins": tokens_view.BINS,
+        "groups": [vars(view) for view in data.tokens],
     }
-    frame = pl.DataFrame([{name: run.get(name) for name in schema} for run in runs], schema=schema)
-    counted = pl.col("tokens").count() > 0
-    return frame.group_by("stage", maintain_order=True).agg(
-        jobs=pl.len(),
-        seconds=pl.col("seconds").sum(),
-        tokens=pl.when(counted).then(pl.col("tokens").sum()),
-        tokens_per_second=pl.col("tokens_per_second").median(),
-        peak_memory_bytes=pl.col("peak_memory_bytes").max(),
-    )
+
+
+def _start(data: ReportData) -> int:
+    """Where the slider begins."""
+    return next((n for n, tau in enumerate(data.taus) if tau >= data.tau), 0)
+
+
+def _asset(name: str) -> Markup:
+    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))
+
+
+def _trained_on(data: ReportData, table: object) -> int | None:
+    names = (table.model, table.target)  # type: ignore[attr-defined]
+    return next((one.matched for one in data.matching if (one.model, one.target) == names), None)
 
 
 def _items(summary: pl.DataFrame) -> dict[str, int]:
@@ -247,29 +241,3 @@ def _format_failures(summary: pl.DataFrame) -> list[dict]:
         tasks = failed["eval_task"].unique(maintain_order=True).to_list()
         tables.append({"model": model, "target": target, "tasks": tasks, "shares": shares, "wrong": wrong})
     return tables
-
-
-def _tone(change: float | None) -> str:
-    """The colour of a change: none where it rounds to 0, so that no noise of floating point is shown as a loss."""
-    rounded = round(change or 0.0, 2)
-    return "up" if rounded > 0 else "down" if rounded < 0 else "even"
-
-
-def _share(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f} %"
-
-
-def _count(value: float | None) -> str:
-    return "–" if value is None else f"{value:,.0f}"
-
-
-def _gigabytes(value: float | None) -> str:
-    return "–" if value is None else f"{value / 1e9:.2f} GB"
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {rest:02d} s" if minutes else f"{seconds:.1f} s"

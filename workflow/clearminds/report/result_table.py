@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import polars as pl
-from tabulate import tabulate
 
 from clearminds.files.summary import BASE
+from clearminds.report.text_table import LATEX, MARKDOWN, TERMINAL, Style, joined, text_table
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,11 @@ class ResultTable:
     rows: list[ResultRow]
     notes: list[str]
 
+    @property
+    def others(self) -> list[str]:
+        """The tasks that BWT is over."""
+        return [task for task in self.accuracy if self.roles[task] == "ood"]
+
 
 def result_tables(summary: pl.DataFrame) -> list[ResultTable]:
     """The summary as variant x task, one table per model and target."""
@@ -45,7 +50,7 @@ def result_tables(summary: pl.DataFrame) -> list[ResultTable]:
             for wanted in (("target", "ood"), ("likelihood", "drift"))
         )
         rows = [_result_row(variant, runs, accuracy + beside) for (variant,), runs in _parts(part, "variant")]
-        notes = [*undefined(part), *intervals_over(part), *detectable(part), *overlapping(part)]
+        notes = [*undefined(part), *intervals_over(part), *detectable(part), *format_failures(part), *overlapping(part)]
         tables.append(ResultTable(model, target, accuracy, beside, roles, rows, notes))
     return tables
 
@@ -104,6 +109,20 @@ def detectable(summary: pl.DataFrame) -> list[str]:
     return [f"Smallest change from the base that is found with a chance of 80 %: {', '.join(found)}."] if found else []
 
 
+def format_failures(summary: pl.DataFrame) -> list[str]:
+    """How many items are wrong in another format than the asked one, apart from wrong answers: a sentence per task."""
+    asked = summary.drop_nulls("format_failure").group_by("eval_task", "variant", maintain_order=True)
+    means = asked.agg(pl.col("wrong_answer", "format_failure").mean())
+    notes = []
+    for (task,), rows in _parts(means, "eval_task"):
+        if rows["format_failure"].sum():
+            said = ", ".join(
+                f"{variant} {100 * failed:.1f} + {100 * wrong:.1f} %" for _, variant, wrong, failed in rows.iter_rows()
+            )
+            notes.append(f"Wrong on {task}, in another format than the asked one + in that one: {said}.")
+    return notes
+
+
 def overlapping(summary: pl.DataFrame) -> list[str]:
     """Which tasks have items that are in the training data too, and TI and BWT of each variant without those."""
     base = summary.filter(pl.col("variant") == BASE, pl.col("n_overlap") > 0)
@@ -141,15 +160,20 @@ def undefined(summary: pl.DataFrame) -> list[str]:
 
 def terminal_table(summary: pl.DataFrame) -> str:
     """The result tables in aligned plain text: mean scores over seeds, TI, BWT (percent), likelihood and drift."""
-    return _printed(summary, "simple", "{model}, trained on {target}")
+    return _printed(summary, TERMINAL)
 
 
 def markdown_table(summary: pl.DataFrame) -> str:
     """The result tables in GitHub's Markdown, with the columns of `terminal_table`."""
-    return _printed(summary, "github", "**{model}, trained on {target}**")
+    return _printed(summary, MARKDOWN)
 
 
-def _printed(summary: pl.DataFrame, style: str, heading: str) -> str:
+def latex_table(summary: pl.DataFrame) -> str:
+    """The result tables for LaTeX, with the columns of `terminal_table`; notes as comments."""
+    return _printed(summary, LATEX)
+
+
+def _printed(summary: pl.DataFrame, style: Style) -> str:
     blocks = []
     for table in result_tables(summary):
         tasks = table.accuracy + table.beside
@@ -169,11 +193,9 @@ def _printed(summary: pl.DataFrame, style: str, heading: str) -> str:
                     *scores[split:],
                 ]
             )
-        aligned = tabulate(
-            lines, headers, style, disable_numparse=True, colalign=["left", *["right"] * (len(headers) - 1)]
-        )
-        blocks += [heading.format(model=table.model, target=table.target), aligned, *table.notes]
-    return "\n\n".join(blocks) + "\n"
+        heading = style.heading.format(model=table.model, target=table.target)
+        blocks += [heading, text_table(lines, headers, style), *map(style.note.format, table.notes)]
+    return joined(blocks)
 
 
 def limits(interval: tuple[float, float] | None) -> str:

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 import altair as alt
 import polars as pl
 
-from clearminds.report.figures import GREY, PALETTE, gains, styled, svg
+from clearminds.report.figures import GREY, PALETTE, styled, svg
+from clearminds.report.frontier import gains
 
 PANELS = {"gain": "TI (%)", "bwt": "BWT (%)", "masked": "tokens masked (%)"}
+LIMITS = ("gain_low", "gain_high", "bwt_low", "bwt_high")  # 95 % intervals of variants; those of gain are of TI
 LOG_FROM = 10  # a key whose values are this many times apart gets a logarithmic axis
-WIDTH, HEIGHT = 480, 150
+WIDTH, HEIGHT = 320, 130
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Sweep:
         name: what it is called in the study.
         keys: the swept keys, such as weights.tau; the one that the curves go over comes first.
         rows: per variant `variant`, `values` (in the order of `keys`), `masked` (percent of the response tokens), and
-            means over seeds: `gain` (TI, or as of `figures.gains`), `bwt`. None: there is none (yet).
+            means over seeds: `gain` (TI, or as of `frontier.gains`), `bwt`, and `LIMITS`. None: there is none (yet).
         svg: the curves; None where no key has two numbers.
     """
 
@@ -53,9 +55,14 @@ def sweeps(variants: Mapping[str, Mapping], summary: pl.DataFrame, counts: pl.Da
         gains(summary).partition_by("model", "target", as_dict=True, maintain_order=True).items()
     ):
         shares = masks.filter(pl.col("model") == model, pl.col("target") == target).select("variant", "masked")
-        measured = runs.select("variant", "seed", "gain", "bwt").join(shares, on="variant", how="full", coalesce=True)
+        measured = _measured(runs).join(shares, on="variant", how="full", coalesce=True)
         found += [_sweep(model, target, name, values, measured) for name, values in members.items()]
     return found
+
+
+def _measured(runs: pl.DataFrame) -> pl.DataFrame:
+    limits = [pl.when(pl.col("ti").is_not_null()).then(f"ti_{end}").alias(f"gain_{end}") for end in ("low", "high")]
+    return runs.select("variant", "seed", "gain", "bwt", *limits, "bwt_low", "bwt_high")
 
 
 def _sweep(model: str, target: str, name: str, values: Mapping[str, Mapping], measured: pl.DataFrame) -> Sweep:
@@ -76,10 +83,12 @@ def _sweep(model: str, target: str, name: str, values: Mapping[str, Mapping], me
         schema={"variant": pl.String, "x": pl.Float64, "series": pl.String, "other": pl.String},
     )
     runs = grid.join(measured, on="variant", how="left", maintain_order="left")
-    means = runs.group_by("variant", "x", "series", "other", maintain_order=True).agg(pl.col(*PANELS).mean())
+    means = runs.group_by("variant", "x", "series", "other", maintain_order=True).agg(
+        pl.col(*PANELS).mean(), pl.col(*LIMITS).first()
+    )
     rows = [
         {"variant": row["variant"], "values": [values[row["variant"]][key] for key in keys]}
-        | {c: row[c] for c in PANELS}
+        | {c: row[c] for c in (*PANELS, *LIMITS)}
         for row in means.iter_rows(named=True)
     ]
     drawn = (
@@ -111,6 +120,7 @@ def _curves(title: str, over: str, means: pl.DataFrame, runs: pl.DataFrame) -> a
         "x:Q",
         title=f"{over} (log scale)" if log else over,
         scale=alt.Scale(type="log" if log else "linear", zero=False, nice=False, padding=12),
+        axis=alt.Axis(values=sorted(set(numbers)), format="~g", labelOverlap=True),
     )
     series = means["series"].unique(maintain_order=True).to_list()
     colours = alt.Scale(domain=series, range=[PALETTE[i % len(PALETTE)] for i in range(len(series))])
@@ -122,7 +132,8 @@ def _curves(title: str, over: str, means: pl.DataFrame, runs: pl.DataFrame) -> a
         if means[column].count()
     ]
     head = alt.TitleParams(
-        title, subtitle="points: runs; lines: through the means of seeds; dashed: values that are no number"
+        title,
+        subtitle=["points: runs; lines: through means, upright: 95 % intervals", "dashed: values that are no number"],
     )
     return styled(alt.vconcat(*panels, title=head))
 
@@ -140,6 +151,9 @@ def _panel(
         dashed.mark_text(align="right", dy=-6, fontSize=12).encode(x=alt.value(WIDTH), text="other:N"),
     ]
     if column != "masked":
+        known = means.drop_nulls(["x", f"{column}_low"])
+        limits = {"y": alt.Y(f"{column}_low:Q", title=name), "y2": f"{column}_high:Q"}
+        layers.append(alt.Chart(known).mark_rule(strokeWidth=1.5, opacity=0.6).encode(x=x, color=colour, **limits))
         zero = alt.Chart(pl.DataFrame({column: [0.0]}))
         layers.insert(0, zero.mark_rule(color=GREY, opacity=0.6).encode(y=y))
     return alt.layer(*layers).properties(width=WIDTH, height=HEIGHT)

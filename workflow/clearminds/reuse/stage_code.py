@@ -50,7 +50,7 @@ ENTRIES = {
     "kinds": ("finish",),
 }
 DISTRACTORS = "clearminds.plugins.task_kinds.distractors:choices_for"  # of generated items that have choices
-PAGE = ("clearminds/report/page.html.jinja", "clearminds/report/analyses.html.jinja")
+PAGE = ("clearminds/report/templates", "clearminds/report/published.yaml")  # files, and folders of files
 CHECK = "check"  # of a verifier, called by the rehearsal
 
 # what a verifier that runs programs is given, and what runs inside of that
@@ -97,7 +97,7 @@ def roots(stage: str, spec: dict) -> tuple[str, ...]:
 def all_roots() -> list[str]:
     """The roots of every stage and plugin there is, sorted."""
     found = {f"scripts.{stage}:main" for stage in STAGES}
-    found |= {DISTRACTORS, "clearminds/plugins/wordings/everyday_prompts.txt", *PAGE}
+    found |= {DISTRACTORS, "clearminds/plugins/wordings/everyday_prompts.txt", *_page()}
     found |= {root for root in (SANDBOX, *(root for inside in INSIDE.values() for root in inside)) if _is_defined(root)}
     for kind, package in PLUGINS.items():
         for module in tree().modules():
@@ -151,6 +151,13 @@ def _entry(module: str, entry: str) -> str | None:
     """The key of what a plugin has under a name, also where it takes that from another module; None: nothing."""
     found = tree().attribute(module, entry)
     return found.name if found and found.kind == "definition" else None
+
+
+def _page() -> tuple[str, ...]:
+    """The files that the report's page is made of, as paths below `workflow/`."""
+    places = [WORKFLOW / place for place in PAGE]
+    files = [file for place in places for file in (sorted(place.iterdir()) if place.is_dir() else [place])]
+    return tuple(file.relative_to(WORKFLOW).as_posix() for file in files)
 
 
 def _of_task(spec: dict) -> tuple[str, ...]:
@@ -227,5 +234,5 @@ _CHOSEN = {
     "evaluate_base": _of_evaluation,
     "evaluate_adapter": _of_evaluation,
     "analyse": lambda spec: _plugin("analyses", spec["analysis"]),
-    "report": lambda spec: PAGE,
+    "report": lambda spec: _page(),
 }

@@ -13,4 +13,4 @@ def closing(layout: Layout) -> str:
     summary, report = Path(layout.summary.path()), Path(layout.report.path())
     if not (summary.is_file() and report.is_file()):
         return ""
-    return f"\n{terminal_table(pl.read_parquet(summary))}\n\n{report}\n{summary} (+ .csv, .md)\n"
+    return f"\n{terminal_table(pl.read_parquet(summary))}\n\n{report}\n{summary} (+ .csv, .md, .tex)\n"

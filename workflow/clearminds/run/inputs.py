@@ -16,6 +16,8 @@ from clearminds.files.study_files import (
     mask_rows,
     rehearsal_rows,
     score_rows,
+    source_rows,
+    train_examples,
 )
 from clearminds.run.rehearsals import is_as_made_now
 from clearminds.run.task_files import task_files
@@ -230,3 +232,11 @@ class Inputs:
     def scores(self, wc: Wildcards | None = None) -> list[str]:
         """The score tables of every source that a variant or the matching uses."""
         return [row["path"] for row in score_rows(self.specs.names)]
+
+    def sequences(self, wc: Wildcards | None = None) -> list[str]:
+        """The token ids that belong to `scores`."""
+        return [row["path"] for row in source_rows(self.specs.names, "sequences")]
+
+    def target_examples(self, wc: Wildcards | None = None) -> list[str]:
+        """The training examples of every target."""
+        return list(train_examples(self.specs.names).values())

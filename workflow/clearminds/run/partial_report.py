@@ -8,17 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
-from clearminds.files.analysed_files import analysis_rows
 from clearminds.files.digests import canonical, file_sha256
 from clearminds.files.layout import Artefact, run_records
-from clearminds.files.study_files import (
-    adapter_rows,
-    evaluation_rows,
-    mask_rows,
-    rehearsal_rows,
-    score_rows,
-    task_kinds,
-)
+from clearminds.files.reported_files import reported_files
+from clearminds.files.study_files import evaluation_rows, task_kinds
 from clearminds.job.outcome import printable
 from clearminds.reuse.job_memory import read_record, records
 from clearminds.reuse.stage_code import fingerprint
@@ -81,30 +74,29 @@ def _write(specs: Specs, there: list[dict], missing: list[Missing], sound: "Soun
     """Write the report of some evaluations. Returns their result table for a terminal, and its path."""
     # imported here, since a run that succeeds needs none of it
     from clearminds.files.tables import write_text
-    from clearminds.report import figures
+    from clearminds.report.figures import save_svg
     from clearminds.report.page import render
     from clearminds.report.result_table import terminal_table
-    from clearminds.stages.report import Settings, gather
-    from clearminds.stages.summarise import summarise
+    from clearminds.stages.report import Settings, frontier_of, gather
+    from clearminds.stages.summarise import tables
 
     spec = specs.report()
-    summary = summarise(there, task_kinds(spec["tasks"]))
-    analyses = spec["study"].get("analyses", [])
+    settings = Settings(**spec)
+    made = tables(there, task_kinds(spec["tasks"]))
     files = {
-        "evaluations": there,
-        "masks": [row for row in mask_rows(specs.names) if sound.whole(row["path"])],
-        "adapters": [row for row in adapter_rows(specs.names) if sound.whole(row["path"])],
-        "scores": [row for row in score_rows(specs.names) if sound.whole(row["path"])],
-        "rehearsals": [row for row in rehearsal_rows(specs.names) if sound.whole(row["path"])],
-        "analyses": [row for row in analysis_rows(specs.names, analyses) if sound.whole(row["path"])],
+        kind: [row for row in rows if sound.whole(row["path"])]
+        for kind, rows in reported_files(specs.names, spec["study"].get("analyses", [])).items()
     }
     drawing = Path(specs.layout.partial_ti_bwt.path())
-    figures.save_svg(figures.ti_bwt(summary), drawing)
-    data = gather(Settings(**spec), files, summary, Path(specs.layout.logs), drawing, missing)
+    save_svg(frontier_of(settings, made.summary), drawing)
+    logs = Path(specs.layout.logs)
+    data = gather(
+        settings, {**files, "evaluations": there}, made.summary, logs, drawing, missing, comparisons=made.comparisons
+    )
     drawing.unlink()
     path = Path(specs.layout.partial_report.path())
     write_text(path, render(data))
-    return terminal_table(summary), path
+    return terminal_table(made.summary), path
 
 
 def _unreadable(logs: Path) -> list[Path]:

@@ -1,23 +1,35 @@
 """Collecting what the report shows from the files of a study."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import altair as alt
 import polars as pl
 
-from clearminds.files.layout import run_records, training_record
+from clearminds.checkout import ROOT
+from clearminds.files.layout import training_record
 from clearminds.files.settings import settings
 from clearminds.files.study_files import task_kinds
+from clearminds.files.summary import COMPARISONS
 from clearminds.files.tables import library_versions, read_provenance
-from clearminds.plugins.rule_words import in_words
-from clearminds.report import figures
+from clearminds.report import figures, tokens_view
 from clearminds.report.analyses import sections
-from clearminds.report.page import Matching, PerplexityFigure, ReportData, sample_responses
+from clearminds.report.costs import per_variant
+from clearminds.report.flips import flips
+from clearminds.report.frontier import ti_bwt
+from clearminds.report.page import Matching, PerplexityFigure, ReportData
+from clearminds.report.published import published
+from clearminds.report.samples import sample_responses
 from clearminds.report.sweeps import sweeps
 from clearminds.report.token_counts import counts_table
 from clearminds.report.trained import trained_rows
+from clearminds.stages.reporting import costs, words
+from clearminds.stages.reporting.advice import advice
+from clearminds.stages.reporting.surprise import others, surprise
+
+TAU = 2.5  # where the slider begins in a study without a threshold: the paper's
 
 
 @settings
@@ -34,46 +46,80 @@ def gather(
     files: dict[str, list[dict]],
     summary: pl.DataFrame,
     logs: Path,
-    ti_bwt: Path,
+    drawing: Path,
     missing: Sequence = (),
+    comparisons: pl.DataFrame | None = None,
+    hashes: Mapping[str, str] | None = None,
 ) -> ReportData:
     """Read everything that the report shows.
 
     Args:
         settings: of the stage.
-        files: evaluations, masks, adapters, scores, rehearsals and, where the study asks for any, analyses: their
-            paths, with model, target, and variant, source or analysis.
+        files: evaluations, masks, adapters, scores, sequences, examples (of targets), rehearsals and, where the study
+            asks for any, analyses: their paths, with model, target, and variant, source or analysis.
         summary: the result table.
         logs: the study's log folder, whose run records say what each job cost.
-        ti_bwt: the figure of TI against BWT, as SVG.
+        drawing: the figure of TI against BWT, as SVG.
         missing: evaluations that could not be made, each with `path` and `why`.
+        comparisons: of the same run as the result table.
+        hashes: SHA-256 of tables, by what the page calls them.
     """
     study, counts = settings.study, counts_table(files["masks"])
+    comparisons = COMPARISONS.to_frame() if comparisons is None else comparisons
+    order = [name for name, _ in settings.names["variants"]]
+    models = _origins(settings)
+    tau = _first_tau(study["variants"])
+    kinds = task_kinds(settings.tasks)
+    taus = tokens_view.thresholds(_taus(study["variants"]))
+    examples = {row["target"]: row["path"] for row in files.get("examples", [])}
+    facts = [read_provenance(row["path"]) for row in files["masks"]]
+    of_variants = costs.of_variants(study["variants"], settings.names["suites"], settings.names["results"], logs, files)
     return ReportData(
         study=study["study"],
-        models={name: _origin(model) for name, model in study["models"].items()},
+        models=models,
         variants=_variants(settings),
         training=study["training"],
         seeds=study["seeds"],
         summary=summary,
         counts=counts,
-        matching=_matching(files["masks"]),
-        ti_bwt_svg=ti_bwt.read_text(encoding="utf-8"),
-        perplexity=_perplexity(files["scores"], _first_tau(study["variants"])),
-        samples=sample_responses(files["evaluations"], task_kinds(settings.tasks)),
-        runs=[json.loads(path.read_text(encoding="utf-8")) for path in run_records(logs)],
+        matching=_matching(files["masks"], facts),
+        ti_bwt_svg=drawing.read_text(encoding="utf-8"),
+        perplexity=_perplexity(files["scores"], tau),
+        samples=sample_responses(files["evaluations"], kinds),
+        runs=costs.all_records(logs),
         versions=library_versions(),
         config=study,
         missing=missing,
         overlaps=_rehearsed(files["rehearsals"], "overlaps"),
         warnings=_rehearsed(files["rehearsals"], "warnings"),
         unprotected=_unprotected(files["evaluations"]),
-        rules=_rules(files["masks"]),
+        rules=words.rules(files["masks"], facts),
         trained=trained_rows(files["adapters"], [_amounts(row["path"]) for row in files["adapters"]]),
         matched_by=study["match"].get("by", "examples"),
         sweeps=sweeps(study["variants"], summary, counts),
-        analyses=sections(files.get("analyses", []), [name for name, _ in settings.names["variants"]]),
+        analyses=sections(others(files.get("analyses", [])), order),
+        comparisons=comparisons,
+        said=words.said(_variants(settings), study.get("sources", {})),
+        advice=advice(summary, comparisons),
+        published=published(models, settings.names["targets"]),
+        surprise=surprise(files, order),
+        tokens=tokens_view.views(files["masks"], files["scores"], files.get("sequences", []), examples, taus),
+        taus=taus,
+        tau=tau or TAU,
+        flips=flips(files["evaluations"], _with_metrics(kinds, summary)),
+        costs=per_variant(of_variants),
+        made=_made(settings, facts, hashes or {}),
+        citation=_citation(),
     )
+
+
+def frontier_of(settings: Settings, summary: pl.DataFrame) -> alt.TopLevelMixin:
+    """The figure of TI over BWT, with published values of the same models and targets."""
+    return ti_bwt(summary, published(_origins(settings), settings.names["targets"]))
+
+
+def _origins(settings: Settings) -> dict[str, str]:
+    return {name: _origin(model) for name, model in settings.study["models"].items()}
 
 
 def _amounts(adapter: str) -> dict[str, Any]:
@@ -117,23 +163,42 @@ def _first_tau(variants: dict) -> float | None:
     return next((float(tau) for tau in taus if tau != "auto"), None)
 
 
-def _rules(masks: list[dict]) -> list[dict]:
-    """Which tokens count in each variant, once where that is the same for all models and targets."""
-    found: dict[str, list[dict]] = {}
-    for mask in masks:
-        facts = read_provenance(mask["path"])
-        words = in_words(facts["masks"].get("fitted") or facts["spec"]["weights"])
-        row = {**{key: mask[key] for key in ("variant", "model", "target")}, "words": words}
-        if row not in (rows := found.setdefault(mask["variant"], [])):
-            rows.append(row)
-    alike = {variant: len({row["words"] for row in rows}) == 1 for variant, rows in found.items()}
-    return [{**row, "alike": alike[v]} for v, rows in found.items() for row in (rows[:1] if alike[v] else rows)]
+def _with_metrics(tasks: dict[str, dict], summary: pl.DataFrame) -> dict[str, dict]:
+    """The tasks with what the result table shows of those of lm-evaluation-harness, as `metric,filter`."""
+    labels = dict(summary.select("eval_task", "metric").unique().iter_rows())
+    found = {}
+    for name, task in tasks.items():
+        metric, _, reading = (labels.get(name) or "").partition(",")
+        found[name] = {**task, "metric": metric, "filter": reading} if task["evaluate"] == "lm_eval" else task
+    return found
 
 
-def _matching(masks: list[dict]) -> list[Matching]:
+def _taus(variants: dict) -> list[float]:
+    """The thresholds that variants name."""
+    taus = (v["weights"].get("tau", "auto") for v in variants.values())
+    return [float(tau) for tau in taus if tau != "auto"]
+
+
+def _made(settings: Settings, masks: list[dict], hashes: Mapping[str, str]) -> dict[str, str]:
+    """How the study can be made again, and the fingerprints of what it was made of."""
+    found = {"command": f"snakemake --cores all --configfile {settings.study['study']}.yaml"}
+    for facts in masks:
+        name = facts.get("base") or "model"
+        hashed = {"model": "model", "tokenizer": "tokenizer", "chat_template": "chat template"}
+        found |= {f"{what} of {name}": facts[key] for key, what in hashed.items() if key in facts}
+    return found | dict(hashes)
+
+
+def _citation() -> str:
+    """How to cite this project and the paper; empty in a checkout without that file."""
+    file = ROOT / "CITATION.cff"
+    return file.read_text(encoding="utf-8") if file.is_file() else ""
+
+
+def _matching(masks: list[dict], facts: list[dict]) -> list[Matching]:
     found: dict[tuple[str, str], Matching] = {}
-    for mask in masks:
-        counts = read_provenance(mask["path"])["counts"]
+    for mask, own in zip(masks, facts, strict=True):
+        counts = own["counts"]
         key = mask["model"], mask["target"]
         known = found.setdefault(key, Matching(*key, counts["examples"], counts["matched"], {}))
         known.sources.update(counts["sources"])

@@ -138,8 +138,8 @@ def _rows(group: Group, run: Run, after: Mapping[str, TaskResult], base: Mapping
             "target": target,
             "n_items": after[task].items.total(),
             "format_ok": after[task].format_ok,
-            "wrong_answer": after[task].wrong_answer,
-            "format_failure": after[task].format_failure,
+            "wrong_answer": after[task].measured.wrong_answer,
+            "format_failure": after[task].measured.format_failure,
             **run_columns.of_items(after[task].measured, base[task].measured, variant == BASE),
             **of_run,
         }

@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
@@ -32,7 +32,6 @@ class TaskResult:
         metric: what counts, with the filter where the harness has several.
         score: between 0 and 1.
         format_ok: share of items in the asked format; None where none was asked.
-        wrong_answer, format_failure: what is missing of a score of 1, in the asked format and in another one; likewise.
         items: how often each (subtask, doc_hash) occurs.
         rows: the items that count, in the order of `measured`: subtask, doc_hash, score, n_tokens, format_ok.
         measured: what the statistics need of it.
@@ -42,8 +41,6 @@ class TaskResult:
     metric: str
     score: float
     format_ok: float | None
-    wrong_answer: float | None
-    format_failure: float | None
     items: Counter
     rows: pl.DataFrame
     measured: Measured
@@ -106,13 +103,18 @@ def of_rows(path: Path, label: str, rows: pl.DataFrame, kind: str) -> TaskResult
         measured = mean_score(rows["score"].to_numpy(), rows["subtask"].fill_null("").to_numpy(), score)
     wrong = 1 - pl.col("score")
     asked = rows.drop_nulls("format_ok")
-    shares = asked.select(
-        format_ok=pl.col("format_ok").mean(),
-        wrong_answer=(wrong * pl.col("format_ok")).mean(),
-        format_failure=(wrong * ~pl.col("format_ok")).mean(),
+    mistakes = asked.select(
+        wrong_answer=(wrong * pl.col("format_ok")).mean(), format_failure=(wrong * ~pl.col("format_ok")).mean()
     ).row(0, named=True)
-    items = Counter(rows.select("subtask", "doc_hash").rows())
-    return TaskResult(path=path, metric=label, score=score, items=items, rows=rows, measured=measured, **shares)
+    return TaskResult(
+        path=path,
+        metric=label,
+        score=score,
+        format_ok=asked["format_ok"].mean(),  # type: ignore[arg-type]  # polars: a value of any kind
+        items=Counter(rows.select("subtask", "doc_hash").rows()),
+        rows=rows,
+        measured=replace(measured, **mistakes),
+    )
 
 
 def _chosen(path: Path, task: str, rows: pl.DataFrame, column: str, wanted: Sequence[str]) -> pl.DataFrame:

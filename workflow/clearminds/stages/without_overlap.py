@@ -24,9 +24,11 @@ def overlaps(evaluations: Iterable[Path], trained: Mapping[str, Sequence[Mapping
     """
     texts = {target: TrainingTexts(examples) for target, examples in trained.items()}
     rows = []
-    for task, items in _items(evaluations).items():
+    evaluated = _items(evaluations)
+    for task, items in evaluated.items():
+        others = [item.prompt for other, own in evaluated.items() if other != task for item in own]
         for target, known in texts.items():
-            rows += [{"target": target, **row} for row in known.overlaps(task, items)]
+            rows += [{"target": target, **row} for row in known.overlaps(task, items, others)]
     return pl.DataFrame(rows, schema=OVERLAPS).sort("target", "eval_task", "subtask", "doc_hash")
 
 

@@ -1,18 +1,14 @@
 """The stored results that an export is made of: which they are, and whether they are there and as the study says."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
+from clearminds.commands.exporting.checks import Checks
 from clearminds.config.wording import nearest, short
 from clearminds.errors import UserError
 from clearminds.files import contracts
-from clearminds.files.digests import file_sha256
-from clearminds.files.tables import content_sha256, provenance_of
-from clearminds.reuse.integrity import refuse_altered
-from clearminds.reuse.job_memory import records
+from clearminds.files.tables import provenance_of
 from clearminds.run.specs import Specs
 
 
@@ -61,50 +57,20 @@ class Exported:
         Raises:
             UserError: they are not there, are damaged, or were made by other settings than the study has now.
         """
-        self._require(self.masks, self.base)
+        self.checks.there(self.masks, self.base)
         facts = provenance_of(self.masks, contracts.MASKS)
-        self._require_same(self.masks, facts["spec"], "build_masks")
-        self._require_newest(self.masks)
+        self.checks.by_the_study(self.masks, facts["spec"], "build_masks", self.names)
+        self.checks.newest(self.masks)
         return facts
 
     def adapter_facts(self) -> dict:
         """What `adapter.json` says. Raises: UserError: as `mask_facts`."""
-        self._require(self.adapter)
-        facts = json.loads(self.adapter.read_text(encoding="utf-8"))
-        self._require_same(self.adapter, facts["spec"], "train_adapter")
-        self._require_newest(self.adapter)
-        return facts
+        return self.checks.trained(self.adapter, "train_adapter", self.names)
 
-    def _require(self, *paths: Path) -> None:
-        for path in paths:
-            if not path.is_file():
-                raise UserError(f"{path}: not there yet; make it: {self.command(path)}")
-        refuse_altered(Path(self.specs.layout.jobs), {str(path): file_sha256(path) for path in paths})
-
-    def _require_same(self, path: Path, spec: dict, stage: str) -> None:
-        now = json.loads(self.specs.text(stage)(SimpleNamespace(**self.names)))
-        if spec != now:
-            raise UserError(
-                f"{path}: made by other settings than the study has now; make it again: {self.command(path)}"
-            )
-
-    def _require_newest(self, path: Path) -> None:
-        """Refuse a result whose job read another content of its inputs than these have now."""
-        known = records(Path(self.specs.layout.jobs))
-        waiting, seen = [str(path)], set()
-        while waiting:
-            made = waiting.pop()
-            seen.add(made)
-            for read, content in known.get(made, {}).get("contents", {}).items():
-                if Path(read).is_file() and content_sha256(Path(read)) != content:
-                    raise UserError(
-                        f"{made}: made of another {read} than is there now; make it again: {self.command(path)}"
-                    )
-                waiting += [read] if read not in seen else []
-
-    def command(self, path: Path) -> str:
-        """The command line that makes a file."""
-        return f".venv/bin/snakemake --cores all --configfile {self.study_file} {path}"
+    @property
+    def checks(self) -> Checks:
+        """What refuses results that cannot be handed on."""
+        return Checks(self.specs, self.study_file)
 
 
 def chosen(specs: Specs, study_file: Path, variant: str, **names: str | int | None) -> Exported:

@@ -24,12 +24,14 @@ class Choice:
         seed: of the adapter: the first one, since the best one of a test would be flattered by it.
         why: in a sentence.
         runner_up: in a sentence, what the next variant by the same rule gives; empty where there is none.
+        other: that variant.
     """
 
     variant: str | None
     seed: int | None
     why: str
     runner_up: str = ""
+    other: str | None = None
 
 
 def choose(summary: pl.DataFrame, comparisons: pl.DataFrame, loss: float = LOSS) -> Choice:
@@ -60,7 +62,8 @@ def choose(summary: pl.DataFrame, comparisons: pl.DataFrame, loss: float = LOSS)
     )
     if best["ti_low"] is None or best["ti_low"] <= 0:
         why += " That it improves the target at all is not shown: the interval of TI holds 0."
-    return Choice(best["variant"], seeds[best["variant"]], why, _runner_up(best, rest, comparisons))
+    other = rest[0]["variant"] if rest else None
+    return Choice(best["variant"], seeds[best["variant"]], why, _runner_up(best, rest, comparisons), other)
 
 
 def _none_passed(known: pl.DataFrame, comparisons: pl.DataFrame, loss: float) -> str:

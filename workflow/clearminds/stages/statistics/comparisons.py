@@ -3,32 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from statistics import fmean
 
 import polars as pl
 
 from clearminds.files.summary import BASE, COMPARISONS
-from clearminds.stages.statistics.effects import Effect
+from clearminds.stages.statistics.effects import PERCENT, Effect
 from clearminds.stages.statistics.exact import flips, holm, mcnemar
 from clearminds.stages.statistics.groups import BWT, OF_BASE, TI, Group
-from clearminds.stages.statistics.intervals import ITEMS, interval
+from clearminds.stages.statistics.intervals import ITEMS, detectable_of, interval
 from clearminds.stages.statistics.verdicts import verdict
 
-EXACT, INVERTED = "McNemar, exact", "interval"
+EXACT, INVERTED, UNTESTED = "McNemar, exact", "interval", "none"
+# KL divergence is never negative, so that any movement at all is one in the direction that a test would look for
+BOUNDARY = "not tested: the base has not drifted from itself, and nothing drifts less"
 
 
 def comparisons(groups: Sequence[Group]) -> pl.DataFrame:
     """Every comparison of a study, as `COMPARISONS` says: the base first, then earlier variants.
 
-    p-values are corrected by Holm's method over the whole study, in two families: what is claimed of TI and BWT, and
-    what of single tasks.
+    p-values, and the differences that can be detected, are corrected by Holm's method over the whole study, in two
+    families: what is claimed of TI and BWT, and what of single tasks.
     """
     rows = [row for group in groups for pair in _pairs(group) for row in _pair(group, *pair)]
     for family in (("ti", "bwt"), ("target", "ood", "likelihood", "drift")):
         members = [row for row in rows if row["role"] in family and row["p"] is not None]
-        for row, corrected in zip(members, holm([row["p"] for row in members]), strict=True):
-            row["p_holm"] = corrected
+        corrected = holm([row["p"] for row in members])
+        for row, p in zip(members, corrected, strict=True):
+            row["p_holm"] = p
+            row["detectable_holm"] = row["spread"] and detectable_of(row["spread"], len(members))
     for row in rows:
-        row["verdict"] = verdict(row["difference"], row.get("p_holm"), row["detectable"])
+        del row["spread"]
+        if row["test"] != UNTESTED:
+            row["verdict"] = verdict(row["difference"], row.get("p_holm"), row.get("detectable_holm"))
     return pl.DataFrame(rows, schema=COMPARISONS)
 
 
@@ -39,12 +46,13 @@ def _pairs(group: Group) -> Iterator[tuple[str, str | None]]:
 
 
 def _pair(group: Group, variant: str, other: str | None) -> Iterator[dict]:
-    """The rows of a variant against another one. Args: other: None for the base."""
+    """The rows of a variant against another one, with `spread`. Args: other: None for the base."""
     own = sorted(group.variants[variant])
     seeds = own if other is None else [seed for seed in own if seed in group.variants[other]]
     notes = [] if other is None else _unpaired(variant, other, group, seeds)
     for measure, role, unit, effect, why, tasks in _measures(group, variant, other, seeds):
         counts = _flips(group, variant, other, seeds, tasks[0]) if len(tasks) == 1 else None
+        bounded = role == "drift" and other is None
         yield {
             "model": group.model,
             "target": group.target,
@@ -58,7 +66,9 @@ def _pair(group: Group, variant: str, other: str | None) -> Iterator[dict]:
             "lost": counts and sum(lost for lost, _ in counts),
             "gained": counts and sum(gained for _, gained in counts),
             **told(effect, counts),
-            "note": "; ".join([*why, *notes]) or None,
+            **(_mistakes(group, variant, other, seeds, tasks[0]) if len(tasks) == 1 else {}),
+            **({"test": UNTESTED, "p": None, "detectable": None} if bounded else {}),
+            "note": "; ".join([*why, *([BOUNDARY] if bounded else []), *notes]) or None,
         }
 
 
@@ -93,9 +103,9 @@ def _measures(
 
 
 def told(effect: Effect | None, counts: list[tuple[int, int]] | None) -> dict:
-    """The numbers of a comparison. Args: its effect; of one task, lost and gained items of each seed."""
+    """The numbers of a comparison, and their `spread`. Args: its effect; of one task, lost and gained of each seed."""
     if effect is None:
-        return dict.fromkeys(("difference", "low", "high", "interval", "test", "p", "detectable"))
+        return dict.fromkeys(("difference", "low", "high", "interval", "test", "p", "detectable", "spread"))
     found = interval(effect)
     # one seed against one: items alone decide, and the counts have an exact test, unless subtasks weigh them
     exact = found.over == ITEMS and counts is not None and len(effect.influences) == 1
@@ -107,18 +117,26 @@ def told(effect: Effect | None, counts: list[tuple[int, int]] | None) -> dict:
         "test": EXACT if exact else INVERTED,
         "p": mcnemar(*counts[0]) if exact and counts else found.p,
         "detectable": found.detectable,
+        "spread": found.spread,
     }
 
 
 def _flips(group: Group, variant: str, other: str | None, seeds: list[int], task: str) -> list[tuple[int, int]] | None:
     """Lost and gained items of each seed; None where items are not right or wrong."""
     found = []
-    for seed in seeds:
-        before = (group.base if other is None else group.variants[other][seed])[task].right
-        after = group.variants[variant][seed][task].right
-        if before is None or after is None:
+    for before, after in zip(group.runs(other, seeds, task), group.runs(variant, seeds, task), strict=True):
+        if before.right is None or after.right is None:
             return None
-        found.append(flips(before, after))
+        found.append(flips(before.right, after.right))
+    return found
+
+
+def _mistakes(group: Group, variant: str, other: str | None, seeds: list[int], task: str) -> dict[str, float | None]:
+    """The change of each kind of mistake on a task, in points."""
+    found: dict[str, float | None] = {}
+    for kind in ("wrong_answer", "format_failure"):
+        before, after = ([getattr(run, kind) for run in group.runs(name, seeds, task)] for name in (other, variant))
+        found[kind] = None if None in [*before, *after] else PERCENT * (fmean(after) - fmean(before))
     return found
 
 

@@ -64,13 +64,15 @@ class Group:
 
     def on_task(self, variant: str | None, seeds: Sequence[int], task: str) -> Effect:
         """The score of a variant (None: of the base) on a task, in `unit(task)`."""
-        runs = [self.base[task]] * len(seeds) if variant is None else self.runs(variant, seeds, task)
+        runs = self.runs(variant, seeds, task)
         return score_effect(runs) if self.unit(task) == POINTS else change_effect(runs, self.base[task])
 
     def unit(self, task: str) -> str:
         """What differences on a task are in: points of accuracy; percent where a score has no natural scale."""
         return OF_BASE if self.roles[task] in ("likelihood", "drift") and self.base[task].score else POINTS
 
-    def runs(self, variant: str, seeds: Sequence[int], task: str) -> list[Measured]:
-        """A variant's results on a task, one per seed."""
+    def runs(self, variant: str | None, seeds: Sequence[int], task: str) -> list[Measured]:
+        """A variant's results on a task, one per seed; None: the base's, once for each."""
+        if variant is None:
+            return [self.base[task]] * len(seeds)
         return [self.variants[variant][seed][task] for seed in seeds]

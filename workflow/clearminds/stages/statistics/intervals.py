@@ -36,27 +36,6 @@ BOTH, ITEMS = "items and seeds", "items only, this seed"
 
 
 @dataclass(frozen=True)
-class Interval:
-    """An estimate with its 95 % interval.
-
-    Attributes:
-        estimate: mean over seeds.
-        low, high: limits of the interval; None where there are too few items for any.
-        over: `BOTH`, or `ITEMS` where there is one seed.
-        p: two-sided, against 0; None where there are too few items.
-        detectable: the smallest true difference that would be found with a chance of 80 % at this size, uncorrected
-            for the number of comparisons; None where there are too few items.
-    """
-
-    estimate: float
-    low: float | None
-    high: float | None
-    over: str
-    p: float | None
-    detectable: float | None
-
-
-@dataclass(frozen=True)
 class Spread:
     """The two variances of an estimate and their degrees of freedom."""
 
@@ -76,6 +55,29 @@ class Spread:
         return math.sqrt(self.items + self.seeds)
 
 
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with its 95 % interval.
+
+    Attributes:
+        estimate: mean over seeds.
+        low, high: limits of the interval; None where there are too few items for any.
+        over: `BOTH`, or `ITEMS` where there is one seed.
+        p: two-sided, against 0; None where there are too few items.
+        detectable: the smallest true difference that would be found with a chance of 80 % at this size, uncorrected
+            for the number of comparisons; None where there are too few items.
+        spread: what `detectable_of` computes it from for another level; likewise.
+    """
+
+    estimate: float
+    low: float | None
+    high: float | None
+    over: str
+    p: float | None
+    detectable: float | None
+    spread: Spread | None = None
+
+
 def interval(effect: Effect) -> Interval:
     """The interval, p-value and minimal detectable difference of an effect."""
     estimate = float(effect.values.mean())
@@ -84,8 +86,26 @@ def interval(effect: Effect) -> Interval:
         return Interval(estimate, None, None, over, None, None)
     found = spread(effect)
     half = found.half_width(1 - LEVEL)
-    detectable = half + float(ndtri(POWER)) * found.error
-    return Interval(estimate, estimate - half, estimate + half, over, _p_value(abs(estimate), found), detectable)
+    return Interval(
+        estimate,
+        estimate - half,
+        estimate + half,
+        over,
+        _p_value(abs(estimate), found),
+        detectable_of(found),
+        found,
+    )
+
+
+def detectable_of(found: Spread, comparisons: int = 1) -> float:
+    """The minimal detectable difference: half the interval's width, and what a chance of 80 % adds to it.
+
+    Args:
+        found: of the difference.
+        comparisons: that share the 5 %. Holm's method asks the first of them for a p below 5 % / `comparisons`, and no
+            later one for less, so that a difference of this size is found whatever the others show.
+    """
+    return found.half_width((1 - LEVEL) / comparisons) + float(ndtri(POWER)) * found.error
 
 
 def spread(effect: Effect) -> Spread:

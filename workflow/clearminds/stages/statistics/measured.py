@@ -26,6 +26,8 @@ class Measured:
         step: what an item of a part whose value goes from 0 to 1 adds to the part's influence; 0 where values have no
             limit.
         parts: the places of the items of each subtask: each has a mean of its own, and a variance.
+        wrong_answer, format_failure: shares of items that are wrong, in the asked format and in another one; None where
+            no format was asked.
     """
 
     score: float
@@ -33,6 +35,8 @@ class Measured:
     right: Numbers | None
     step: float
     parts: tuple[NDArray[np.intp], ...]
+    wrong_answer: float | None = None
+    format_failure: float | None = None
 
     def split(self, influences: Numbers) -> tuple[Numbers, ...]:
         """A block [seeds x items] for each part, whose means add up to those of all. Args: float [seeds x items]."""

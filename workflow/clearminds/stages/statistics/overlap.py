@@ -1,7 +1,8 @@
 """Which evaluated items are in the training data too: exactly but for case, blanks and Unicode, or by 13 words on end.
 
 A prompt is evaluated in its chat template, and training prompts are texts without one. So an item is an exact copy
-where a training prompt stands in its prompt and covers all of it that is not the same in every item of its task.
+where a training prompt stands in its prompt and covers all of it that is not the same in every item of its task. A task
+with one prompt does not show what that is: there, what all prompts of the study share is left out.
 
 Thirteen words in a row that training and evaluation share are the measure of GPT-3 (arXiv 2005.14165, appendix C). As
 there, what stands in more than 10 training examples is the wording of a task and no copy; in a small training set, what
@@ -57,10 +58,16 @@ class TrainingTexts:
         self._starts = {prompt[:STARTS] for prompt in self._prompts}
         self._lengths = {len(prompt) for prompt in self._prompts}
 
-    def overlaps(self, task: str, items: Sequence[Item]) -> Iterator[dict]:
-        """The items of a task that are in the training data, as `files.summary.OVERLAPS` says but for `target`."""
+    def overlaps(self, task: str, items: Sequence[Item], others: Sequence[str] = ()) -> Iterator[dict]:
+        """The items of a task that are in the training data, as `files.summary.OVERLAPS` says but for `target`.
+
+        Args:
+            task: its name.
+            items: of the task.
+            others: prompts of other tasks, as the model saw them.
+        """
         texts = [_symbols(item.prompt) for item in items]
-        before, after = _common(texts), _common([text[::-1] for text in texts])
+        before, after = _around(texts if len(set(texts)) > 1 else [*texts, *map(_symbols, others)])
         for item, text in zip(items, texts, strict=True):
             grams = list(_grams(f"{item.prompt} {item.target}"))
             shared = [self._grams[gram] for gram in grams if gram in self._grams]
@@ -87,10 +94,14 @@ class TrainingTexts:
         return None
 
 
+def _around(texts: Sequence[Words]) -> tuple[int, int]:
+    """How many words all texts begin with, and end with; 0 where there is one text only, which shows neither."""
+    return _common(texts), _common([text[::-1] for text in texts])
+
+
 def _common(texts: Sequence[Words]) -> int:
-    """How many words all texts begin with."""
-    if len(texts) < 2:
-        return len(texts[0]) if texts else 0
+    if len(set(texts)) < 2:
+        return 0
     low, high = min(texts), max(texts)
     return next((n for n, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))
 

@@ -14,7 +14,7 @@ def verdict(difference: float | None, corrected: float | None, detectable: float
     Args:
         difference: of the one from the other; None: undefined.
         corrected: p-value, corrected for the number of comparisons; None: there are too few items for any.
-        detectable: the minimal detectable difference, in the unit of the difference.
+        detectable: the minimal detectable difference, in the unit of the difference, likewise corrected.
 
     Returns:
         `BETTER` or `WORSE` where the corrected p-value is below 5 %; else `NOTHING` where the study would have found a

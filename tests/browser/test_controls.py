@@ -1,0 +1,151 @@
+"""What moves in the report: its numbers are those of the study's tables."""
+
+import math
+
+import polars as pl
+import pytest
+
+from clearminds.files.layout import Layout
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+TARGET, MODEL = "colours", "tiny"
+
+
+@pytest.fixture
+def found(visit, own_report):
+    return visit()
+
+
+@pytest.fixture
+def layout(own_report):
+    return Layout.of(own_report.parent.name, own_report.parents[2])
+
+
+def scores(layout, source):
+    path = layout.scores.path(scorer=MODEL, model=MODEL, task=TARGET, split="train", source=source)
+    return pl.read_parquet(path).with_columns(loss=-pl.col("logprob").cast(pl.Float64))
+
+
+def kept(rows, tau):
+    """How many tokens a threshold keeps. Args: rows of token scores; its text on the page."""
+    limit = math.inf if tau == "no limit" else math.log(float(tau))
+    return rows.filter(pl.col("loss") <= limit).height
+
+
+def examples(page):
+    return page.eval_on_selector_all("#example option", "all => all.map((one) => [one.value, one.textContent])")
+
+
+def rules(page, kind):
+    values = page.eval_on_selector_all("#rule option", "all => all.map((one) => [one.value, one.textContent])")
+    return [(value, text) for value, text in values if value.startswith(kind)]
+
+
+def test_the_slider_counts_what_polars_counts(found, layout):
+    page = found.page
+    places = int(page.get_attribute("#tau", "max"))
+    assert places > 20 and len(examples(page)) > 2
+    seen = set()
+    for value, name in examples(page)[::3]:
+        page.select_option("#example", value)
+        for rule, text in rules(page, "source:"):
+            page.select_option("#rule", rule)
+            rows = scores(layout, text.rpartition(": ")[2])
+            own = rows.filter(pl.col("example_id") == name)
+            assert page.locator("#response .token").count() == own.height
+            for place in {*range(0, places, 7), places - 1, places}:
+                found.set_slider("#tau", place)
+                tau = page.inner_text("#tau-value")
+                numbers = [found.count(f"#tau-{what}") for what in ("kept", "masked", "kept-all", "masked-all")]
+                mine, all_of_it = kept(own, tau), kept(rows, tau)
+                assert numbers == [mine, own.height - mine, all_of_it, rows.height - all_of_it], (name, text, tau)
+                assert page.locator("#response .token.masked").count() == own.height - mine
+                assert page.get_attribute("#tau", "aria-valuetext") == tau
+                seen.add(numbers[0])
+    assert len(seen) > 5, "the slider moves something"
+
+
+def test_every_variant_can_be_chosen_and_counts_as_its_mask(found, layout):
+    page = found.page
+    for value, name in examples(page)[:3]:
+        page.select_option("#example", value)
+        variants = rules(page, "variant:")
+        assert variants
+        for rule, text in variants:
+            page.select_option("#rule", rule)
+            mask = layout.masks.path(model=MODEL, target=TARGET, variant=text.removeprefix("by "), draw="")
+            row = pl.read_parquet(mask).filter(pl.col("example_id") == name).row(0, named=True)
+            assert found.count("#tau-kept") == row["n_kept"], (name, text)
+            assert found.count("#tau-masked") == row["n_response"] - row["n_kept"]
+
+
+def test_a_token_tells_its_numbers_to_pointers_and_keys(found):
+    page = found.page
+    token = page.locator("#response .token").nth(2)
+    token.hover()
+    assert f"perplexity {token.get_attribute('data-ppl')} " in page.inner_text("#token-says")
+    page.focus("#response")
+    page.keyboard.press("End")
+    last = page.locator("#response .token").last
+    assert f"perplexity {last.get_attribute('data-ppl')} " in page.inner_text("#token-says")
+    page.keyboard.press("ArrowLeft")
+    before = page.locator("#response .token").nth(-2)
+    assert f"perplexity {before.get_attribute('data-ppl')} " in page.inner_text("#token-says")
+    assert page.get_attribute("#token-says", "aria-live") == "polite"
+
+
+def test_a_mark_of_the_frontier_tells_its_numbers_to_pointers_and_keys(found):
+    page = found.page
+    marks = page.locator("#frontier .drawing [aria-roledescription='point']")
+    assert marks.count() >= 3
+    assert not page.is_visible("#tip")
+    for reach in ("hover", "focus"):
+        mark = marks.nth(0 if reach == "hover" else 1)
+        mark.hover(force=True) if reach == "hover" else mark.focus()
+        assert page.is_visible("#tip")
+        told = page.inner_text("#tip")
+        assert told and any(digit in told for digit in "0123456789")
+        page.mouse.move(0, 0)
+        page.locator("h1").click()
+    assert not page.is_visible("#tip")
+
+
+def flipped(layout, summary):
+    """Lost and gained items of each variant's first seed and task, from the result table."""
+    first = summary.filter(pl.col("seed") == 0).drop_nulls("lost")
+    return {
+        (v, t): (lost, gained) for v, t, lost, gained in first.select("variant", "eval_task", "lost", "gained").rows()
+    }
+
+
+def test_flipped_items_are_those_of_the_tables_and_filters_work(found, layout):
+    page = found.page
+    expected = flipped(layout, pl.read_parquet(layout.summary.path()))
+    assert sum(lost + gained for lost, gained in expected.values()) > 3
+    assert any(lost for lost, _ in expected.values()) and any(gained for _, gained in expected.values())
+    shown = page.eval_on_selector_all("article.flip", "all => all.map((one) => ({...one.dataset}))")
+    counted = {key: [0, 0] for key in expected}
+    for one in shown:
+        counted[one["variant"], one["task"]][one["way"] == "gained"] += 1
+    assert {key: tuple(value) for key, value in counted.items()} == expected, "so few that all of them are shown"
+    for variant in ["", *{one["variant"] for one in shown}]:
+        for task in ["", *{one["task"] for one in shown}]:
+            for way in ("", "lost", "gained"):
+                page.select_option("#flip-variant", variant)
+                page.select_option("#flip-task", task)
+                page.select_option("#flip-way", way)
+                wanted = [o for o in shown if o["variant"].startswith(variant) and o["task"].startswith(task)]
+                wanted = [o for o in wanted if o["way"].startswith(way)]
+                visible = page.locator("article.flip:visible")
+                assert visible.count() == len(wanted)
+                assert page.inner_text("#flip-count") == f"{len(wanted)} of {len(shown)} items"
+
+
+def test_two_answers_stand_side_by_side_with_their_differences_marked(found):
+    page = found.page
+    flips = page.locator("article.flip")
+    assert flips.locator("del").count() > 0 and flips.locator("ins").count() > 0
+    answers = flips.first.locator(".answers > div")
+    left, right = (answers.nth(n).bounding_box() for n in (0, 1))
+    assert answers.count() == 2 and abs(left["y"] - right["y"]) < 2 and left["x"] < right["x"]

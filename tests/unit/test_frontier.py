@@ -1,0 +1,108 @@
+"""The frontier: its marks, intervals, labels and published values; and that no name can inject markup."""
+
+import math
+import re
+import xml.etree.ElementTree as ET
+
+import polars as pl
+import pytest
+from test_figures import points, summary, texts
+
+from clearminds.report.figures import svg
+from clearminds.report.frontier import ti_bwt
+from clearminds.report.published import published
+
+RUNS = (("base", None, 0.0, 0.0), ("stm", 0, 5.0, -1.0), ("stm", 1, 6.0, -2.0), ("truth", 0, 8.0, -30.0))
+MARKS = len(RUNS) + 3  # one per run, and one per variant
+HOSTILE = "<script>alert(1)</script>"
+
+
+def with_limits(frame, **limits):
+    """The summary with intervals of variants: ti_low, ti_high, bwt_low, bwt_high each."""
+    for n, name in enumerate(("ti_low", "ti_high", "bwt_low", "bwt_high")):
+        values = {variant.replace("_", "-"): own[n] for variant, own in limits.items()}
+        frame = frame.with_columns(pl.col("variant").replace_strict(values, default=None).alias(name))
+    return frame
+
+
+def said(drawing):
+    """What marks are called, for pointers and screen readers."""
+    roles = ET.fromstring(drawing).iter()
+    return [e.get("aria-label") for e in roles if e.get("aria-roledescription") == "point"]
+
+
+def rules(drawing):
+    """Lines of intervals, which have a colour of a variant."""
+    groups = [e for e in ET.fromstring(drawing).iter() if "mark-rule role-mark" in e.get("class", "")]
+    return [line for group in groups for line in group if line.get("stroke") != "#555555"]
+
+
+def test_a_target_that_has_a_likelihood_alone_shows_its_change():
+    own = pl.when(pl.col("variant") == "base").then(0.0).otherwise(12.5)
+    measured = summary(*RUNS).with_columns(
+        ti=pl.lit(None, pl.Float64),
+        role=pl.when(pl.col("eval_task") == "sums").then(pl.lit("likelihood")).otherwise("role"),
+        relative_change=pl.when(pl.col("eval_task") == "sums").then(own),
+    )
+    drawing = svg(ti_bwt(measured))
+    assert points(drawing) == MARKS and "change of the target's likelihood (%)" in texts(drawing)
+    assert "stm: change of likelihood +12.50 %, BWT -1.50 %" in said(drawing)
+    assert "TI: relative change on the target (%)" in texts(svg(ti_bwt(summary(*RUNS))))
+
+
+def test_a_mark_per_run_and_one_per_variant_which_the_legend_names_once():
+    drawing = svg(ti_bwt(summary(*RUNS)))
+    assert points(drawing) == MARKS and rules(drawing) == []
+    assert [texts(drawing).count(name) for name in ("base", "stm", "truth")] == [1, 1, 1]
+    assert {"stm: TI +5.50 %, BWT -1.50 %", "stm, seed 1: gain +6.00 %, BWT -2.00 %"} <= set(said(drawing))
+
+
+def test_intervals_are_lines_and_are_said():
+    limits = {"stm": (1.0, 10.0, -4.0, 1.0), "truth": (None, None, -40.0, -20.0)}
+    drawing = svg(ti_bwt(with_limits(summary(*RUNS), **limits)))
+    assert len(rules(drawing)) == 3, "one without an interval of TI"
+    assert "stm: TI +5.50 % (+1.0 to +10.0), BWT -1.50 % (-4.0 to +1.0)" in said(drawing)
+    assert "truth: TI +8.00 %, BWT -30.00 % (-40.0 to -20.0)" in said(drawing)
+
+
+def test_a_panel_per_target():
+    drawing = svg(ti_bwt(summary(*RUNS, targets=("sums", "gcd"))))
+    assert points(drawing) == 2 * MARKS
+    assert {"tiny, trained on sums", "tiny, trained on gcd"} <= set(texts(drawing))
+
+
+def test_runs_without_ti_or_bwt_have_no_mark():
+    assert points(svg(ti_bwt(summary(*RUNS, ("odd", 0, None, 1.0))))) == MARKS
+    drawing = svg(ti_bwt(summary(("base", None, None, 0.0), ("stm", 0, None, 1.0))))
+    assert texts(drawing) == ["No variant has both a change on the target and a BWT."]
+
+
+def test_marks_at_one_place_still_draw():
+    assert points(svg(ti_bwt(summary(("base", None, 0.0, 0.0), ("stm", 0, 0.0, 0.0))))) == 4
+
+
+def test_it_can_be_read_on_a_phone():
+    names = [f"a-variant-with-a-long-name-{n}" for n in range(12)]
+    drawing = svg(ti_bwt(summary(RUNS[0], *((name, 0, 1.0, -n) for n, name in enumerate(names)))))
+    assert float(re.search(r'viewBox="0 0 (\d+)', drawing)[1]) < 500, "text of 12 stays above 9 at 390 pixels"
+
+
+def test_published_values_of_the_same_model_and_target_stand_beside():
+    own = published({"tiny": "google/gemma-2-2b-it@0123", "other": "path/to/x"}, ["mbpp", "sums"])
+    assert own.select("model", "target").unique().rows() == [("tiny", "mbpp")]
+    assert dict(own.select("variant", "bwt").iter_rows())["STM 2.5"] == 0.42
+    drawing = svg(ti_bwt(summary(*RUNS, targets=("mbpp",)), own))
+    assert points(drawing) == MARKS + own.height and "STM 2.5" in texts(drawing)
+    assert points(svg(ti_bwt(summary(*RUNS), own))) == MARKS, "not beside another target"
+
+
+def test_equal_charts_are_equal_bytes_and_names_are_text():
+    runs = (RUNS[0], (HOSTILE, 0, 1.0, -1.0))
+    drawing = svg(ti_bwt(summary(*runs)))
+    assert drawing == svg(ti_bwt(summary(*runs))) and "<script" not in drawing
+    assert [name for name in said(drawing) if HOSTILE in name]
+
+
+@pytest.mark.parametrize("bwt", [math.nextafter(0, -1), -1e-12])
+def test_noise_is_no_axis_of_its_own(bwt):
+    assert points(svg(ti_bwt(summary(RUNS[0], ("stm", 0, 1.0, bwt))))) == 4

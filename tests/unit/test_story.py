@@ -1,0 +1,102 @@
+"""The paragraph and the choice: made from the tables, in plain words, with intervals."""
+
+import polars as pl
+import pytest
+from test_figures import summary
+from test_frontier import with_limits
+
+from clearminds.files.summary import BASE, COMPARISONS
+from clearminds.report.result_table import result_tables
+from clearminds.report.story import NAMED, story
+from clearminds.stages.reporting.advice import advice
+from clearminds.stages.reporting.words import said
+
+RUNS = ((BASE, None, 0.0, 0.0), ("stm", 0, 5.0, -1.0), ("truth", 0, 8.0, -30.0))
+LIMITS = {"stm": (1.0, 9.0, -3.0, 1.0), "truth": (2.0, 14.0, -40.0, -20.0)}
+
+
+def measured(*runs, **limits):
+    frame = summary(*runs, targets=("sums",)).with_columns(
+        role=pl.when(pl.col("eval_task") == "sums").then(pl.lit("target")).otherwise("role"),
+        score=pl.lit(0.5),
+        interval=pl.when(pl.col("variant") != BASE).then(pl.lit("items only, this seed")),
+    )
+    return with_limits(frame, **limits)
+
+
+def compared(**verdicts):
+    """Comparisons of variants with the base: variant to its verdicts on TI and BWT."""
+    rows = [
+        {"model": "tiny", "target": "sums", "variant": variant, "other": BASE, "measure": role.upper(), "role": role}
+        | {"verdict": verdict, "detectable": 4.0 if role == "ti" else 9.0}
+        for variant, pair in verdicts.items()
+        for role, verdict in zip(("ti", "bwt"), pair, strict=True)
+    ]
+    return pl.DataFrame(rows, schema=COMPARISONS)
+
+
+def told(frame, comparisons, seeds=(0,), trained=160):
+    [table] = result_tables(frame)
+    return " ".join(story(table, {"sums": 72, "gcd": 48}, comparisons, seeds, trained))
+
+
+def test_it_says_what_was_asked_and_what_came_out_with_intervals():
+    pairs = compared(stm=("better", "no difference shown"), truth=("better", "worse"))
+    assert told(measured(*RUNS, **LIMITS), pairs) == (
+        "What does fine-tuning tiny on sums gain there, and what does it lose elsewhere? "
+        "2 variants were trained on 160 examples, with one seed, each measured on 72 items of sums and 48 of gcd. "
+        "On sums (TI, corrected for all comparisons): stm and truth are better than the base. "
+        "On the other tasks (BWT, corrected for all comparisons): truth is worse than the base; "
+        "no difference from the base is shown for stm. "
+        "The largest gain on the target is that of truth: TI +8.00 % [+2.0, +14.0], BWT -30.00 % [-40.0, -20.0]. "
+        "The others keep most with stm: TI +5.00 % [+1.0, +9.0], BWT -1.00 % [-3.0, +1.0]. "
+        "They lose most with truth: TI +8.00 % [+2.0, +14.0], BWT -30.00 % [-40.0, -20.0]. "
+        "The smallest true change that a study of this size finds, four times out of five, is 4 % of TI and 9 % of BWT."
+    )
+
+
+def test_without_comparisons_or_intervals_it_says_less_and_guesses_nothing():
+    text = told(measured(*RUNS[:2]), COMPARISONS.to_frame(), (0, 1), None)
+    assert "One variant was trained, with 2 seeds" in text and "[" not in text and "corrected" not in text
+    undefined = told(measured(RUNS[0], ("stm", 0, None, None)), COMPARISONS.to_frame())
+    assert "TI is undefined: the notes" in undefined and "BWT is undefined" in undefined
+    assert "gain on the target" not in undefined and "keep most" not in undefined and "None" not in undefined
+
+
+def test_many_variants_are_counted():
+    names = [f"v{n}" for n in range(NAMED + 1)]
+    runs = [RUNS[0], *((name, 0, 1.0, -1.0) for name in names)]
+    text = told(measured(*runs), compared(**dict.fromkeys(names, ("too few items to tell", "worse"))))
+    assert f"there are too few items to tell for {len(names)} variants" in text
+
+
+def test_the_choice_is_that_of_make_best_with_its_runner_up():
+    pairs = compared(stm=("better", "no difference shown"), truth=("better", "worse"))
+    assert advice(measured(*RUNS, **LIMITS), COMPARISONS.to_frame()) == []
+    [one] = advice(measured(*RUNS, **LIMITS), pairs)
+    assert (one.variant, one.other, one.runner_up) == ("stm", None, "")
+    kept = {**LIMITS, "truth": (2.0, 14.0, -4.0, 1.0)}
+    [one] = advice(measured(*RUNS, **kept), pairs)
+    assert (one.variant, one.other) == ("truth", "stm") and "TI +8.00 %" in one.why
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        (
+            {"responses": "reference", "weights": {"rule": "all"}, "training": {}},
+            "Trained on the references; loss: mean over every token.",
+        ),
+        (
+            {"responses": "mine", "weights": {"rule": "perplexity", "tau": "2.5"}},
+            "Trained on the model's own answers (mine); loss: mean over tokens of perplexity up to 2.5.",
+        ),
+        (
+            {"responses": "reference", "weights": {"rule": "all"}, "loss": {"rule": "dft"}, "targets": ["a", "b"]},
+            "Trained on the references; loss: mean over every token; each of them times the model's own probability of "
+            "it (DFT); targets: a, b.",
+        ),
+    ],
+)
+def test_a_variant_is_said_in_words(keys, words):
+    assert said({"v": keys, "given": {"path": "x"}}, {"mine": {"kind": "self_output"}}) == {"v": words}

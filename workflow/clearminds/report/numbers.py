@@ -1,0 +1,39 @@
+"""Numbers as the page says them: counts, shares, times and memory."""
+
+
+def tone(change: float | None) -> str:
+    """The colour of a change: none where it rounds to 0, so that no noise of floating point is shown as a loss."""
+    rounded = round(change or 0.0, 2)
+    return "up" if rounded > 0 else "down" if rounded < 0 else "even"
+
+
+def share(value: float | None) -> str:
+    """A share of 1 in percent."""
+    return "–" if value is None else f"{100 * value:.1f} %"
+
+
+def count(value: float | None) -> str:
+    """A whole number, with commas between thousands."""
+    return "–" if value is None else f"{value:,.0f}"
+
+
+def gigabytes(value: float | None) -> str:
+    """Bytes as GB."""
+    return "–" if value is None else f"{value / 1e9:.2f} GB"
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as a reader says them."""
+    if seconds is None:
+        return "–"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{seconds:.1f} s"
+
+
+def listed(names: list[str]) -> str:
+    """Names in a sentence: a, b and c."""
+    *first, last = names or [""]
+    return f"{', '.join(first)} and {last}" if first else last

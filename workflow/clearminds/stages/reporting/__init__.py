@@ -1,0 +1,1 @@
+"""Parts of collecting what the report shows."""
