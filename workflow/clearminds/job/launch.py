@@ -32,7 +32,7 @@ from clearminds.job.linked_files import refuse_dangling
 from clearminds.job.log import lifecycle, log, open_log, open_terminal
 from clearminds.job.outcome import Kind, Outcome, State
 from clearminds.job.processes import rank
-from clearminds.reuse import stage_code as stages
+from clearminds.reuse import known_code
 from clearminds.reuse.forced import is_forced
 from clearminds.reuse.integrity import refuse_altered
 from clearminds.reuse.job_memory import JobMemory, digests, made_by
@@ -116,7 +116,7 @@ def launch(
         inputs = digests([*given.inputs, *also_reads(job.settings)])
         if rank() is None:  # of several processes the one that waits for them has checked
             refuse_altered(given.memory, inputs)
-        origin = made_by(stage, job.spec, job.code, stages.parts(stage, job.spec), inputs)
+        origin = made_by(stage, job.spec, job.code, known_code.parts(stage, job.spec), inputs)
         forced = guard.RUN in os.environ and is_forced(stage, given.outputs)
         if memory and reuse and given.running.reuse and not forced and memory.take_back(origin):
             lifecycle.info("taken back: settings, code and inputs are what they were")
@@ -148,7 +148,7 @@ def _job(stage: str, given: Arguments) -> Job:
     if not number:
         open_terminal(job_title(given.log, stage), process=number)
     try:
-        code = stages.fingerprint(stage, given.spec)
+        code = known_code.fingerprint(stage, given.spec)
     except (ValueError, SyntaxError) as error:  # an edit that is not finished
         sys.exit(f"error: the code of {stage} cannot be read: {error}; fix it, then start the workflow again")
     return Job(stage, given.settings, given.runtime, given.running.gpus, given.spec, code, path)
