@@ -15,7 +15,7 @@ import shlex
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,7 @@ from clearminds.files.tables import library_versions, write_json
 from clearminds.job import guard, outcome
 from clearminds.job.arguments import Arguments, Output, parse_arguments
 from clearminds.job.devices import require_devices, take_devices
+from clearminds.job.imports_compat import spare
 from clearminds.job.linked_files import refuse_dangling
 from clearminds.job.log import lifecycle, log, open_log, open_terminal
 from clearminds.job.outcome import Kind, Outcome, State
@@ -92,6 +93,7 @@ def launch(
     *,
     also_reads: Callable[[Any], list[Path]] = lambda settings: [],
     reuse: bool = True,
+    unused: Collection[str] = (),
 ) -> None:
     """Parse the command line by `main`'s signature, run it as a job, and exit with a code that tells the outcome.
 
@@ -103,6 +105,7 @@ def launch(
         also_reads: settings to the input files that are not among the arguments.
         reuse: whether a result whose settings, code and inputs are what they were may be taken back instead of made
             again; not where a stage reads what is not an input file, such as a hub.
+        unused: optional packages that libraries would import, as of `imports_compat.spare`.
     """
     stage = Path(inspect.getfile(main)).stem
     given = parse_arguments(stage, main, settings, runtime)
@@ -122,7 +125,7 @@ def launch(
             lifecycle.info("taken back: settings, code and inputs are what they were")
             _end(job, given, Outcome(State.TAKEN_BACK, exit_code=0))
             return
-        cost = _work(main, job, given)
+        cost = _work(main, job, given, unused)
     except BaseException as error:  # every way to fail ends in one line
         sys.exit(_fail(error, job, given))
     guard.ignore_further_signals()  # the result is there: what is left takes seconds and is worth recording
@@ -196,11 +199,13 @@ def _remove_half_written(outputs: list[Path]) -> None:
             file.unlink(missing_ok=True)
 
 
-def _work(main: Main, job: Job, given: Arguments) -> dict:
+def _work(main: Main, job: Job, given: Arguments, unused: Collection[str]) -> dict:
     """Take devices, run `main`, and return what it measured with seconds and peak memory in bytes."""
     take_devices(job.gpus)  # before main, which imports torch; after what needs no device
     start = time.monotonic()
     require_devices(job.gpus)
+    if job.gpus <= 1 or rank() is not None:  # else others compute
+        spare(unused)
     measured = main(job, **given.own) or {}
     try:
         stamps.refuse_changed()
