@@ -51,6 +51,12 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+class Planned(SimpleNamespace):
+    """One that Snakemake has planned."""
+
+    __hash__ = object.__hash__
+
+
 def execute(
     *,
     dry: bool = False,
@@ -62,16 +68,22 @@ def execute(
     touch: bool = False,
     gpus: Gpus | None = None,
     shared: int | None = None,
+    jobs: tuple[str, ...] = ("summarise",),
     **forced: object,
 ) -> bool:
     """Read a Snakefile that prepares its execution, which must change nothing, and execute it.
 
+    Args:
+        jobs: the rules of what there is to do.
+
     Returns:
         whether all jobs wait for the rehearsal.
     """
+    planned = [Planned(rule=SimpleNamespace(name=name), wildcards_dict={}) for name in jobs]
     workflow = SimpleNamespace(
-        execute=lambda executor_plugin: None,
+        execute=lambda executor_plugin: workflow._build_dag(),
         _build_dag=lambda: None,
+        dag=SimpleNamespace(bfs=lambda *_: planned, dependencies={}, targetjobs=[], needrun_jobs=lambda: planned),
         delete_output=lambda only_temp, dryrun: None,
         exec_mode=SimpleNamespace(name=mode),
         dag_settings=DAGSettings(**forced),
@@ -108,6 +120,16 @@ def test_a_run_takes_the_lock_and_adopts(folder):
     assert adopted() and one_run.alive() and CODE.is_file() and one_run.STUDY.is_file()
     assert os.environ[RUN] == str(os.getpid())
     assert os.environ["PATH"].split(os.pathsep)[0] == str(Path(sys.executable).parent)
+
+
+def test_a_run_with_nothing_to_do_reads_no_code(folder):
+    execute(jobs=())
+    assert adopted() and one_run.STUDY.is_file() and not CODE.exists()
+
+
+def test_a_touch_computes_nothing_that_code_could_change(folder):
+    execute(touch=True)
+    assert adopted() and not CODE.exists()
 
 
 def test_a_dry_run_adopts_and_takes_no_lock(folder):

@@ -29,4 +29,4 @@ def main(
     return cost
 
 
-launch(main, Settings, Runtime)
+launch(main, Settings, Runtime, unused=("scipy",))

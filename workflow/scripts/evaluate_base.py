@@ -23,4 +23,4 @@ def main(
     return cost
 
 
-launch(main, Settings, Runtime)
+launch(main, Settings, Runtime, unused=("scipy",))

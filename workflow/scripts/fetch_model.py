@@ -21,4 +21,5 @@ def template_file(settings: Settings) -> list[Path]:
     return [located(file)] if file and located(file).is_file() else []
 
 
-launch(main, Settings, also_reads=template_file, reuse=False)  # the files behind a path, and a hub, are not input files
+# the files behind a path, and a hub, are not input files
+launch(main, Settings, also_reads=template_file, reuse=False, unused=("scipy",))

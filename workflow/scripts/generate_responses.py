@@ -46,4 +46,4 @@ def main(job: Job[Settings, Runtime], *, examples: Path, model: Path, responses:
     return cost
 
 
-launch(main, Settings, Runtime)
+launch(main, Settings, Runtime, unused=("pandas", "scipy"))

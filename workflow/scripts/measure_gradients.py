@@ -20,4 +20,4 @@ def main(
     return cost
 
 
-launch(main, Settings, Runtime)
+launch(main, Settings, Runtime, unused=("pandas", "scipy"))

@@ -19,4 +19,4 @@ def main(
     write_json(rehearsal, {**job.provenance(**facts), "libraries": library_versions(), **found})
 
 
-launch(main, Settings, Runtime)
+launch(main, Settings, Runtime, unused=("datasets", "scipy"))

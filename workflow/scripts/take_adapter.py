@@ -17,4 +17,4 @@ def main(job: Job[Settings, None], *, model: Path, adapter: Output) -> None:
     write_json(adapter, {**found, **job.provenance(**facts)})
 
 
-launch(main, Settings, reuse=False)  # the files behind a path, and a hub, are not input files
+launch(main, Settings, reuse=False, unused=("scipy",))  # the files behind a path, and a hub, are not input files

@@ -46,4 +46,4 @@ def main(
     return cost
 
 
-launch(main, Settings, Runtime)
+launch(main, Settings, Runtime, unused=("datasets", "pandas", "scipy"))

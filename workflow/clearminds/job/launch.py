@@ -15,7 +15,7 @@ import shlex
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -28,11 +28,12 @@ from clearminds.files.tables import library_versions, write_json
 from clearminds.job import guard, outcome
 from clearminds.job.arguments import Arguments, Output, parse_arguments
 from clearminds.job.devices import require_devices, take_devices
+from clearminds.job.imports_compat import spare
 from clearminds.job.linked_files import refuse_dangling
 from clearminds.job.log import lifecycle, log, open_log, open_terminal
 from clearminds.job.outcome import Kind, Outcome, State
 from clearminds.job.processes import rank
-from clearminds.reuse import stage_code as stages
+from clearminds.reuse import known_code
 from clearminds.reuse.forced import is_forced
 from clearminds.reuse.integrity import refuse_altered
 from clearminds.reuse.job_memory import JobMemory, digests, made_by
@@ -92,6 +93,7 @@ def launch(
     *,
     also_reads: Callable[[Any], list[Path]] = lambda settings: [],
     reuse: bool = True,
+    unused: Collection[str] = (),
 ) -> None:
     """Parse the command line by `main`'s signature, run it as a job, and exit with a code that tells the outcome.
 
@@ -103,6 +105,7 @@ def launch(
         also_reads: settings to the input files that are not among the arguments.
         reuse: whether a result whose settings, code and inputs are what they were may be taken back instead of made
             again; not where a stage reads what is not an input file, such as a hub.
+        unused: optional packages that libraries would import, as of `imports_compat.spare`.
     """
     stage = Path(inspect.getfile(main)).stem
     given = parse_arguments(stage, main, settings, runtime)
@@ -116,13 +119,13 @@ def launch(
         inputs = digests([*given.inputs, *also_reads(job.settings)])
         if rank() is None:  # of several processes the one that waits for them has checked
             refuse_altered(given.memory, inputs)
-        origin = made_by(stage, job.spec, job.code, stages.parts(stage, job.spec), inputs)
+        origin = made_by(stage, job.spec, job.code, known_code.parts(stage, job.spec), inputs)
         forced = guard.RUN in os.environ and is_forced(stage, given.outputs)
         if memory and reuse and given.running.reuse and not forced and memory.take_back(origin):
             lifecycle.info("taken back: settings, code and inputs are what they were")
             _end(job, given, Outcome(State.TAKEN_BACK, exit_code=0))
             return
-        cost = _work(main, job, given)
+        cost = _work(main, job, given, unused)
     except BaseException as error:  # every way to fail ends in one line
         sys.exit(_fail(error, job, given))
     guard.ignore_further_signals()  # the result is there: what is left takes seconds and is worth recording
@@ -148,7 +151,7 @@ def _job(stage: str, given: Arguments) -> Job:
     if not number:
         open_terminal(job_title(given.log, stage), process=number)
     try:
-        code = stages.fingerprint(stage, given.spec)
+        code = known_code.fingerprint(stage, given.spec)
     except (ValueError, SyntaxError) as error:  # an edit that is not finished
         sys.exit(f"error: the code of {stage} cannot be read: {error}; fix it, then start the workflow again")
     return Job(stage, given.settings, given.runtime, given.running.gpus, given.spec, code, path)
@@ -196,11 +199,13 @@ def _remove_half_written(outputs: list[Path]) -> None:
             file.unlink(missing_ok=True)
 
 
-def _work(main: Main, job: Job, given: Arguments) -> dict:
+def _work(main: Main, job: Job, given: Arguments, unused: Collection[str]) -> dict:
     """Take devices, run `main`, and return what it measured with seconds and peak memory in bytes."""
     take_devices(job.gpus)  # before main, which imports torch; after what needs no device
     start = time.monotonic()
     require_devices(job.gpus)
+    if job.gpus <= 1 or rank() is not None:  # else others compute
+        spare(unused)
     measured = main(job, **given.own) or {}
     try:
         stamps.refuse_changed()

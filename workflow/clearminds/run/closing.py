@@ -2,10 +2,7 @@
 
 from pathlib import Path
 
-import polars as pl
-
 from clearminds.files.layout import Layout
-from clearminds.report.result_table import terminal_table
 
 
 def closing(layout: Layout) -> str:
@@ -13,4 +10,8 @@ def closing(layout: Layout) -> str:
     summary, report = Path(layout.summary.path()), Path(layout.report.path())
     if not (summary.is_file() and report.is_file()):
         return ""
+    import polars as pl
+
+    from clearminds.report.result_table import terminal_table
+
     return f"\n{terminal_table(pl.read_parquet(summary))}\n\n{report}\n{summary} (+ .csv, .md, .tex)\n"

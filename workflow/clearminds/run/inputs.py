@@ -19,10 +19,10 @@ from clearminds.files.study_files import (
     source_rows,
     train_examples,
 )
+from clearminds.run.asked_by_rules import asked_by_rules
 from clearminds.run.rehearsals import is_as_made_now
 from clearminds.run.task_files import task_files
 from clearminds.run.wildcards import Wildcards
-from clearminds.stages.masking.replay import Replay, replay_sources
 from clearminds.stages.source_names import scorer_names, source_names
 
 if TYPE_CHECKING:
@@ -53,16 +53,19 @@ class Inputs:
         self.specs, self.study, self.layout = specs, specs.study, specs.layout
         self.one_job, self.all_wait, self._task_files = one_job, False, task_files(specs.study)
 
+    @asked_by_rules
     def mask_of(self, wc: Wildcards) -> str:
         """The masks that an adapter is trained on."""
         draw = self.specs.draws(wc.variant, wc.seed)
         return self.layout.masks.path(model=wc.model, target=wc.target, variant=wc.variant, draw=draw)
 
+    @asked_by_rules
     def start_of(self, wc: Wildcards) -> list[str]:
         """What a training begins from, if that is not the base."""
         start = self.specs.start_of(wc)
         return [self.layout.adapter.path(model=wc.model, **start)] if start else []
 
+    @asked_by_rules
     def held_out(self, wc: Wildcards) -> list[str]:
         """Scores and sequences of the references whose loss a training takes meanwhile, if it takes one."""
         if wc.variant not in self.study.held_out:
@@ -74,6 +77,7 @@ class Inputs:
         """Wildcards to the tables of one kind (verdicts, sequences, scores), one per source of `source_names`."""
         table = getattr(self.layout, kind)
 
+        @asked_by_rules
         def paths(wc: Wildcards) -> list[str]:
             spec = self.specs.build_masks(wc)
             names = source_names(spec["match"], spec["responses"], spec["sources"])
@@ -82,6 +86,7 @@ class Inputs:
 
         return paths
 
+    @asked_by_rules
     def other_scores(self, wc: Wildcards) -> list[str]:
         """The scores that a variant's rule asks of other models, in the order of `build_masks.other_tables`."""
         spec = self.specs.build_masks(wc)
@@ -93,6 +98,7 @@ class Inputs:
             for source in names
         ]
 
+    @asked_by_rules
     def replay_examples(self, wc: Wildcards) -> list[str]:
         """The examples that a variant replays some of, if it does."""
         replay = self.study.variants[wc.variant].replay
@@ -103,19 +109,24 @@ class Inputs:
         `replay_sources`."""
         table = getattr(self.layout, kind)
 
+        @asked_by_rules
         def paths(wc: Wildcards) -> list[str]:
             spec = self.specs.build_masks(wc).get("replay")
             if spec is None:
                 return []
+            from clearminds.stages.masking.replay import Replay, replay_sources  # with Polars, which plans do without
+
             given = {"scorer": wc.model, "model": wc.model, "task": spec["task"], "split": "train"}
             return [table.path(**given, source=source) for source in replay_sources(Replay(**spec))]
 
         return paths
 
+    @asked_by_rules
     def scorer(self, wc: Wildcards) -> str:
         """The model that scores, without an adapter."""
         return self.layout.model.path(model=scoring_model(wc.scorer))
 
+    @asked_by_rules
     def scoring_adapter(self, wc: Wildcards) -> list[str]:
         """The adapter with which a model scores, if it does with one."""
         tuned = self.specs.tuned_scorers.get(wc.scorer)
@@ -130,6 +141,7 @@ class Inputs:
         number = self.study.runtime.shards
         mark = {"responses": self.layout.responses_shard, "scores": self.layout.scores_shard}[kind]
 
+        @asked_by_rules
         def marks(wc: Wildcards) -> list[str]:
             if number == 1 or (kind == "responses" and wc.source == "reference"):
                 return []
@@ -143,28 +155,31 @@ class Inputs:
         Args:
             stage: of the job; a shard waits if its table's job does.
         """
-        kind = getattr(self.layout, WAITING[stage])
+        kind, text, code = getattr(self.layout, WAITING[stage]), self.specs.text(stage), self.specs.code(stage)
 
+        @asked_by_rules
         def waits_for(wc: Wildcards) -> list[str]:
             copied = stage == "generate_responses" and wc.source == "reference"
-            made_by = self.specs.text(stage)(wc), self.specs.code(stage)(wc)
             if self.one_job or copied or not self.study.runtime.rehearse:
                 return []
-            if not self.all_wait and is_as_made_now(self.layout, kind, dict(wc.items()), *made_by):
+            if not self.all_wait and is_as_made_now(self.layout, kind, dict(wc.items()), text(wc), code(wc)):
                 return []
             return [self.layout.rehearsal.path(model=wc.model)]
 
         return waits_for
 
+    @asked_by_rules
     def task_file(self, wc: Wildcards) -> list[str]:
         """The user's own files of a split, if the task is read from such."""
         return [str(file) for file in self._task_files.get((wc.task, wc.split), [])]
 
+    @asked_by_rules
     def train_examples(self, wc: Wildcards) -> list[str]:
         """The training examples of every target, and of what is replayed beside them."""
         names = dict.fromkeys([*self.study.targets, *replayed(self.study)])
         return [self.layout.examples.path(task=name, split="train") for name in names]
 
+    @asked_by_rules
     def evaluated_examples(self, wc: Wildcards) -> list[str]:
         """The examples of every suite's own tasks."""
         split, tasks = self.study.evaluation.split, self.study.tasks
@@ -172,6 +187,7 @@ class Inputs:
         names = dict.fromkeys(name for name in members if name in tasks and tasks[name].splits)
         return [self.layout.examples.path(task=name, split=split) for name in names]
 
+    @asked_by_rules
     def suite_examples(self, wc: Wildcards) -> list[str]:
         """The examples of a suite's own tasks."""
         split = self.study.evaluation.split
@@ -179,6 +195,7 @@ class Inputs:
         names = [name for name in self.study.suites[wc.suite] if name in tasks and tasks[name].splits]
         return [self.layout.examples.path(task=name, split=split) for name in names]
 
+    @asked_by_rules
     def suite_answers(self, wc: Wildcards) -> list[str]:
         """The base's own answers for a suite's drift tasks."""
         split = self.study.evaluation.split
@@ -189,10 +206,12 @@ class Inputs:
             if task.evaluate == "drift"
         ]
 
+    @asked_by_rules
     def evaluations(self, wc: Wildcards | None = None) -> list[str]:
         """Every evaluation of the study."""
         return [row["path"] for row in evaluation_rows(self.specs.names)]
 
+    @asked_by_rules
     def analysed(self, wc: Wildcards) -> list[str]:
         """What an analysis reads."""
         files = analysed_files(wc.analysis, self.specs.analyse(wc)["names"])
@@ -202,33 +221,40 @@ class Inputs:
         """Wildcards to the tables of one kind, one per source that is measured. Args: kind: scores or sequences."""
         table = getattr(self.layout, kind)
 
+        @asked_by_rules
         def paths(wc: Wildcards) -> list[str]:
             given = {"scorer": wc.model, "model": wc.model, "task": wc.target, "split": "train"}
             return [table.path(**given, source=name) for name in self.specs.measure_gradients(wc)["sources"]]
 
         return paths
 
+    @asked_by_rules
     def analyses(self, wc: Wildcards | None = None) -> list[str]:
         """Every table of the study's analyses."""
         return [row["path"] for row in analysis_rows(self.specs.names, self.study.analyses or [])]
 
+    @asked_by_rules
     def adapters(self, wc: Wildcards | None = None) -> list[str]:
         """Every adapter of the study, and all that is not trained here."""
         return [*adapter_paths(self.specs.names), *given_paths(self.specs.names)]
 
+    @asked_by_rules
     def adapter_of(self, wc: Wildcards) -> str:
         """What an evaluation is of."""
         kind = self.layout.given if wc.variant in (self.study.given or {}) else self.layout.adapter
         return kind.path(**dict(wc.items()))
 
+    @asked_by_rules
     def rehearsals(self, wc: Wildcards | None = None) -> list[str]:
         """The rehearsal of every model."""
         return [row["path"] for row in rehearsal_rows(self.specs.names)]
 
+    @asked_by_rules
     def masks(self, wc: Wildcards | None = None) -> list[str]:
         """The masks of every variant."""
         return [row["path"] for row in mask_rows(self.specs.names)]
 
+    @asked_by_rules
     def scores(self, wc: Wildcards | None = None) -> list[str]:
         """The score tables of every source that a variant or the matching uses."""
         return [row["path"] for row in score_rows(self.specs.names)]

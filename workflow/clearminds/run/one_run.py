@@ -13,14 +13,13 @@ from clearminds.files.digests import digest
 from clearminds.files.tables import write_json
 from clearminds.job.guard import RUN
 from clearminds.reuse.job_memory import read_record
-from clearminds.reuse.run_code import remember
 
 LOCK = Path(".snakemake/clearminds.run")
 STUDY = Path(".snakemake/clearminds.study.json")  # digest per block of the config when the run began
 
 
 def begin(study: dict) -> None:
-    """Become the only run in this folder, and record for its jobs how code and config were when it began.
+    """Become the only run in this folder, and record for its jobs how the config was when it began.
 
     Args:
         study: its config.
@@ -34,7 +33,6 @@ def begin(study: dict) -> None:
             f"another run (process {other}) is going on in {Path.cwd()}; wait for it or stop it, or give this study a "
             "folder of its own: --directory FOLDER"
         )
-    remember()
     write_json(STUDY, _blocks(study))
 
 

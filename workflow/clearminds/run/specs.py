@@ -11,7 +11,8 @@ from clearminds.files.analysed_files import READS
 from clearminds.files.digests import canonical
 from clearminds.files.layout import WILDCARDS, one_of
 from clearminds.files.settings import chosen
-from clearminds.reuse import stage_code as stages
+from clearminds.reuse import known_code
+from clearminds.run.asked_by_rules import asked_by_rules
 from clearminds.run.inputs import Inputs
 from clearminds.run.refusals.file_names import refuse_equal_files, refuse_results_in_a_store
 from clearminds.run.refusals.name_lengths import refuse_long_names
@@ -43,6 +44,9 @@ RUNTIME = {
     "measure_gradients": measure_gradients.Runtime,
 }
 
+# of all rules' wildcards
+NAMES = ("model", "scorer", "task", "split", "source", "target", "variant", "suite", "analysis", "seed", "draw")
+
 
 class Specs(StageSettings):
     """The params and resources of a study's jobs, as functions of a rule's wildcards.
@@ -63,6 +67,7 @@ class Specs(StageSettings):
         refuse_wrong_rules(study)
         super().__init__(study)
         self._codes: dict[tuple[str, str], str] = {}
+        self._texts: dict[tuple, str] = {}
         self.workloads = Workloads(study, self.layout.results)
         self.inputs = Inputs(self, one_job)
 
@@ -81,9 +86,11 @@ class Specs(StageSettings):
         keys = chosen(RUNTIME[stage], runtime) if stage in RUNTIME else {}
         keys |= {"reuse": runtime["reuse"]}
 
+        @asked_by_rules
         def gpu(wildcards: Wildcards) -> int:
             return self.workloads.gpus(stage)
 
+        @asked_by_rules
         def how(wildcards: Wildcards, attempt: int) -> str:
             now = {"gpus": gpu(wildcards)} | ({"attempt": attempt} if attempt > 1 else {})
             if "batch_tokens" in keys:
@@ -97,6 +104,7 @@ class Specs(StageSettings):
         """The `conda` of a rule that generates: wildcards to one of two files, by the source's backend or, where there
         is no source, the evaluation's."""
 
+        @asked_by_rules
         def chosen(wildcards: Wildcards) -> str:
             name = getattr(wildcards, "source", None)
             settings = self.study.evaluation if name is None else self.study.sources.get(name)
@@ -106,24 +114,44 @@ class Specs(StageSettings):
 
     def memory(self, stage: str) -> Callable[[Wildcards, int], int]:
         """The `mem_mb` of a rule: wildcards and attempt to MB of the host's memory."""
-        return lambda wildcards, attempt: resources.host_memory(self.workloads.of(stage, wildcards), attempt)
+
+        @asked_by_rules
+        def memory(wildcards: Wildcards, attempt: int) -> int:
+            return resources.host_memory(self.workloads.of(stage, wildcards), attempt)
+
+        return memory
 
     def minutes(self, stage: str) -> Callable[[Wildcards], int]:
         """The `runtime` of a rule: wildcards to minutes."""
-        return lambda wildcards: resources.minutes(self.workloads.of(stage, wildcards))
+
+        @asked_by_rules
+        def minutes(wildcards: Wildcards) -> int:
+            return resources.minutes(self.workloads.of(stage, wildcards))
+
+        return minutes
 
     def text(self, stage: str) -> Callable[[Wildcards], str]:
         """The `spec` param of a rule: wildcards to canonical JSON."""
-        return lambda wildcards: canonical(getattr(self, stage)(wildcards))
+
+        @asked_by_rules
+        def text(wildcards: Wildcards) -> str:
+            # asked four times for a job; nothing that a spec holds changes while the study is planned
+            key = stage, *(getattr(wildcards, name, None) for name in NAMES)
+            if key not in self._texts:
+                self._texts[key] = canonical(getattr(self, stage)(wildcards))
+            return self._texts[key]
+
+        return text
 
     def code(self, stage: str) -> Callable[[Wildcards], str]:
         """The `code` param of a rule: wildcards to the fingerprint of the code that this job runs."""
+        text = self.text(stage)
 
+        @asked_by_rules
         def code(wildcards: Wildcards) -> str:
-            spec = getattr(self, stage)(wildcards)
-            key = stage, canonical(spec)
+            key = stage, text(wildcards)
             if key not in self._codes:  # milliseconds each, and a sweep's jobs share their specs
-                self._codes[key] = stages.fingerprint(stage, spec)
+                self._codes[key] = known_code.fingerprint(stage, getattr(self, stage)(wildcards))
             return self._codes[key]
 
         return code

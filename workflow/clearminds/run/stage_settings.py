@@ -4,7 +4,7 @@ A spec holds exactly the settings that the stage's result depends on, so that a 
 Keys that are null are in no spec: a key added to the config, null unless a study sets it, makes nothing rerun.
 """
 
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import product
 from typing import Any
 
@@ -18,6 +18,7 @@ from clearminds.files.analysed_files import OF_SOURCES, OF_VARIANTS, READS
 from clearminds.files.layout import Layout, draw_of, scoring_model, seed_of, tuned_scorer
 from clearminds.files.settings import chosen
 from clearminds.model.loading import Loading
+from clearminds.run.kept_layout import keep_kinds
 from clearminds.run.rehearsals import rehearsal_spec
 from clearminds.run.wildcards import Wildcards
 from clearminds.stages import (
@@ -39,7 +40,8 @@ class StageSettings:
 
     def __init__(self, study: Study):
         self.study = study
-        self.layout = Layout.of(study.study)
+        self.layout = keep_kinds(Layout.of(study.study))
+        self._training_keys = cache(study.training_keys)  # of a variant; what is put together is checked each time
 
     def prepare_task(self, wc: Wildcards) -> dict:
         """The task's own keys; of its splits only this one's size, of the others that they exist."""
@@ -140,7 +142,7 @@ class StageSettings:
     def train_adapter(self, wc: Wildcards) -> dict:
         """The variant's training settings without `max_length`, which the masks have used, its loss, the seed, and
         where it begins, if that is not the base."""
-        training = chosen(train_adapter.Training, self.study.training_keys(wc.variant))
+        training = chosen(train_adapter.Training, self._training_keys(wc.variant))
         return {"training": training, "seed": int(wc.seed), "loading": self._loading(wc.model), **self._length()} | (
             {"start": start} if (start := self.start_of(wc)) else {}
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from clearminds.errors import UserError
 from clearminds.files.layout import Layout
-from clearminds.reuse import forced
+from clearminds.reuse import forced, known_code, run_code
 from clearminds.reuse.adopt import adopt
 from clearminds.reuse.integrity import Deviation
 from clearminds.reuse.snakemake_compat import (
@@ -54,8 +54,21 @@ def prepare_execution(workflow: "Workflow", specs: Specs, gpus: Gpus) -> RunEnd:
     """
     end = RunEnd(workflow, specs, gpus)
 
+    runs = False
+
+    def planned() -> None:
+        if not is_one_job(workflow):
+            jobs = jobs_to_run(workflow)
+            _refuse_unusable(jobs, specs)
+            if runs:
+                known_code.save()
+            if runs and jobs:  # reading all code takes long where there is nothing to do
+                run_code.remember()
+
     @contextmanager
     def execution(dry: bool, submits: bool, computes: bool) -> Iterator[None]:
+        nonlocal runs
+        runs = computes
         try:
             if submits and gpus.asked == "auto":
                 refuse_auto()
@@ -73,10 +86,6 @@ def prepare_execution(workflow: "Workflow", specs: Specs, gpus: Gpus) -> RunEnd:
             sys.exit(f"error: {unusable(error)}")
         with nullcontext() if is_one_job(workflow) else end.awaited(dry):
             yield
-
-    def planned() -> None:
-        if not is_one_job(workflow):
-            _refuse_unusable(jobs_to_run(workflow), specs)
 
     around_execution(workflow, execution, planned)
     return end

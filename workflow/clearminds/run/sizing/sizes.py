@@ -5,9 +5,10 @@ from the config and from names, or guessed.
 """
 
 import json
+import os
 import re
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from clearminds.errors import UserError
 from clearminds.files.layout import Layout, draw_of
 from clearminds.files.user_path import located
 from clearminds.plugins.task_kinds.split_files import files_of, is_array, rows_of
+from clearminds.run.kept_layout import keep_kinds
 from clearminds.run.sizing.texts import Lengths, Texts
 from clearminds.run.wildcards import Wildcards
 
@@ -39,7 +41,8 @@ class Sizes:
     """
 
     def __init__(self, study: Study, results: Path, directory: Path = Path(), *, read_texts: bool = False):
-        self.study, self.layout, self.directory = study, Layout(str(results)), directory
+        self.study, self.layout, self.directory = study, keep_kinds(Layout(str(results))), directory
+        self.training_of = cache(study.training_of)  # of a variant; what is put together is checked each time
         self.texts = Texts(study, self.layout, directory) if read_texts else None
 
     def size_guessed(self, model: str) -> bool:
@@ -52,21 +55,20 @@ class Sizes:
 
     def parameters(self, model: str) -> int:
         """Parameters of a model: from its `model.json`, else from its name, such as 135M or 8B."""
-        try:
-            found = json.loads(self._model(model).read_text(encoding="utf-8"))
-            return int(found["parameters"])
-        except (OSError, ValueError, KeyError):
-            settings = self.study.models[model]
-            return named_parameters(settings.hub, settings.file, settings.path, settings.pypi, model)
+        counted = _of_version(_parameters, self._model(model))
+        if counted is not None:
+            return counted
+        settings = self.study.models[model]
+        return named_parameters(settings.hub, settings.file, settings.path, settings.pypi, model)
 
     def mask_tokens(self, wc: Wildcards) -> float:
         """Tokens of a variant's conversations."""
         variant = self.study.variants[wc.variant]
         draw = getattr(wc, "draw", "") or draw_of(wc.seed if draws(variant.weights) else None)
         masks = self.layout.masks.path(model=wc.model, target=wc.target, variant=wc.variant, draw=draw)
-        if (counted := _tokens(Path(masks))) is not None:
+        if (counted := _of_version(_tokens, masks)) is not None:
             return counted
-        items, longest = self.items(wc.target, "train"), self.study.training_of(wc.variant).max_length
+        items, longest = self.items(wc.target, "train"), self.training_of(wc.variant).max_length
         responses = self.response_tokens(wc.model, wc.target, "train", variant.responses)
         prompts = items * self.prompt(wc.target, "train")
         own = min(items * longest, prompts + responses / self.samples(variant.responses))
@@ -74,7 +76,7 @@ class Sizes:
 
     def items(self, task: str, split: str) -> int:
         """Items of a split: of its table, else as the config says."""
-        prepared = _rows(self._examples(task, split))
+        prepared = _of_version(_rows, self._examples(task, split))
         if prepared is not None:
             return prepared
         said = self._said(task, split)
@@ -100,7 +102,7 @@ class Sizes:
     def response_tokens(self, model: str, task: str, split: str, source: str) -> float:
         """Tokens of a split's responses: counted once they are there, before that as many as they may have."""
         table = self.layout.responses.path(model=model, task=task, split=split, source=source)
-        counted = _sum(Path(table), "n_tokens")
+        counted = _of_version(_response_tokens, table)
         if counted is not None:
             return counted
         longest = self.reference(task, split) if source == "reference" else self.study.sources[source].max_new_tokens
@@ -135,6 +137,7 @@ class Sizes:
         return Path(self.layout.examples.path(task=task, split=split))
 
 
+@lru_cache
 def named_parameters(*names: str | None) -> int:
     """The number of parameters that the first name with a size gives: 135M, 0.5B, 8x7B; else `UNKNOWN_PARAMETERS`."""
     for name in filter(None, names):
@@ -178,64 +181,65 @@ def _rows_of_files(entry: Any, directory: Path) -> int | None:
 
 def _rows_of_file(path: Path) -> int | None:
     """Rows of a user's file; None where it is not there or is none of ours."""
-    if path.suffix == ".parquet":
-        return _rows(path)
+    return _of_version(_rows if path.suffix == ".parquet" else _lines, path)
+
+
+def _of_version(counted: Callable[[str], int | None], file: str | Path) -> int | None:
+    """What is counted of a file, once per version of it: a sweep's jobs ask thousands of times.
+
+    Args:
+        counted: takes the file's path.
+        file: the path.
+
+    Returns:
+        None where the file is not there or cannot be counted.
+    """
     try:
-        return _lines(path, path.stat().st_mtime_ns)
-    except (OSError, ValueError):
+        found = os.stat(file)
+    except OSError:
+        return None
+    return _counted(counted, str(file), found.st_mtime_ns, found.st_size)
+
+
+@lru_cache(maxsize=4096)
+def _counted(counted: Callable[[str], int | None], file: str, changed: int, size: int) -> int | None:
+    try:
+        return counted(file)
+    except (OSError, ValueError, KeyError):
         return None
 
 
-@lru_cache
-def _lines(path: Path, changed: int) -> int:
+def _parameters(model: str) -> int:
+    return int(json.loads(Path(model).read_text(encoding="utf-8"))["parameters"])
+
+
+def _lines(file: str) -> int:
+    path = Path(file)
     if path.suffix == ".json" and is_array(path):
         return len(json.loads(path.read_text(encoding="utf-8-sig")))
     with open(path, "rb") as lines:
         return sum(not line.isspace() for line in lines)
 
 
-def _rows(table: Path) -> int | None:
-    metadata = _metadata(table)
-    return None if metadata is None else metadata.num_rows
+def _rows(table: str) -> int:
+    import pyarrow.parquet as pq
+
+    return pq.read_metadata(table).num_rows
 
 
-def _tokens(masks: Path) -> int | None:
+def _tokens(masks: str) -> int:
     """The conversations' tokens, which the file's footer counts as the values of a list column."""
-    metadata = _metadata(masks)
-    if metadata is None:
-        return None
-    total = 0
+    import pyarrow.parquet as pq
+
+    metadata, total = pq.read_metadata(masks), 0
     for group in map(metadata.row_group, range(metadata.num_row_groups)):
         columns = map(group.column, range(group.num_columns))
         total += sum(c.num_values for c in columns if c.path_in_schema.startswith("input_ids."))
     return total
 
 
-def _sum(table: Path, column: str) -> int | None:
-    """The sum of a column of numbers, read once per version of the file: a sweep's jobs ask thousands of times."""
-    try:
-        return _sum_of(table, column, table.stat().st_mtime_ns)
-    except OSError:
-        return None
-
-
-@lru_cache
-def _sum_of(table: Path, column: str, changed: int) -> int | None:
-    import pyarrow as pa
+def _response_tokens(table: str) -> int:
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    try:
-        return pc.sum(pq.read_table(table, columns=[column])[column], min_count=0).as_py()
-    except (OSError, pa.ArrowInvalid):
-        return None
-
-
-def _metadata(table: Path):
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        return pq.read_metadata(table)
-    except (OSError, pa.ArrowInvalid):
-        return None
+    return pc.sum(pq.read_table(table, columns=["n_tokens"])["n_tokens"], min_count=0).as_py()

@@ -108,7 +108,7 @@ class Workloads:
     def rehearse(self, wc: Wildcards) -> Workload:
         """An item of every task with a short answer, and an example per training block; all examples are rendered."""
         study = self.study
-        trainings = [study.training_of(name) for name in study.variants]
+        trainings = [self.sizes.training_of(name) for name in study.variants]
         dtypes = {study.scoring.dtype, study.evaluation.dtype, *(training.dtype for training in trainings)}
         names = dict.fromkeys(name for suite in study.suites.values() for name in suite)
         own = [name for name in names if self._own(name)]
@@ -179,7 +179,7 @@ class Workloads:
     def train_adapter(self, wc: Wildcards) -> Workload:
         """Every epoch over the masks' tokens, forward and backward; checkpointed gradients cost a pass more, and a loss
         that asks the base another."""
-        study, training = self.study, self.study.training_of(wc.variant)
+        study, training = self.study, self.sizes.training_of(wc.variant)
         full = training.adapter == "full"  # its own weights learn too, which is a product more for each
         more = study.runtime.gradient_checkpointing + study.asks_the_base(wc.variant) + full
         return Workload(
@@ -270,7 +270,7 @@ class Workloads:
         files = len(study.variants) * len(study.seeds) if any(kind in OF_VARIANTS for kind in kinds) else 1
         if "adapters" in kinds:
             changes = wc.analysis == "weight_change"
-            whole = changes and any(study.training_of(name).adapter in COMPARED for name in study.variants)
+            whole = changes and any(self.sizes.training_of(name).adapter in COMPARED for name in study.variants)
             held = self.sizes.parameters(wc.model) * BYTES["float32"] / 4 if whole else 0
             return Workload(items=files, held=held, torch=changes)
         rows = self.sizes.items(wc.target, "train") * sum(map(self.sizes.samples, ["reference", *study.sources]))
