@@ -47,7 +47,7 @@ BEST = {"gradient_checkpointing": False}
 def own(items: int, places: Places) -> Measured:
     """This project's trainer."""
     rows = _rows(places.model, items)
-    model = _with_adapter(corpus.model(places.model, SETTINGS.dtype))
+    model = with_adapter(corpus.model(places.model, SETTINGS.dtype))
     runtime = Runtime(BATCH_TOKENS, 3600, False, False, "none")
 
     def work(folder: Path) -> list[dict]:
@@ -62,7 +62,7 @@ def sft(settings: str, items: int, places: Places) -> Measured:
     """TRL's. Args: settings: defaults or best."""
     rows = _rows(places.model, items)
     dtype = torch.bfloat16 if settings == "best" else "auto"
-    model = _with_adapter(AutoModelForCausalLM.from_pretrained(places.model, dtype=dtype))
+    model = with_adapter(AutoModelForCausalLM.from_pretrained(places.model, dtype=dtype))
     table = datasets.Dataset.from_list([{"input_ids": row["input_ids"], "labels": _labels(row)} for row in rows])
 
     def work(folder: Path) -> list[dict]:
@@ -79,6 +79,7 @@ def sft(settings: str, items: int, places: Places) -> Measured:
             save_strategy="no",
             report_to="none",
             disable_tqdm=True,
+            use_cpu=not torch.cuda.is_available(),  # it refuses a CPU otherwise
             **(BEST if settings == "best" else {}),
         )
         trainer = trl.SFTTrainer(
@@ -107,7 +108,8 @@ def _measured(work: Callable[[Path], list[dict]], rows: list[dict], model: torch
     return measure(all_of_it, flops).finding(*losses)
 
 
-def _with_adapter(model: torch.nn.Module) -> torch.nn.Module:
+def with_adapter(model: torch.nn.Module) -> torch.nn.Module:
+    """A model with a fresh adapter, always of the same first values."""
     seeded(SEED)
     return add_adapter(model, SETTINGS, "base")
 
