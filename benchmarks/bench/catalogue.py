@@ -131,7 +131,7 @@ def _generation(sizes: Sizes) -> list[Row]:
 
 
 def _evaluation(sizes: Sizes) -> list[Row]:
-    own, other = ("choices:own", sizes.items), ("choices:harness", sizes.items)
+    own, other = ("choices:own", 2 * sizes.items), ("choices:harness", 2 * sizes.items)
     several = (ADAPTERS, sizes.items // 2)
     return [
         Row("evaluation by choices", HARNESS, own, other, 3.0, "items/s", within=1e-3),

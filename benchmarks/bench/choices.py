@@ -1,6 +1,6 @@
-"""Evaluation by choices: the log-likelihoods of four sentences as the answer to a word problem, in float32.
+"""Evaluation by choices: the log-likelihoods of four short answers to a question, in float32.
 
-The peer scores the same prompts and sentences by lm-evaluation-harness' loglikelihood, as its multiple_choice asks for
+The peer scores the same prompts and answers by lm-evaluation-harness' loglikelihood, as its multiple_choice asks for
 them: each behind its own copy of the prompt. Both sides must come to the same sum.
 """
 
@@ -19,12 +19,13 @@ WRONG = (0, 1, 7, 10)  # what the last number of each choice is off by; the firs
 
 
 def examples(items: int) -> list[dict]:
-    """Word problems with four sentences that end with a number, as rows of the contract EXAMPLES."""
+    """The ends of word problems, with four short answers each, as rows of the contract EXAMPLES."""
     found = []
     for n, item in enumerate(reasoning_gym.create_dataset("gsm_symbolic", size=items, seed=7)):
-        said = f"The answer to this question is {item['answer']}."
+        said = f"It is {item['answer']}."
         texts = [re.sub(r"\d+", lambda number: str(int(number[0]) + off), said) for off in WRONG]  # noqa: B023
-        messages = [{"role": "user", "content": item["question"]}]
+        question = " ".join(item["question"].split(". ")[-2:])  # as long as those of ARC
+        messages = [{"role": "user", "content": question}]
         meta = json.dumps({"choices": texts, "labels": list("ABCD"), "gold": 0})
         found.append({"example_id": f"e{n}", "messages": messages, "reference": texts[0], "answer": "A", "meta": meta})
     return found
