@@ -7,6 +7,12 @@ from importlib import import_module
 
 from measured import Measured, Places
 
+HARNESS, TRL = "lm-evaluation-harness", "TRL SFTTrainer"
+SPEED, MEMORY = "speed", "memory"
+PEAK = "matrix_peak:own"
+ADAPTERS = 2
+SAME_LOSS = 0.01  # of a step's loss, in bfloat16
+
 
 @dataclass(frozen=True)
 class Row:
@@ -18,6 +24,10 @@ class Row:
         own, other: of this project and the peer: "module:function", and what that is called with beside the places.
         target: the ratio to reach, or where there is no peer the figure in `unit`; None: a measurement alone.
         unit: of the figures that are shown.
+        of: speed: amounts per second of a core, and at least the target; memory: MiB at the peak above what was there
+            before, and at most the target.
+        dtype: of the matrix products whose peak it is held against.
+        within: by what share the numbers that both sides find may differ.
     """
 
     stage: str
@@ -26,6 +36,29 @@ class Row:
     other: tuple | None
     target: float | None
     unit: str
+    of: str = SPEED
+    dtype: str = "float32"
+    within: float = 0.0
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """What tells it from the other rows."""
+        return self.stage, self.peer
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured.
+
+    Attributes:
+        items: word problems that are scored.
+        tokens: of made-up tables.
+        wide: tokens of the statistics of a wide vocabulary.
+    """
+
+    items: int
+    tokens: int
+    wide: int
 
 
 def called(work: tuple) -> Callable[[Places], Measured]:
@@ -35,48 +68,96 @@ def called(work: tuple) -> Callable[[Places], Measured]:
     return partial(getattr(import_module(module), function), *settings)
 
 
-def rows(items: int, tokens: int, wide: int) -> list[Row]:
-    """All lines. Args: word problems that are scored; tokens of made-up tables; of statistics of a wide vocabulary."""
-    single, samples = ("single", items), ("samples", items)
-    found = [
-        Row("matrix product", "", ("matrix_peak:own",), None, None, "FLOP/s"),
-        Row(
-            "scoring, one response",
-            "one example at a time",
-            ("scoring:own", *single),
-            ("scoring:one_at_a_time", *single),
-            1.6,
-            "conversations/s",
-        ),
-        Row(
-            "scoring, one response",
-            "lm-evaluation-harness",
-            ("scoring:own", *single),
-            ("scoring:harness", *single),
-            1.6,
-            "conversations/s",
-        ),
-        Row(
-            "scoring, 8 samples",
-            "lm-evaluation-harness",
-            ("scoring:own", *samples),
-            ("scoring:harness", *samples),
-            4.0,
-            "conversations/s",
-        ),
-        Row(
-            "statistics, vocabulary 256k",
-            "whole blocks",
-            ("token_statistics:own", wide),
-            ("token_statistics:blocks", wide),
-            None,
-            "tokens/s",
-        ),
-        Row("mask building", "", ("mask_rows:own", tokens), None, 2e7, "tokens/s"),
-        Row("score table, three columns", "", ("score_table:reading", tokens), None, None, "tables/s"),
-        Row("score table, tokens a byte", "", ("score_table:size", items), None, 1 / 12, "tokens/B"),
-        Row("dry run of the demo", "", ("planning:own",), None, None, "runs/s"),
+def peak_of(dtype: str) -> Row:
+    """The line of the machine's peak."""
+    return Row(f"matrix product, {dtype}", "", (PEAK, dtype), None, None, "FLOP/s", dtype=dtype)
+
+
+def rows(sizes: Sizes) -> list[Row]:
+    """All lines, the peaks of the machine first."""
+    peaks = [peak_of(dtype) for dtype in ("float32", "bfloat16")]
+    return [
+        *peaks,
+        *_scoring(sizes),
+        *_training(sizes),
+        *_generation(sizes),
+        *_evaluation(sizes),
+        *_tables(sizes),
+        *_starts(),
     ]
-    stages = import_module("start_up").IMPORTS
-    found += [Row(f"imports, {stage}", "", ("start_up:own", stage), None, None, "starts/s") for stage in stages]
+
+
+def _scoring(sizes: Sizes) -> list[Row]:
+    single, samples, unit = ("single", sizes.items), ("samples", sizes.items), "conversations/s"
+    one, wide = (
+        ("scoring:own", *single),
+        (("token_statistics:own", sizes.wide), ("token_statistics:blocks", sizes.wide)),
+    )
+    return [
+        Row("scoring, one response", "one example at a time", one, ("scoring:one_at_a_time", *single), 1.6, unit),
+        Row("scoring, one response", HARNESS, one, ("scoring:harness", *single), 1.6, unit),
+        Row("scoring, 8 samples", HARNESS, ("scoring:own", *samples), ("scoring:harness", *samples), 4.0, unit),
+        Row("statistics, vocabulary 256k", "blocks of 256 rows", *wide, None, "tokens/s"),
+        Row("statistics, vocabulary 256k, memory", "blocks of 256 rows", *wide, None, "MiB", MEMORY),
+        Row("statistics, vocabulary 256k, memory", "", wide[0], None, 400, "MiB", MEMORY),
+    ]
+
+
+def _training(sizes: Sizes) -> list[Row]:
+    own, found = ("training:own", sizes.items), []
+    for settings, target in (("defaults", 3.5), ("best", 3.0)):
+        peer, kept = ("training:sft", settings, sizes.items), {"dtype": "bfloat16", "within": SAME_LOSS}
+        found += [
+            Row("training", f"{TRL}, {settings}", own, peer, target, "tokens/s", **kept),
+            Row("training, memory", f"{TRL}, {settings}", own, peer, 0.6, "MiB", MEMORY, **kept),
+        ]
     return found
+
+
+def _generation(sizes: Sizes) -> list[Row]:
+    prompts = max(1, sizes.items // 4)
+    peers = (("transformers' pipeline", "pipeline", 10.0), ("transformers' generate", "generate", 1.3))
+    return [
+        Row(
+            "generation, 8 samples",
+            peer,
+            ("generation:own", prompts),
+            (f"generation:{name}", prompts),
+            target,
+            "tokens/s",
+        )
+        for peer, name, target in peers
+    ]
+
+
+def _evaluation(sizes: Sizes) -> list[Row]:
+    own, other = ("choices:own", 2 * sizes.items), ("choices:harness", 2 * sizes.items)
+    several = (ADAPTERS, sizes.items // 2)
+    return [
+        Row("evaluation by choices", HARNESS, own, other, 3.0, "items/s", within=1e-3),
+        Row(
+            f"evaluation of {ADAPTERS} adapters on 2 tasks",
+            f"{HARNESS}, a run each",
+            ("adapters:own", *several),
+            ("adapters:harness", *several),
+            2.0,
+            "adapters/s",
+        ),
+    ]
+
+
+def _tables(sizes: Sizes) -> list[Row]:
+    return [
+        Row("mask building", "", ("mask_rows:own", sizes.tokens), None, 2e7, "tokens/s"),
+        Row("mask building, memory", "", ("mask_rows:own", sizes.tokens), None, 2000, "MiB", MEMORY),
+        Row("score table, three columns", "", ("score_table:reading", sizes.tokens), None, 1.0, "tables/s"),
+        Row("score table, tokens a byte", "", ("score_table:size", sizes.items), None, 1 / 12, "tokens/B"),
+    ]
+
+
+def _starts() -> list[Row]:
+    stages = import_module("start_up").IMPORTS
+    return [
+        Row("dry run of the demo", "", ("planning:own",), None, None, "runs/s"),
+        *(Row(f"imports, {stage}", "", ("start_up:own", stage), None, None, "starts/s") for stage in stages),
+    ]

@@ -23,6 +23,14 @@ def model(folder: Path, dtype: str = "float32"):
     return load_model(folder, dtype=dtype, loading=Loading())
 
 
+def harness(model, folder: Path, rows: int):
+    """lm-evaluation-harness around a model. Args: of its folder; how many rows it takes at a time."""
+    from lm_eval.models.huggingface import HFLM
+
+    tokenizer = chat(folder).tokenizer
+    return HFLM(model, tokenizer=tokenizer, batch_size=rows, softmax_dtype="float32", add_bos_token=False)
+
+
 def single(folder: Path, items: int) -> list[Encoded]:
     """Conversations of a prompt and one response each, as long as each other. Args: the model's; how many."""
     found = []
@@ -50,10 +58,18 @@ def texts(folder: Path, conversation: Encoded) -> tuple[str, str]:
     return decode(ids[:n]), decode(ids[n : n + conversation.n_response])
 
 
+def body(model) -> int:
+    """Weights of the layers' products."""
+    return sum(p.numel() for name, p in model.named_parameters() if re.search(r"layers\..*weight$", name))
+
+
+def head(model) -> int:
+    """Weights of the head."""
+    return model.get_output_embeddings().weight.numel()
+
+
 def flops(model, conversations: list[Encoded]) -> float:
     """Of the products that scoring needs: each prompt once, the head on response tokens alone; attention left out."""
-    head = model.get_output_embeddings().weight.numel()
-    body = sum(p.numel() for name, p in model.named_parameters() if re.search(r"layers\..*weight$", name))
     prompts = {tuple(c.input_ids[: c.n_prompt]) for c in conversations}
     responses = sum(c.n_response for c in conversations)
-    return 2.0 * body * (sum(map(len, prompts)) + responses) + 2.0 * head * responses
+    return 2.0 * body(model) * (sum(map(len, prompts)) + responses) + 2.0 * head(model) * responses

@@ -10,15 +10,16 @@ TOKENS, REPEATS = 1024, 5
 
 
 @torch.inference_mode()
-def own(places: Places) -> Measured:
-    """Every product of the layers once, each the best of `REPEATS`."""
+def own(dtype: str, places: Places) -> Measured:
+    """Every product of the layers once, each the best of `REPEATS`. Args: dtype: of the factors."""
+    kind = getattr(torch, dtype)
     model = corpus.model(places.model)
     shapes = Counter(
         tuple(w.shape) for name, w in model.named_parameters() if "layers." in name and name.endswith("proj.weight")
     )
     flops, cpu, wall = 0.0, 0.0, 0.0
     for (rows, columns), count in shapes.items():
-        given, weight = torch.randn(TOKENS, columns), torch.randn(rows, columns)
+        given, weight = torch.randn(TOKENS, columns).to(kind), torch.randn(rows, columns).to(kind)
         found = [measure(lambda: _product(given, weight)) for _ in range(REPEATS)]  # noqa: B023 (called here)
         flops += 2.0 * TOKENS * rows * columns * count
         cpu += count * min(one.cpu for one in found)

@@ -1,10 +1,20 @@
 """What one process measures: how much it did, in how many seconds, in how much memory."""
 
-import resource
+import ctypes
+import gc
+import sys
+import threading
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+
+import psutil
+
+KERNEL = Path("/proc/self")
+RESET_PEAK = "5"  # written to `clear_refs` it sets the peak of the resident set back to what it is now (Linux, proc(5))
+POLL = 0.005  # seconds between two looks at the resident set, where the kernel cannot be asked for the peak
 
 
 @dataclass(frozen=True)
@@ -17,6 +27,7 @@ class Measured:
         wall: seconds that went by.
         memory: MiB of the process at its peak, above what it had before the work.
         flops: of the matrix products that the work needs at least, where they are known.
+        found: numbers that the other side of the row must come to as well, such as the losses of a training.
     """
 
     amount: float
@@ -24,10 +35,15 @@ class Measured:
     wall: float
     memory: float
     flops: float = 0.0
+    found: tuple[float, ...] = ()
 
     def as_dict(self) -> dict:
         """For JSON."""
         return asdict(self)
+
+    def finding(self, *numbers: float) -> "Measured":
+        """The same with the numbers that the work came to."""
+        return replace(self, found=numbers)
 
 
 @dataclass(frozen=True)
@@ -43,14 +59,56 @@ class Places:
     work: Path
 
 
-def peak_mib() -> float:
-    """MiB of this process at its peak so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+@contextmanager
+def peak_above() -> Iterator[Callable[[], float]]:
+    """Watch this process's memory: gives a function that says how many MiB its peak was above where it began.
+
+    What was freed before is given back first, so that memory used again counts. `ru_maxrss` would not do: it begins at
+    what the parent held when it started this process.
+    """
+    gc.collect()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).malloc_trim(0)
+    try:
+        (KERNEL / "clear_refs").write_text(RESET_PEAK)
+    except OSError:  # no Linux, or one that keeps this to itself
+        with _polled() as highest:
+            yield highest
+        return
+    before = _kernel_mib("VmRSS")
+    yield lambda: max(0.0, _kernel_mib("VmHWM") - before)
+
+
+def _kernel_mib(name: str) -> float:
+    lines = dict(line.split(":", 1) for line in (KERNEL / "status").read_text().splitlines())
+    return int(lines[name].split()[0]) / 1024
+
+
+@contextmanager
+def _polled() -> Iterator[Callable[[], float]]:
+    process, done = psutil.Process(), threading.Event()
+    seen = [process.memory_info().rss]
+
+    def look() -> None:
+        while not done.wait(POLL):
+            seen.append(max(process.memory_info().rss, seen.pop() if len(seen) > 1 else 0))
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    yield lambda: (max(seen) - seen[0]) / 2**20
+    done.set()
+    thread.join()
 
 
 def measure(work: Callable[[], float], flops: float = 0.0) -> Measured:
     """Do some work once. Args: work: gives its amount; flops: as of `Measured`."""
-    before, wall, cpu = peak_mib(), time.perf_counter(), time.process_time()
-    amount = work()
-    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-    return Measured(amount, cpu, wall, peak_mib() - before, flops)
+    with peak_above() as peak:
+        wall, cpu = time.perf_counter(), time.process_time()
+        amount = work()
+        cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+        return Measured(amount, cpu, wall, peak(), flops)
+
+
+def fastest(measured: Iterable[Measured]) -> Measured:
+    """The best of several settings: a peer is taken as it is fastest."""
+    return max(measured, key=lambda one: one.amount / one.cpu)

@@ -1,65 +1,86 @@
 """The ruler: this project beside its peers, and beside what the machine can do.
 
-    make bench                                                        all of it
-    PYTHONPATH=workflow .venv/bin/python benchmarks/bench/run.py --model FOLDER [--only WORDS] [--pairs 5] [--items 24]
+    make bench [ONLY=WORDS] [PAIRS=3]                          all rows, or those whose stage has these words
+    PYTHONPATH=workflow .venv/bin/python benchmarks/bench/run.py --model FOLDER [--only WORDS] [--pairs 3] [--items 24]
 
 Each measurement runs in a process of its own, with one thread, so that seconds of a core can be compared on a machine
 that others use too; this project and its peer take turns. Figures are medians, a ratio is the median of those of the
-pairs, and its spread their smallest and largest. Writes `results/bench/bench.parquet` and prints the table.
+pairs, and its spread their smallest and largest. Writes `results/bench/bench.parquet`, where rows that are not measured
+this time keep what they had, and prints the whole table.
 
-Columns: stage, peer, own and other (amounts per second of a core), ratio, lowest, highest, target, memory (MiB at the
-peak above what was there before), other_memory, share_of_peak (of the matrix products that the work needs at least),
-unit, pairs, machine.
+Columns: stage, peer, own and other (amounts per second of a core, or MiB in rows of memory), ratio, lowest, highest,
+target, reached, memory (MiB at the peak above what was there before), other_memory, share_of_peak (of the matrix
+products that the work needs at least), unit, pairs, machine.
 """
 
 import argparse
 import json
 import os
-import platform
-import statistics
 import subprocess
 import sys
 from pathlib import Path
 
-import polars as pl
-from catalogue import Row, called, rows
+from catalogue import PEAK, Row, Sizes, called, peak_of, rows
+from lines import as_markdown, line, median_speed, require_same, save
 from measured import Measured, Places
 
 HERE, ROOT = Path(__file__).parent, Path(__file__).parents[2]
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS", "RAYON_NUM_THREADS")
+QUIET = {"TQDM_DISABLE": "1", "TRANSFORMERS_VERBOSITY": "error", "TOKENIZERS_PARALLELISM": "false"}
+OFFLINE = {"HF_HUB_OFFLINE": "1"}  # a row that looks something up would measure a network
 
 
-def in_process(number: int, side: str, given: argparse.Namespace) -> Measured:
-    """Measure one side of a row in a process of its own."""
-    command = [sys.executable, __file__, "--measure", f"{number}:{side}", "--model", given.model]
-    for name in ("items", "tokens", "wide", "results"):
-        command += [f"--{name}", str(getattr(given, name))]
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS"), str(given.threads))
-    environment = {**os.environ, **threads, "TQDM_DISABLE": "1", "PYTHONPATH": f"{ROOT / 'workflow'}:{HERE.parent}"}
-    done = subprocess.run(map(str, command), stdout=subprocess.PIPE, text=True, env=environment, check=True)
-    return Measured(**json.loads(done.stdout.splitlines()[-1]))
+class Bench:
+    """Measures rows, each piece of work once.
 
+    Args:
+        given: the command line.
+    """
 
-def line(row: Row, own: list[Measured], other: list[Measured], peak: float | None) -> dict:
-    """A row's figures. Args: the row; measurements of both sides, in pairs; FLOP/s of the machine, where known."""
-    speed = statistics.median(one.amount / one.cpu for one in own)
-    ratios = [(a.amount / a.cpu) / (b.amount / b.cpu) for a, b in zip(own, other, strict=False)]
-    share = statistics.median(one.flops / one.cpu for one in own) / peak if peak and own[0].flops else None
-    return {
-        "stage": row.stage,
-        "peer": row.peer,
-        "own": speed,
-        "other": statistics.median(one.amount / one.cpu for one in other) if other else None,
-        "ratio": statistics.median(ratios) if ratios else None,
-        "lowest": min(ratios, default=None),
-        "highest": max(ratios, default=None),
-        "target": row.target,
-        "memory": statistics.median(one.memory for one in own),
-        "other_memory": statistics.median(one.memory for one in other) if other else None,
-        "share_of_peak": share,
-        "unit": row.unit,
-        "pairs": len(own),
-        "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
-    }
+    def __init__(self, given: argparse.Namespace):
+        self.given = given
+        self._pairs: dict[tuple, tuple[list[Measured], list[Measured]]] = {}
+
+    def line(self, row: Row, peaks: dict[str, float]) -> dict:
+        """The figures of a row. Args: peaks: FLOP/s of the machine by dtype."""
+        own, other = self.pairs(row)
+        return line(row, own, other, peaks.get(row.dtype))
+
+    def pairs(self, row: Row) -> tuple[list[Measured], list[Measured]]:
+        """Measurements of both sides of a row, taking turns; those of an earlier row of the same work again."""
+        if row.other is None:
+            for (own, _), found in self._pairs.items():
+                if own == row.own:
+                    return found[0], []
+        key = row.own, row.other
+        if key not in self._pairs:
+            self._pairs[key] = self._measured(row)
+        return self._pairs[key]
+
+    def _measured(self, row: Row) -> tuple[list[Measured], list[Measured]]:
+        own, other = [], []
+        for _ in range(self.given.pairs):
+            own.append(self.in_process(row.own))
+            if row.other:
+                other.append(self.in_process(row.other))
+                require_same(row, own[-1].found, other[-1].found)
+        return own, other
+
+    def in_process(self, work: tuple) -> Measured:
+        """Measure some work in a process of its own.
+
+        Raises:
+            SystemExit: it failed; what it said has been shown.
+        """
+        command = [sys.executable, __file__, "--measure", json.dumps(work)]
+        command += ["--model", self.given.model, "--results", self.given.results]
+        threads = dict.fromkeys(THREADS, str(self.given.threads))
+        paths = {"PYTHONPATH": f"{ROOT / 'workflow'}:{HERE.parent}"}
+        environment = {**os.environ, **QUIET, **OFFLINE, **threads, **paths}
+        done = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, text=True, env=environment)
+        if done.returncode:
+            sys.exit(f"{' '.join(map(str, work))}: ended with code {done.returncode}; what it said is above")
+        return Measured(**json.loads(done.stdout.splitlines()[-1]))
 
 
 def main() -> None:
@@ -67,37 +88,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--model", type=Path, required=True, help="folder of the embedded model")
     parser.add_argument("--only", default="", help="rows whose stage has these words")
-    parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--items", type=int, default=24)
+    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--items", type=int, default=16, help="word problems that are scored")
     parser.add_argument("--tokens", type=int, default=10_000_000, help="of made-up tables")
-    parser.add_argument("--wide", type=int, default=8192, help="tokens of the statistics of a wide vocabulary")
+    parser.add_argument("--wide", type=int, default=1024, help="tokens of the statistics of a wide vocabulary")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--results", type=Path, default=ROOT / "results" / "bench")
-    parser.add_argument("--measure", help=argparse.SUPPRESS)
+    parser.add_argument("--measure", type=json.loads, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    table = rows(given.items, given.tokens, given.wide)
     if given.measure:
-        number, side = given.measure.split(":")
-        row = table[int(number)]
-        work = called(row.own if side == "own" else row.other)
+        work = called(tuple(given.measure))
         print(json.dumps(work(Places(given.model.resolve(), given.results.resolve())).as_dict()))
         return
     given.results.mkdir(parents=True, exist_ok=True)
-    lines: list[dict] = []
-    for number, row in enumerate(table):
-        if given.only not in row.stage and number:
-            continue
-        own, other = [], []
-        for _ in range(given.pairs):
-            own.append(in_process(number, "own", given))
-            if row.other:
-                other.append(in_process(number, "other", given))
-        lines.append(line(row, own, other, lines[0]["own"] if lines else None))
-        pl.DataFrame(lines, infer_schema_length=None).write_parquet(given.results / "bench.parquet")
-        print(json.dumps(lines[-1]), flush=True)
-    shown = {"tbl_rows": -1, "tbl_cols": -1, "tbl_width_chars": 200, "tbl_hide_dataframe_shape": True}
-    with pl.Config(tbl_formatting="MARKDOWN", **shown):
-        print(pl.DataFrame(lines, infer_schema_length=None).drop("machine", "unit", "pairs"))
+    table, path = rows(Sizes(given.items, given.tokens, given.wide)), given.results / "bench.parquet"
+    bench, peaks, order = Bench(given), {}, [row.name for row in table]
+    chosen = [row for row in table if given.only in row.stage]
+    if not chosen:
+        sys.exit(f"ONLY={given.only}: no row has these words; rows: {', '.join(sorted({row.stage for row in table}))}")
+    for row in chosen:
+        if row.own[0] != PEAK and row.dtype not in peaks:
+            peaks[row.dtype] = median_speed(bench.pairs(peak_of(row.dtype))[0])
+        found = bench.line(row, peaks)
+        save(path, [found], order)  # at once, so that what was measured stays when a later row fails
+        print(json.dumps(found), flush=True)
+    print(as_markdown(path))
 
 
 if __name__ == "__main__":

@@ -1,17 +1,18 @@
 """Token scores: log-probability, entropies, sum of squares and rank of each response token, in float32.
 
 Peers: the paper's way, one example at a time with all logits and a cross-entropy only; and lm-evaluation-harness'
-loglikelihood, batches of 8, which sums log-probabilities.
+loglikelihood at its better size of batches, which sums log-probabilities.
 """
 
 import corpus
 import torch
-from measured import Measured, Places, measure
+from measured import Measured, Places, fastest, measure
 
 from clearminds.model.encoded import Encoded
 from clearminds.model.score_sequences import score
 
 BATCH_TOKENS = 1024
+BATCHES = (1, 8)  # rows at a time, of which the harness' better one counts
 # one response a prompt; and eight of half the prompt's length, of so many prompts that tokens are about as many
 KINDS = {"single": corpus.single, "samples": lambda model, items: corpus.samples(model, max(1, items // 4))}
 
@@ -50,19 +51,21 @@ def one_at_a_time(kind: str, items: int, places: Places) -> Measured:
 def harness(kind: str, items: int, places: Places) -> Measured:
     """lm-evaluation-harness."""
     from lm_eval.api.instance import Instance
-    from lm_eval.models.huggingface import HFLM
 
     model, conversations = corpus.model(places.model), KINDS[kind](places.model, items)
-    tokenizer = corpus.chat(places.model).tokenizer
-    wrapped = HFLM(model, tokenizer=tokenizer, batch_size=8, softmax_dtype="float32", add_bos_token=False)
     asked = [
         Instance("loglikelihood", {}, corpus.texts(places.model, one), number)
         for number, one in enumerate(conversations)
     ]
 
-    def work() -> float:
-        wrapped.loglikelihood(asked, disable_tqdm=True)
-        return float(len(conversations))
+    def with_batches_of(rows: int) -> Measured:
+        wrapped = corpus.harness(model, places.model, rows)
 
-    wrapped.loglikelihood(asked[:1], disable_tqdm=True)
-    return measure(work, corpus.flops(model, conversations))
+        def work() -> float:
+            wrapped.loglikelihood(asked, disable_tqdm=True)
+            return float(len(conversations))
+
+        wrapped.loglikelihood(asked[:1], disable_tqdm=True)
+        return measure(work, corpus.flops(model, conversations))
+
+    return fastest(map(with_batches_of, BATCHES))

@@ -86,6 +86,17 @@ def test_time_is_at_least_that_of_the_operations_and_of_reading_the_weights(work
     assert estimated_seconds(work, device, utilisation / 2) == pytest.approx(2 * seconds)
 
 
+def test_generating_reaches_less_of_a_device_and_vllm_more_than_transformers():
+    # 8 billion parameters in 16 bits, 48 answers side by side: the weights are read once for all of them
+    eight = Workload(parameters=8e9, weight_bytes=2, written=10**6, rows=48)
+    rates = {vllm: 10**6 / estimated_seconds(replace(eight, vllm=vllm), DEVICES["h100"], 0.3) for vllm in (False, True)}
+    assert 900 < rates[False] < 1200, "what others measured with transformers"
+    assert rates[True] == pytest.approx(2 * rates[False])
+    whole = replace(eight, read=10**6)
+    read = estimated_seconds(replace(whole, written=0), DEVICES["h100"], 0.3)
+    assert estimated_seconds(whole, DEVICES["h100"], 0.3) == pytest.approx(read + 10**6 / rates[False])
+
+
 def test_float32_costs_what_a_device_makes_of_it():
     half = Workload(parameters=10**9, weight_bytes=2, read=10**6)
     single = replace(half, weight_bytes=4)

@@ -115,9 +115,12 @@ def _apart(model: CausalModel, items: list[Item], batch_tokens: int) -> list[lis
 
 
 def _shares(model: CausalModel, items: list[Item]) -> bool:
-    """Whether a model's cache gives what it gives without: tried on the shortest and the longest item together."""
+    """Whether a model's cache gives what it gives without: tried on the shortest and the longest item together.
+
+    Of each with its longest continuation alone: of a task of few items the trial would else be a third of the work.
+    """
     by_length = sorted(items, key=lambda item: len(item[0]))
-    few = [by_length[0], by_length[-1]]
+    few = [(prompt, [max(ends, key=len)]) for prompt, ends in (by_length[0], by_length[-1])]
     try:
         shared = _shared(model, few)
     except (AttributeError, NotImplementedError, TypeError, ValueError) as error:

@@ -2,8 +2,9 @@
 
 A forward pass takes 2 FLOPs per parameter and token, a backward pass through frozen weights as many again (the usual
 count, without attention's share, which grows with the length). Time is that of the operations at a stated share of the
-device's peak, or of reading the weights once per generated token at the same share of its memory's bandwidth, whichever
-is longer; or, where runs on such a device wrote down their rate, the tokens over that rate.
+device's peak, or of reading the weights once per generated token at a share of its memory's bandwidth, whichever is
+longer; generating reaches less of a GPU, by its backend. Or, where runs on such a device wrote down their rate, time is
+that of the tokens at it.
 """
 
 import json
@@ -14,7 +15,7 @@ from statistics import median
 from clearminds.config.blocks import Training
 from clearminds.config.study import Study
 from clearminds.files.layout import run_records
-from clearminds.run.sizing.hardware import Device
+from clearminds.run.sizing.hardware import GENERATING, Device
 from clearminds.run.sizing.workload import BYTES, RUN_A_MODEL, Workload, Workloads
 from clearminds.run.wildcards import Wildcards
 
@@ -100,10 +101,17 @@ def cost(stage: str, wildcards: Wildcards, works: Workloads, device: Device, uti
 
 
 def estimated_seconds(work: Workload, device: Device, utilisation: float) -> float:
-    """Device seconds of a job by the roofline: the longer of computing and of reading the weights per token."""
+    """Device seconds of a job by the roofline: the longer of computing and of reading the weights per token.
+
+    Args:
+        work: of the job.
+        device: that its model runs on.
+        utilisation: share of the device's peak that reading reaches; on a GPU generating reaches `GENERATING` of it.
+    """
     compute = 2 * work.parameters / device.peak(work.weight_bytes)
     weights = work.parameters * work.weight_bytes / device.bandwidth / work.rows
-    return (compute * work.passes * work.read + max(compute, weights) * work.written) / utilisation
+    generating = GENERATING["vllm" if work.vllm else "transformers"] if device.memory else 1
+    return (compute * work.passes * work.read + max(compute, weights) * work.written / generating) / utilisation
 
 
 def adapter_parameters(parameters: float, rank: int) -> float:

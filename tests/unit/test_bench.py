@@ -1,0 +1,80 @@
+"""The frame of `make bench`: figures of a row, a table that keeps what is not measured again, and memory by process."""
+
+import sys
+
+import polars as pl
+import pytest
+
+from clearminds.checkout import ROOT
+
+sys.path.insert(0, str(ROOT / "benchmarks" / "bench"))
+
+from catalogue import MEMORY, Row, Sizes, rows
+from lines import as_markdown, line, require_same, save
+from measured import Measured, fastest, measure
+
+SPEED_ROW = Row("scoring", "peer", ("scoring:own",), ("scoring:other",), 1.5, "items/s")
+MEMORY_ROW = Row("scoring, memory", "peer", ("scoring:own",), ("scoring:other",), 0.6, "MiB", MEMORY)
+OWN = [Measured(10, 1, 9, 50, 5e9), Measured(10, 2, 9, 70, 5e9), Measured(10, 1.25, 9, 60, 5e9)]
+OTHER = [Measured(5, 1, 1, 100), Measured(5, 1, 1, 100), Measured(5, 1, 1, 100)]
+
+
+def test_speed_is_compared_by_seconds_of_a_core_within_each_pair():
+    found = line(SPEED_ROW, OWN, OTHER, 1e10)
+    assert (found["own"], found["other"], found["lowest"], found["ratio"], found["highest"]) == (8, 5, 1, 1.6, 2)
+    assert found["reached"] and found["share_of_peak"] == pytest.approx(0.4)
+    assert not line(SPEED_ROW, OWN[1:2], OTHER[:1], None)["reached"]
+
+
+def test_memory_is_to_stay_below_its_target():
+    found = line(MEMORY_ROW, OWN, OTHER, 1e10)
+    assert (found["own"], found["other"], found["ratio"], found["reached"]) == (60, 100, 0.6, True)
+    assert not line(MEMORY_ROW, OWN[1:2], OTHER[:1], None)["reached"]
+
+
+def test_rows_that_are_not_measured_again_stay_in_the_order_of_the_catalogue(tmp_path):
+    path, order = tmp_path / "bench.parquet", [SPEED_ROW.name, MEMORY_ROW.name]
+    save(path, [line(MEMORY_ROW, OWN, OTHER, None)], order)
+    save(path, [line(SPEED_ROW, OWN, OTHER, None)], order)
+    save(path, [line(SPEED_ROW, OWN[:1], OTHER[:1], None)], order)
+    assert pl.read_parquet(path).select("stage", "pairs").rows() == [("scoring", 1), ("scoring, memory", 3)]
+    head, rule, *body, _ = as_markdown(path).splitlines()
+    assert head.startswith("| stage | peer | own |") and set(rule) == set("| -") and len(body) == 2
+    assert body[1].startswith("| scoring, memory | peer | 60 | 100 | MiB | 0.6 |")
+
+
+def test_sides_that_come_to_other_numbers_are_not_compared():
+    row = Row("training", "peer", (), (), None, "tokens/s", within=0.01)
+    require_same(row, (1.0, 2.0), (1.005, 2.0))
+    with pytest.raises(SystemExit, match="training, peer: not the same work"):
+        require_same(row, (1.0, 2.0), (1.0, 2.1))
+
+
+def test_a_peer_is_taken_as_it_is_fastest():
+    assert fastest(OWN) is OWN[0]
+
+
+def test_memory_counts_the_peak_of_the_work_alone():
+    held = bytearray(64 * 2**20)
+    before = bytearray(256 * 2**20)
+    before[:: 2**12] = b"x" * len(before[:: 2**12])
+    del before  # a peak of earlier is none of this work's
+
+    def work() -> float:
+        block = bytearray(96 * 2**20)
+        block[:: 2**12] = b"x" * len(block[:: 2**12])
+        return 1.0
+
+    found = measure(work)
+    assert 90 < found.memory < 128, len(held)
+
+
+def test_every_row_has_a_name_of_its_own_and_work_that_is_there():
+    table = rows(Sizes(16, 1000, 256))
+    assert len({row.name for row in table}) == len(table)
+    for row in table:
+        for work in (row.own, row.other):
+            if work is not None:
+                module, function = work[0].split(":")
+                text = (ROOT / "benchmarks" / "bench" / f"{module}.py").read_text(encoding="utf-8")
+                assert f"def {function}(" in text, work
