@@ -57,7 +57,8 @@ def made_tiny(study: dict, model: Path, rows: Path, targets: int = 1, only: Sequ
 
 def _eased(weights: dict) -> dict:
     """A rule with thresholds that leave tokens of a random model, which is surprised by all of them."""
-    eased = {key: f"{100 * float(weights[key]):g}" for key in THRESHOLDS if weights.get(key, "auto") != "auto"}
+    given = {key: weights[key] for key in THRESHOLDS if weights.get(key, "auto") != "auto"}
+    eased = {key: type(limit)(f"{100 * float(limit):g}") for key, limit in given.items()}
     inner = {"of": [_eased(rule) for rule in weights["of"]]} if "of" in weights else {}
     return {**weights, **eased, **inner}
 

@@ -226,10 +226,12 @@ def test_a_results_folder_that_may_only_be_read_is_one_line(study, small_disk, t
 def test_three_kills_change_no_byte(tmp_path, tiny_model):
     import random
 
-    from kill_trial import slow_enough, trial, undisturbed
+    from kill_trial import digests, slow_enough, trial
 
     study = slow_enough(tiny_study(tiny_model))
-    expected = undisturbed(tmp_path / "undisturbed", study)
+    undisturbed = Workflow(tmp_path / "undisturbed", study)
+    assert undisturbed.run().returncode == 0
+    expected = digests(undisturbed.folder)
     plan = [("generate_responses", "group"), ("score_token_perplexity", "job"), ("train_adapter", "snakemake")]
     result = trial(tmp_path / "killed", study, expected, plan, random.Random(0))
     assert not result.different, result

@@ -11,7 +11,7 @@ from .watching import error_lines
 
 @pytest.fixture
 def study(tmp_path, tiny_model):
-    return Workflow(tmp_path, tiny_study(tiny_model), warm=False)
+    return Workflow(tmp_path, tiny_study(tiny_model))
 
 
 @pytest.mark.slow
