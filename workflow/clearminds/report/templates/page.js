@@ -3,6 +3,7 @@
 // Texts of models and data come from JSON or attributes, and are only ever put in as text.
 const byId = (id) => document.getElementById(id);
 const MANY_FLIPS = 60;
+const ISOLATE = "\u2068", POP = "\u2069"; // marks within a token turn nothing around it
 const number = (value) => value.toLocaleString("en-US");
 
 function element(name, text, className) {
@@ -114,7 +115,7 @@ function tell(place) {
   const { response } = shown;
   const weight = weightOf(place);
   byId("token-says").textContent = [
-    "“" + response.tokens[place].replace(/\n/g, "↵") + "”",
+    "“" + ISOLATE + response.tokens[place].replace(/\n/g, "↵") + POP + "”",
     "perplexity " + response.ppl[place],
     "probability " + (1 / response.ppl[place]).toPrecision(2),
     response.entropy[place] === null ? "" : "entropy " + response.entropy[place] + " nats",
