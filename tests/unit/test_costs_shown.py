@@ -11,7 +11,7 @@ from clearminds.report import dag
 from clearminds.report.costs import per_stage, per_variant
 from clearminds.report.numbers import duration
 from clearminds.reuse.stage_code import STAGES
-from clearminds.stages.reporting.costs import of_variants
+from clearminds.stages.reporting.costs import all_records, of_variants
 
 RUN = {"stage": "train_adapter", "seconds": 100.0, "tokens": 500, "tokens_per_second": 10.0, "peak_memory_bytes": 2}
 NAMES = {"model": "m", "target": "t", "variant": "stm"}
@@ -45,6 +45,8 @@ def test_records_are_found_by_the_logs_of_the_jobs(tmp_path):
         file = tmp_path / log.removeprefix(f"{tmp_path}/").replace(".log", ".run.json")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(f'{{"stage": "{stage}", "seconds": 1.0}}')
+    (tmp_path / "report.run.json").write_text('{"stage": "report", "seconds": 1.0}')
+    assert sorted(record["stage"] for record in all_records(tmp_path)) == sorted(made.values())
     files = {"masks": [{**NAMES, "draw": None, "path": ""}], "adapters": [adapter]}
     found = of_variants({"stm": {"responses": "own"}}, ["all"], "results/s", tmp_path, files)
     assert sorted(record["stage"] for record in found) == sorted(made.values())

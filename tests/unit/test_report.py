@@ -1,27 +1,35 @@
 """The report: whole, without requests, and safe to open whatever a model wrote; and the captions beside the figures."""
 
+import json
 import math
 import re
 from base64 import b64encode
 from dataclasses import replace
 from hashlib import sha256
 from html.parser import HTMLParser
+from itertools import pairwise
 from types import SimpleNamespace
 
 import jinja2
 import pyarrow as pa
 import pytest
 from docutils.core import publish_parts
+from test_tokens_view import tables
 
 from clearminds.checkout import WORKFLOW
 from clearminds.files import contracts
 from clearminds.files.tables import read_provenance, write_table
-from clearminds.report import figures
+from clearminds.report import figures, tokens_view
 from clearminds.report import page as report
+from clearminds.report.advice import Advice
 from clearminds.report.analyses import Section, Shown
+from clearminds.report.costs import per_variant
+from clearminds.report.flips import Flip, Flips
 from clearminds.report.frontier import ti_bwt
+from clearminds.report.published import published
 from clearminds.report.samples import sample_responses
 from clearminds.report.token_counts import counts_table
+from clearminds.report.turns import Turn
 from clearminds.stages import report as gathering
 from clearminds.stages.reporting import words
 from clearminds.stages.summarise import summarise
@@ -322,3 +330,59 @@ def test_rules_that_hold_others_are_shown_among_the_settings(data):
 @pytest.mark.parametrize(("tau", "line"), [("auto", None), ("2.5", 2.5)])
 def test_a_threshold_that_a_rule_takes_from_the_scores_is_drawn_nowhere(tau, line):
     assert gathering._first_tau({"a": {"weights": {"rule": "all"}}, "b": {"weights": {"tau": tau}}}) == line
+
+
+def test_tokens_and_flips_are_shown_whatever_they_say(data, tmp_path):
+    files = tables(tmp_path, {HOSTILE: [1, 9]}, {"stm": {HOSTILE: [1.0, 0.0]}})
+    taus = tokens_view.thresholds()
+    answers = [[(True, HOSTILE)], [(False, HOSTILE)]]
+    flip = Flip("tiny", "sums", HOSTILE, 0, HOSTILE, HOSTILE, True, [Turn("user", HOSTILE)], HOSTILE, *answers)
+    count = {"model": "tiny", "target": "sums", "variant": HOSTILE, "seed": 0, "eval_task": HOSTILE}
+    flips = Flips([flip], [{**count, "lost": 1, "gained": 0, "shown": 1}])
+    shown = replace(data, tokens=tokens_view.views(*files, taus), taus=taus, flips=flips)
+    html = report.render(shown)
+    page = Page(html)
+    assert [attributes for tag, attributes in page.tags if tag == "script"] == SCRIPTS
+    assert not {"img", "b"} & {tag for tag, _ in page.tags}
+    [article] = [attributes for tag, attributes in page.tags if tag == "article"]
+    assert article["data-variant"] == article["data-task"] == HOSTILE and article["data-way"] == "lost"
+    written = html.partition('id="token-data">')[2].partition("</script>")[0]
+    assert json.loads(written) == json.loads(json.dumps(report.token_data(shown)))
+    # at the threshold of 2.5 the first example is there without a script
+    spans = [a for tag, a in page.tags if tag == "span" and a.get("data-ppl")]
+    assert [("masked" in a["class"], a["data-ppl"]) for a in spans] == [(False, "1.0"), (True, "9.0")]
+    text = " ".join(page.text.split())
+    assert "This response: 1 kept, 1 left out. All responses of reference: 1 kept, 1 left out." in text
+    assert page.text.count(HOSTILE) >= 12
+
+
+def test_the_choice_has_its_cost_beside_the_runner_up_s(data):
+    assert "Nothing is recommended" in report.render(data)
+    names = {"model": "tiny", "target": "sums"}
+    run = {"stage": "train_adapter", "seconds": 90.0, **names}
+    costs = per_variant([{**run, "variant": name} for name in ("truth", "stm", "other")])
+    advice = [Advice(**names, variant="stm", why="It is the one.", runner_up="Next is truth.", other="truth", loss=5.0)]
+    text = " ".join(Page(report.render(replace(data, advice=advice, costs=costs))).text.split())
+    assert "It is the one. Next is truth." in text and "interval stays above -5 %" in text
+    assert "stm – – 1 min 30 s – – truth, runner-up – – 1 min 30 s – –" in text
+    assert "other tiny, sums 1 min 30 s – – – 1 min 30 s – – –" in text
+
+
+def test_what_is_published_of_the_same_model_is_a_table_with_its_source(data):
+    assert "arXiv" not in report.render(data)
+    shown = published({"tiny": "google/gemma-2-2b-it"}, ["mbpp"])
+    text = " ".join(Page(report.render(replace(data, published=shown))).text.split())
+    assert "arXiv 2501.14315" in text and "ground truth tiny, mbpp -21.76 % -38.19 %" in text
+
+
+def test_there_are_no_parts_of_a_template_s_code_and_no_blank_ids(data):
+    page = Page(report.render(data))
+    assert not re.search(r"{%|%}|{{|}}", page.text)
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids)) and all(ids)
+    sections = [attributes["id"] for tag, attributes in page.tags if tag == "section"]
+    assert sections == ["summary", "choice", "frontier", "surprise", "tokens", "flips", "cost", "provenance"]
+    levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
+    assert all(after <= before + 1 for before, after in pairwise(levels)) and levels.count(1) == 1
+    links = {attributes["href"][1:] for tag, attributes in page.tags if tag == "a"}
+    assert links <= {*ids}

@@ -378,12 +378,14 @@ def test_comparisons_are_printed_with_what_is_undefined_and_why(study):
     ).comparisons
     markdown, latex = (printed_comparisons(made, style) for style in (MARKDOWN, LATEX))
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in markdown.splitlines() if line.startswith("|")]
-    assert len(rows) == 2 + made.height and {len(row) for row in rows} == {10}
+    assert len(rows) == 2 + made.height and {len(row) for row in rows} == {12}
     [row] = [row for row in rows if row[:3] == ["truth", "stm", "sums"]]
     one = compared_in(made, "truth", "stm", "sums")
     assert row[3] == f"+10.00 [{one['low']:+.1f}, {one['high']:+.1f}]"
-    assert row[4:] == ["points", "0", "1", "1", "1", "too few items to tell"]
-    assert ["stm", "base", "BWT", "-", "% of base", "-", "-", "-", "-", "-"] in rows
+    assert row[4:] == ["points", "0", "1", "1", "1", "too few items to tell", "-10.00", "+0.00"]
+    assert ["stm", "base", "BWT", "-", "% of base", *["-"] * 7] in rows
+    plain = printed_comparisons(made.with_columns(wrong_answer=None, format_failure=None), MARKDOWN)
+    assert "format" in markdown.splitlines()[2] and "format" not in plain
     assert "BWT: the base scores 0 on gcd." in markdown
     assert "chat: not tested: the base has not drifted from itself, and nothing drifts less." in markdown
     assert "\n% BWT: the base scores 0 on gcd.\n" in latex and latex.count("\\% of base") == markdown.count("% of base")

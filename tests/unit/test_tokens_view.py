@@ -135,7 +135,10 @@ def test_without_scores_or_masks_there_is_nothing_to_show(tmp_path):
     masks, scores, sequences, examples = tables(tmp_path, {"a": [1]}, {"stm": {"a": [1.0]}})
     assert tokens_view.views([], scores, sequences, examples, [1.0]) == []
     assert tokens_view.views(masks, [], [], examples, [1.0]) == []
+    assert tokens_view.views(masks, scores, [], examples, [1.0]) == []
     assert tokens_view.views(masks, scores, sequences, {}, [1.0]) == []
+    other = [[{**row, "source": "self_output"} for row in rows] for rows in (scores, sequences)]
+    assert tokens_view.views(masks, *other, examples, [1.0]) == [], "scores of another source than is trained on"
 
 
 def test_colours_rise_with_perplexity():

@@ -1,17 +1,21 @@
 """Every comparison as a table to be read: in Markdown and in LaTeX."""
 
+from collections.abc import Iterable
+
 import polars as pl
 
-from clearminds.report.result_table import limits
+from clearminds.report.result_table import limits, percent
 from clearminds.report.text_table import Style, joined, text_table
 
 HEADERS = ("variant", "against", "measure", "difference", "unit", "lost", "gained", "p", "p (Holm)", "verdict")
 NAMES = 3  # of these columns hold names
+MISTAKES = {"wrong_answer": "wrong", "format_failure": "format"}  # columns where a task asks for a format
 ABOUT = (
     "[...]: 95 % intervals over items and seeds where a variant has several seeds, else over items only; lost, gained: "
     "items that went from right to wrong and from wrong to right, over all seeds; p (Holm): corrected for all "
     "comparisons of the study."
 )
+ABOUT_MISTAKES = "wrong, format: change in points of wrong answers in the asked format, and of those in another one."
 
 
 def printed_comparisons(comparisons: pl.DataFrame, style: Style) -> str:
@@ -22,25 +26,31 @@ def printed_comparisons(comparisons: pl.DataFrame, style: Style) -> str:
         style: of `text_table`.
     """
     blocks = []
-    for (model, target), part in comparisons.partition_by("model", "target", as_dict=True, maintain_order=True).items():
-        lines = [_line(row) for row in part.iter_rows(named=True)]
-        blocks += [style.heading.format(model=model, target=target), text_table(lines, HEADERS, style, NAMES)]
-        blocks += [style.note.format(note) for note in [ABOUT, *_notes(part)]]
+    parts = comparisons.partition_by("model", "target", as_dict=True, maintain_order=True)
+    for (model, target), part in parts.items():
+        mistakes = {key: head for key, head in MISTAKES.items() if part[key].count()}
+        lines = [_line(row, mistakes) for row in part.iter_rows(named=True)]
+        notes = [ABOUT, *([ABOUT_MISTAKES] if mistakes else []), *_notes(part)]
+        table = text_table(lines, [*HEADERS, *mistakes.values()], style, NAMES)
+        blocks += [style.heading.format(model=model, target=target), table, *map(style.note.format, notes)]
     return joined(blocks)
 
 
-def _line(row: dict) -> list[str]:
-    shown = "-" if row["difference"] is None else f"{row['difference'] + 0.0:+.2f}"
+def _line(row: dict, mistakes: Iterable[str]) -> list[str]:
+    """The cells of a comparison. Args: mistakes: columns of kinds of mistakes that are shown."""
     interval = None if row["low"] is None else (row["low"], row["high"])
     counts = ["-" if row[key] is None else str(row[key]) for key in ("lost", "gained")]
     chances = ["-" if row[key] is None else f"{row[key]:.3g}" for key in ("p", "p_holm")]
-    names = [row["variant"], row["other"], row["measure"]]
-    return [*names, shown + limits(interval), row["unit"], *counts, *chances, row["verdict"] or "-"]
+    return [
+        *(row["variant"], row["other"], row["measure"]),
+        percent(row["difference"]) + limits(interval),
+        *(row["unit"], *counts, *chances, row["verdict"] or "-"),
+        *(percent(row[key]) for key in mistakes),
+    ]
 
 
 def _notes(part: pl.DataFrame) -> list[str]:
     """What to keep in mind of single comparisons: a sentence for each thing, with the measures that it is of."""
-    found = (
-        part.drop_nulls("note").group_by("note", maintain_order=True).agg(pl.col("measure").unique(maintain_order=True))
-    )
-    return [f"{', '.join(measures)}: {note}." for note, measures in found.iter_rows()]
+    measures = pl.col("measure").unique(maintain_order=True)
+    found = part.drop_nulls("note").group_by("note", maintain_order=True).agg(measures)
+    return [f"{', '.join(names)}: {note}." for note, names in found.iter_rows()]

@@ -23,7 +23,7 @@ READS: dict[str, tuple[str, ...]] = {
     "summarise": ("evaluate_base", "evaluate_adapter"),
     "report": ("summarise", "build_masks", "analyse", "measure_gradients"),
 }
-BOX_WIDTH, BOX_HEIGHT, GAP_X, GAP_Y = 138, 40, 14, 30  # units of the drawing, which is three boxes wide
+BOX_WIDTH, BOX_HEIGHT, GAP_X, GAP_Y = 150, 40, 12, 30  # units of the drawing, which is three boxes wide
 MARGIN = 6
 
 

@@ -120,7 +120,7 @@ def _curves(title: str, over: str, means: pl.DataFrame, runs: pl.DataFrame) -> a
         "x:Q",
         title=f"{over} (log scale)" if log else over,
         scale=alt.Scale(type="log" if log else "linear", zero=False, nice=False, padding=12),
-        axis=alt.Axis(values=sorted(set(numbers)), format="~g", labelOverlap=True),
+        axis=alt.Axis(values=sorted(set(numbers)), labelExpr="format(datum.value, '~g')", labelOverlap=True),
     )
     series = means["series"].unique(maintain_order=True).to_list()
     colours = alt.Scale(domain=series, range=[PALETTE[i % len(PALETTE)] for i in range(len(series))])

@@ -62,7 +62,7 @@ def views(
     taus: Sequence[float],
     budget: int = BUDGET,
 ) -> list[TokensView]:
-    """One view per model and target of which there are masks.
+    """One view per model and target of which there are masks, and scores of what these are of.
 
     Args:
         masks: per file `path`, `model`, `target`, `variant` and `draw`; of a rule that draws at random the first draw
@@ -81,10 +81,10 @@ def views(
             {row["source"]: Path(row["path"]) for row in rows if (row["model"], row["target"]) == (model, target)}
             for rows in (scores, sequences)
         )
-        if own and target in examples:
+        if own and lengths and target in examples:
             read = _Files(target, files, own, lengths, Path(examples[target]))
             found.append(_view(model, read, taus, budget // len(groups)))
-    return found
+    return [view for view in found if view.shown]
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,8 @@ def _view(model: str, files: _Files, taus: Sequence[float], budget: int) -> Toke
     used = 0
     for name in chosen:
         example = {"id": name, "turns": turns.get(name, []), **_example(rows.get(name, {}), tokens, view.variants)}
+        if not example["responses"]:  # those that it is trained on have no scores here
+            continue
         used += len(embedded(example).encode())
         if view.shown and used > budget:
             break

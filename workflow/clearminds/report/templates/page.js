@@ -2,6 +2,8 @@
 // The page's one script: tokens and their slider, filters of flipped items, and labels of marks in figures.
 // Texts of models and data come from JSON or attributes, and are only ever put in as text.
 const byId = (id) => document.getElementById(id);
+const MANY_FLIPS = 60;
+const ISOLATE = "\u2068", POP = "\u2069"; // marks within a token turn nothing around it
 const number = (value) => value.toLocaleString("en-US");
 
 function element(name, text, className) {
@@ -113,7 +115,7 @@ function tell(place) {
   const { response } = shown;
   const weight = weightOf(place);
   byId("token-says").textContent = [
-    "“" + response.tokens[place].replace(/\n/g, "↵") + "”",
+    "“" + ISOLATE + response.tokens[place].replace(/\n/g, "↵") + POP + "”",
     "perplexity " + response.ppl[place],
     "probability " + (1 / response.ppl[place]).toPrecision(2),
     response.entropy[place] === null ? "" : "entropy " + response.entropy[place] + " nats",
@@ -162,6 +164,13 @@ function filterFlips() {
   byId("flip-count").textContent = number(visible) + " of " + number(flips.length) + " items";
 }
 
+function startFlips() {
+  for (const id of ["flip-task", "flip-variant", "flip-way"]) byId(id).addEventListener("change", filterFlips);
+  // a long list begins with its first variant alone
+  if (document.querySelectorAll("article.flip").length > MANY_FLIPS) byId("flip-variant").selectedIndex = 1;
+  filterFlips();
+}
+
 // --- marks of figures: what Vega wrote for screen readers is shown to pointers and keys too -----------------------
 function showTip(event) {
   const mark = event.target.closest("[aria-roledescription='point']");
@@ -182,6 +191,4 @@ for (const drawing of document.querySelectorAll(".drawing")) {
   drawing.addEventListener("focusout", () => { byId("tip").hidden = true; });
 }
 if (byId("example")) startTokens();
-if (byId("flip-task")) {
-  for (const id of ["flip-task", "flip-variant", "flip-way"]) byId(id).addEventListener("change", filterFlips);
-}
+if (byId("flip-task")) startFlips();

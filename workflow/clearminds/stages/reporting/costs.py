@@ -8,8 +8,13 @@ from clearminds.files.layout import Layout, draw_of, run_record, run_records
 
 
 def all_records(logs: Path) -> list[dict]:
-    """What every job of a study has recorded. Args: the study's folder of logs."""
-    return [json.loads(path.read_text(encoding="utf-8")) for path in run_records(logs)]
+    """What every job of a study has recorded, but those of earlier reports, so that equal results give equal pages.
+
+    Args:
+        logs: the study's folder of logs.
+    """
+    records = (json.loads(path.read_text(encoding="utf-8")) for path in run_records(logs))
+    return [record for record in records if record["stage"] != "report"]
 
 
 def of_variants(
