@@ -75,8 +75,18 @@ def rows(items: int, tokens: int, wide: int) -> list[Row]:
         Row("mask building", "", ("mask_rows:own", tokens), None, 2e7, "tokens/s"),
         Row("score table, three columns", "", ("score_table:reading", tokens), None, None, "tables/s"),
         Row("score table, tokens a byte", "", ("score_table:size", items), None, 1 / 12, "tokens/B"),
-        Row("dry run of the demo", "", ("planning:own",), None, None, "runs/s"),
     ]
-    stages = import_module("start_up").IMPORTS
-    found += [Row(f"imports, {stage}", "", ("start_up:own", stage), None, None, "starts/s") for stage in stages]
-    return found
+    return found + begins()
+
+
+def begins() -> list[Row]:
+    """What it takes until a run, or a job of each stage, begins to compute."""
+    planning, start_up = import_module("planning"), import_module("start_up")
+    found = [
+        Row("dry run of 5,000 jobs", "", ("planning:dry_run",), None, planning.PLANS, "runs/s"),
+        Row("run with nothing to do", "", ("planning:nothing_to_do",), None, planning.RUNS, "runs/s"),
+    ]
+    return found + [
+        Row(f"start of a job, {stage}", "", ("start_up:own", stage), None, start_up.TARGET, "starts/s")
+        for stage in start_up.JOBS
+    ]
