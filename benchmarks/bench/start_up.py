@@ -14,7 +14,7 @@ JOBS = {
     "prepare_task": "sums/train",
     "generate_responses": "tiny/sums/train.self_output",
     "verify_responses": "tiny/sums/train.self_output",
-    "score_token_perplexity": "tiny/tiny/sums/train.self_output",
+    "score_token_perplexity": "tiny/tiny/sums/train.reference",
     "build_masks": "tiny/sums/stm-200",
     "train_adapter": "tiny/sums/stm-200/seed0",
     "evaluate_adapter": "tiny/sums/stm-200/seed0/all",
