@@ -25,9 +25,6 @@ JOBS = {
 def own(stage: str, places: Places) -> Measured:
     """One job of a stage, computed anew."""
     folder = tiny_run.finished(places.work)
-
-    def forget() -> None:
-        # else it would take its responses and scores from there
-        shutil.rmtree(folder / "results" / "store", ignore_errors=True)
-
-    return tiny_run.timed(tiny_run.job(folder, stage, JOBS[stage]), folder, forget)
+    # else it would take its responses and scores from there
+    shutil.rmtree(folder / "results" / "store", ignore_errors=True)
+    return tiny_run.timed(tiny_run.job(folder, stage, JOBS[stage]), folder)

@@ -3,12 +3,11 @@ it takes to begin."""
 
 import os
 import re
-import resource
 import shlex
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import yaml
@@ -63,11 +62,18 @@ def job(folder: Path, stage: str, name: str) -> list[str]:
     return command
 
 
-def timed(command: list[str], folder: Path, before: Callable[[], None] = lambda: None) -> Measured:
-    """Run a command to its end. Args: before: what is done first, and not measured."""
-    before()
-    start, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, check=True, capture_output=True, cwd=folder, env={**os.environ, **QUIET})
-    wall, now = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime
-    return Measured(1.0, cpu, wall, now.ru_maxrss / 1024)
+def timed(command: list[str], folder: Path) -> Measured:
+    """Run a command to its end, in a folder. With what it has started itself and waited for.
+
+    Raises:
+        RuntimeError: it failed; the message is what it said.
+    """
+    start = time.perf_counter()
+    with tempfile.TemporaryFile("w+") as output:
+        run = subprocess.Popen(command, stdout=output, stderr=output, cwd=folder, env={**os.environ, **QUIET})
+        _, status, usage = os.wait4(run.pid, 0)
+        wall, run.returncode = time.perf_counter() - start, os.waitstatus_to_exitcode(status)
+        if run.returncode:
+            output.seek(0)
+            raise RuntimeError(f"{shlex.join(command)}: {output.read()[-3000:]}")
+    return Measured(1.0, usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024)
