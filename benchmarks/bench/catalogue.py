@@ -156,8 +156,12 @@ def _tables(sizes: Sizes) -> list[Row]:
 
 
 def _starts() -> list[Row]:
-    stages = import_module("start_up").IMPORTS
+    planning, start_up = import_module("planning"), import_module("start_up")
     return [
-        Row("dry run of the demo", "", ("planning:own",), None, None, "runs/s"),
-        *(Row(f"imports, {stage}", "", ("start_up:own", stage), None, None, "starts/s") for stage in stages),
+        Row("dry run of 5,000 jobs", "", ("planning:dry_run",), None, planning.PLANS, "runs/s"),
+        Row("run with nothing to do", "", ("planning:nothing_to_do",), None, planning.RUNS, "runs/s"),
+        *(
+            Row(f"start of a job, {stage}", "", ("start_up:own", stage), None, start_up.TARGET, "starts/s")
+            for stage in start_up.JOBS
+        ),
     ]

@@ -1,24 +1,35 @@
-"""Planning: what Snakemake and this project spend before the first job of the demo, where all is there or nothing."""
+"""Planning: what Snakemake and this project spend where nothing is to be done, and before the first of 5,000 jobs."""
 
-import os
-import resource
-import subprocess
-import sys
-import time
+import copy
 from pathlib import Path
 
+import tiny_run
+import yaml
 from measured import Measured, Places
 
-ROOT = Path(__file__).parents[2]
+JOBS, SEEDS = 5000, 20
+# runs per second of a core
+PLANS, RUNS = 1 / 8, 1 / 2.5
 
 
-def own(places: Places) -> Measured:
-    """A dry run of the demo."""
-    start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    snakemake = Path(sys.executable).with_name("snakemake")
-    environment = {**os.environ, "PATH": f"{snakemake.parent}:{os.environ['PATH']}"}
-    command = [snakemake, "--cores", "1", "--dry-run", "--quiet"]
-    subprocess.run(command, check=True, capture_output=True, cwd=ROOT, env=environment)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Measured(1.0, cpu, time.perf_counter() - start, after.ru_maxrss / 1024)
+def nothing_to_do(places: Places) -> Measured:
+    """A run of a study that is finished."""
+    folder = tiny_run.finished(places.work)
+    tiny_run.timed(tiny_run.snakemake(folder), folder)  # by the code of now
+    return tiny_run.timed(tiny_run.snakemake(folder), folder)
+
+
+def dry_run(places: Places) -> Measured:
+    """A dry run of a sweep of thresholds and seeds of which nothing is there yet."""
+    folder = places.work / "sweep-study"
+    tiny_run.study(folder, sweep(tiny_run.finished(places.work)))
+    return tiny_run.timed(tiny_run.snakemake(folder, "--dry-run", "--quiet", "rules"), folder)
+
+
+def sweep(folder: Path) -> dict:
+    """The study of a folder with so many thresholds that it has some `JOBS` jobs."""
+    study = yaml.safe_load((folder / "study.yaml").read_text(encoding="utf-8"))
+    thresholds = range(100, 100 + round(JOBS / (1 + 2 * SEEDS)))  # masks, and per seed a training and an evaluation
+    rules = {f"stm-{n}": {"rule": "perplexity", "tau": str(n)} for n in thresholds}
+    variants = {name: {"responses": "reference", "weights": rule} for name, rule in rules.items()}
+    return {**copy.deepcopy(study), "variants": variants, "seeds": list(range(SEEDS)), "runtime": {"gpus": 0}}

@@ -1,36 +1,30 @@
-"""What a job spends before its first batch: the imports of each stage's launcher, by `-X importtime`."""
+"""What a job takes to begin: whole jobs of a tiny model, which compute for some tenths of a second.
 
-import re
-import subprocess
-import sys
-from pathlib import Path
+Of these, `python -X importtime workflow/scripts/STAGE.py ...` tells the imports; the command is in the job's log.
+"""
 
+import shutil
+
+import tiny_run
 from measured import Measured, Places
 
-ROOT = Path(__file__).parents[2]
-# what the `main` of each launcher imports, as it stands there
-IMPORTS = {
-    "score": "clearminds.stages.score_token_perplexity clearminds.model.encode_responses "
-    "clearminds.model.full_weights clearminds.model.load clearminds.model.score_sequences",
-    "train": "clearminds.stages.train_adapter clearminds.stages.training.trainer clearminds.model.full_weights",
-    "generate": "clearminds.stages.generate_responses clearminds.model.conversation clearminds.model.load "
-    "clearminds.model.backends.transformers",
-    "evaluate": "clearminds.stages.evaluate clearminds.stages.evaluation.accuracy clearminds.model.load",
-    "masks": "clearminds.stages.build_masks",
-    "summarise": "clearminds.stages.summarise",
+TARGET = 1 / 3  # starts per second of a core
+# a job of each stage, as its log's path has it
+JOBS = {
+    "prepare_task": "sums/train",
+    "generate_responses": "tiny/sums/train.self_output",
+    "verify_responses": "tiny/sums/train.self_output",
+    "score_token_perplexity": "tiny/tiny/sums/train.reference",
+    "build_masks": "tiny/sums/stm-200",
+    "train_adapter": "tiny/sums/stm-200/seed0",
+    "evaluate_adapter": "tiny/sums/stm-200/seed0/all",
+    "summarise": "summary",
 }
-LINE = re.compile(r"import time:\s+(\d+) \|\s+\d+ \|")
 
 
 def own(stage: str, places: Places) -> Measured:
-    """Seconds of one stage's imports, each module's own time added up."""
-    command = "\n".join(f"import {name}" for name in IMPORTS[stage].split())
-    done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-c", command],
-        check=True,
-        capture_output=True,
-        text=True,
-        cwd=ROOT / "workflow",
-    )
-    seconds = sum(int(found) for found in LINE.findall(done.stderr)) / 1e6
-    return Measured(1.0, seconds, seconds, 0.0)
+    """One job of a stage, computed anew."""
+    folder = tiny_run.finished(places.work)
+    # else it would take its responses and scores from there
+    shutil.rmtree(folder / "results" / "store", ignore_errors=True)
+    return tiny_run.timed(tiny_run.job(folder, stage, JOBS[stage]), folder)

@@ -91,6 +91,12 @@ def test_compiled_files_are_no_sources(tmp_path, monkeypatch):
     assert known_code.sources() != before
 
 
+def test_an_editor_s_lock_that_leads_nowhere_stops_no_job(tmp_path, monkeypatch):
+    monkeypatch.setattr(known_code, "WORKFLOW", tmp_path)
+    (tmp_path / ".#a.py").symlink_to("user@host.1")
+    assert known_code.sources() == known_code._sources()
+
+
 def test_a_damaged_file_is_no_file():
     KNOWN.parent.mkdir()
     KNOWN.write_text("{")

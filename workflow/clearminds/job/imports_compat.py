@@ -75,14 +75,15 @@ def _name_models_once() -> None:
     import transformers
     from transformers.utils import import_utils
 
-    define, models = import_utils.define_import_structure, Path(transformers.__file__).parent / "models"
+    structure: Any = import_utils  # whose function is put back below
+    define, models = structure.define_import_structure, Path(transformers.__file__).parent / "models"
     # read when `transformers` was imported, and kept by `define`
     listed = {kind: _without_prefix(names) for kind, names in define(models, prefix="models").items()}
-    import_utils.define_import_structure = partial(_defined, define, {str(models / "__init__.py"): listed})
+    structure.define_import_structure = partial(_defined, define, {str(models / "__init__.py"): listed})
     try:
         import transformers.models
     finally:
-        import_utils.define_import_structure = define
+        structure.define_import_structure = define
 
 
 def _without_prefix(names: dict[str, Any]) -> dict[str, Any]:

@@ -7,11 +7,12 @@ that is there; its jobs, and the next run, take them from there if that digest i
 import hashlib
 import os
 import sys
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 from clearminds.checkout import WORKFLOW
-from clearminds.files.digests import digest
+from clearminds.files.digests import digest, file_sha256
 from clearminds.files.tables import write_json
 from clearminds.reuse import stage_code
 from clearminds.reuse.job_memory import read_record
@@ -60,8 +61,9 @@ def _sources() -> str:
     for folder, folders, files in os.walk(WORKFLOW):
         folders[:] = sorted(name for name in folders if name != "__pycache__")
         for path in (Path(folder, name) for name in sorted(files)):
-            found.update(f"{path.relative_to(WORKFLOW)}\n".encode())
-            found.update(hashlib.sha256(path.read_bytes()).digest())
+            found.update(os.fsencode(path.relative_to(WORKFLOW)) + b"\n")
+            with suppress(OSError):  # what cannot be read, as an editor's lock that leads nowhere, is no code either
+                found.update(file_sha256(path).encode())
     return found.hexdigest()
 
 
