@@ -13,8 +13,8 @@ from clearminds.model.score_sequences import score
 
 BATCH_TOKENS = 1024
 BATCHES = (1, 8)  # rows at a time, of which the harness' better one counts
-# one response a prompt; and eight of half the prompt's length, of so many prompts that tokens are about as many
-KINDS = {"single": corpus.single, "samples": lambda model, items: corpus.samples(model, max(1, items // 4))}
+# one response a prompt; and eight of half the length of the prompt, of half as many prompts
+KINDS = {"single": corpus.single, "samples": lambda model, items: corpus.samples(model, max(1, items // 2))}
 
 
 def own(kind: str, items: int, places: Places) -> Measured:

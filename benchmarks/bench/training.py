@@ -9,6 +9,7 @@ losses. Memory is what training takes beside the base's weights.
 import random
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import corpus
@@ -17,30 +18,17 @@ import pyarrow as pa
 import torch
 import trl
 from measured import Measured, Places, measure
+from online_losses import TRAINING
 from transformers import AutoModelForCausalLM
 
 from clearminds.files import contracts
-from clearminds.stages.train_adapter import Runtime, Training
+from clearminds.stages.train_adapter import Runtime
 from clearminds.stages.training.adapter import add_adapter, history
 from clearminds.stages.training.checkpoints import Checkpoints
 from clearminds.stages.training.trainer import seeded, train
 
 SEED, KEPT, BATCH_TOKENS = 3, 0.75, 1024
-SETTINGS = Training(
-    adapter="lora",
-    rank=16,
-    alpha=32,
-    dropout=0.0,
-    target_modules="all-linear",
-    learning_rate=5e-4,
-    scheduler="constant",
-    warmup_steps=0,
-    weight_decay=0.0,
-    max_grad_norm=1.0,
-    dtype="bfloat16",
-    epochs=1,
-    batch_examples=8,
-)
+SETTINGS = replace(TRAINING, learning_rate=5e-4)
 BEST = {"gradient_checkpointing": False}
 
 
