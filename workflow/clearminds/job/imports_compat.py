@@ -15,6 +15,7 @@ pyarrow 26.0.1; tests/unit/test_compat_imports.py fails when one of them behaves
 import sys
 from collections.abc import Collection
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -72,14 +73,16 @@ class _NoPandas:
 def _name_models_once() -> None:
     if "transformers.models" in sys.modules:
         return
-    import transformers
     from transformers.utils import import_utils
 
     structure: Any = import_utils  # whose function is put back below
-    define, models = structure.define_import_structure, Path(transformers.__file__).parent / "models"
+    place = find_spec("transformers.models")  # which imports nothing of it
+    if place is None or place.origin is None:
+        return
+    define, models = structure.define_import_structure, Path(place.origin).parent
     # read when `transformers` was imported, and kept by `define`
     listed = {kind: _without_prefix(names) for kind, names in define(models, prefix="models").items()}
-    structure.define_import_structure = partial(_defined, define, {str(models / "__init__.py"): listed})
+    structure.define_import_structure = partial(_defined, define, {place.origin: listed})
     try:
         import transformers.models
     finally:
