@@ -15,6 +15,7 @@ pyarrow 26.0.1; tests/unit/test_compat_imports.py fails when one of them behaves
 import sys
 from collections.abc import Collection
 from functools import partial
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,7 @@ def _name_models_once() -> None:
     listed = {kind: _without_prefix(names) for kind, names in define(models, prefix="models").items()}
     structure.define_import_structure = partial(_defined, define, {place.origin: listed})
     try:
-        import transformers.models
+        import_module("transformers.models")
     finally:
         structure.define_import_structure = define
 
