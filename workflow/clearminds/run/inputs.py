@@ -180,6 +180,7 @@ class Inputs:
         return [self.layout.examples.path(task=name, split="train") for name in names]
 
     @asked_by_rules
+    @asked_by_rules
     def evaluated_examples(self, wc: Wildcards) -> list[str]:
         """The examples of every suite's own tasks."""
         split, tasks = self.study.evaluation.split, self.study.tasks
@@ -259,6 +260,7 @@ class Inputs:
         """The score tables of every source that a variant or the matching uses."""
         return [row["path"] for row in score_rows(self.specs.names)]
 
+    @asked_by_rules
     def sequences(self, wc: Wildcards | None = None) -> list[str]:
         """The token ids that belong to `scores`."""
         return [row["path"] for row in source_rows(self.specs.names, "sequences")]
