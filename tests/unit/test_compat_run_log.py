@@ -53,6 +53,7 @@ def test_the_log_of_a_run_tells_its_jobs_and_how_they_ended(here):
     assert run_log(time.time_ns() + 10**12) is None
 
 
+@pytest.mark.slow
 def test_a_log_is_read_on_from_where_it_was_read_to(here, tmp_path):
     [path] = LOGS.glob("*.snakemake.log")
     whole, grown = run_log(0), RunLog(tmp_path / "grown.log")

@@ -10,13 +10,14 @@ from forked import run_module
 
 from clearminds.reuse.snakemake_compat import Records
 
+pytestmark = pytest.mark.slow  # what Snakemake does, which is another only with its next version
+
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 SNAKEFILE = f"""
 import contextlib, sys
 sys.path.insert(0, {str(WORKFLOW)!r})
 from pathlib import Path
 from clearminds.reuse import snakemake_compat as compat
-
 if not compat.study_is_given(workflow):
     configfile: Path(workflow.basedir, "default.yaml")
 
@@ -117,7 +118,6 @@ def test_a_dry_run_begins_as_one(run, arguments):
     assert run(*arguments).count("BEGIN dry False") == 1
 
 
-@pytest.mark.slow
 def test_a_run_begins_once_before_anything_is_locked_or_compared(run, tmp_path):
     (tmp_path / ".snakemake").mkdir()
     said = run("--no-hooks")
@@ -185,14 +185,12 @@ def test_what_is_forced_is_told(run, arguments, forced):
     assert f"FORCED {forced}" in run("-n", *arguments)
 
 
-@pytest.mark.slow
 def test_what_all_jobs_share_is_told_and_can_be_set(run):
     said = run("--cores", "3", "--config", "spec=1")
     assert "SHARED None 3 False" in said and "Provided resources: gpu=" in said
     assert "SHARED 4 1 False" in run("--resources", "gpu=4", "-n")
 
 
-@pytest.mark.slow
 def test_jobs_are_held_to_what_was_set(tmp_path):
     """Of four jobs that could run at a time, one does."""
     (tmp_path / "Snakefile").write_text(SHARING)
@@ -241,12 +239,10 @@ def test_snakemake_writes_records_that_are_seen(run, tmp_path):
     assert not records.has("b.txt")
 
 
-@pytest.mark.slow
 def test_without_records_a_change_is_not_seen(run, made):
     assert "Nothing to be done" in run("-n", "--configfile", "other.yaml", "--rerun-triggers", "params")
 
 
-@pytest.mark.slow
 def test_written_records_are_compared_with_the_jobs(run, made):
     made.write("a.txt", rule="a", params=params("a", "c"))
     made.write("b.txt", rule="b", params=params("default", "c"))
@@ -256,7 +252,6 @@ def test_written_records_are_compared_with_the_jobs(run, made):
     assert "rule b:" in changed and "rule a:" not in changed
 
 
-@pytest.mark.slow
 def test_an_unchanged_input_that_is_newer_reruns_nothing(run, made, tmp_path):
     made.write("a.txt", rule="a", params=params("a", "c"))
     os.utime(tmp_path / "a.txt", (2_000_000_000, 2_000_000_000))

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow  # what Snakemake does, which is another only with its next version
+
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 SNAKEFILE = f"""
 import contextlib, logging, sys
 sys.path.insert(0, {str(WORKFLOW)!r})
 from clearminds.reuse.snakemake_compat import around_execution, filtered
 from clearminds.run.terminal import terminal_compat as compat
-
 class Listener:
     def begins(self):
         self.jobs = {{job.id: job for job in compat.jobs_to_run(workflow)}}
@@ -112,7 +113,6 @@ def run(tmp_path_factory) -> Said:
     return Said(tmp_path_factory.mktemp("run"))
 
 
-@pytest.mark.slow
 def test_a_listener_knows_the_jobs_before_they_start(run):
     known = [("a", {}, "a.log", True), ("b", {"n": "1"}, "b.1.log", True), ("c", {}, "c.log", True)]
     assert run.told("BEGINS") == [repr([*known, ("d", {}, "d.log", True)])]
@@ -152,7 +152,6 @@ def test_nothing_routine_reaches_the_terminal_and_all_of_it_the_log_file(run):
     assert "MissingOutputException" in run.text and f"Complete log(s): {run.file.absolute().parent}"[:15] in run.text
 
 
-@pytest.mark.slow
 def test_a_job_that_fails_for_good_is_known_and_paths_are_absolute_in_another_folder(tmp_path):
     place = tmp_path / "place"
     said = Said(tmp_path, "c.txt", "--directory", str(place), "--config", "fails=rmdir")
@@ -160,14 +159,12 @@ def test_a_job_that_fails_for_good_is_known_and_paths_are_absolute_in_another_fo
     assert said.told("FAILS") == ["d ['c'] for good None"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("argument", ["--dry-run", "--printshellcmds", "--show-failed-logs"])
 def test_snakemake_speaks_itself_where_it_is_asked_to(tmp_path, argument):
     said = Said(tmp_path, argument, "a.txt")
     assert "ITSELF" in said.lines and "rule a:" in said.text and "BEGINS" in said.text
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("quiet", "kept"),
     [(["rules"], ["ENDS a"]), (["progress"], ["STARTS a"]), (["all"], []), (["all", "-p"], []), ([], [])],
@@ -181,7 +178,6 @@ def test_quiet_is_obeyed_on_the_terminal_and_the_log_file_has_the_plan_and_all_j
         assert words in said.log, words
 
 
-@pytest.mark.slow
 def test_a_listener_that_raises_ends_no_run(tmp_path):
     said = Said(tmp_path, "a.txt", "--config", "break=1")
     assert said.code == 0 and (tmp_path / "a.txt").exists()
@@ -189,7 +185,6 @@ def test_a_listener_that_raises_ends_no_run(tmp_path):
     assert "rule a:" in said.text and "1 of 1 steps (100%) done" in said.text
 
 
-@pytest.mark.slow
 def test_a_disk_that_is_full_under_the_terminal_ends_no_run(tmp_path):
     (tmp_path / "Snakefile").write_text(SNAKEFILE)
     (tmp_path / "again").touch()

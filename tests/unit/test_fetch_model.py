@@ -324,6 +324,7 @@ def test_a_token_that_is_not_valid_is_named(fetch_from_hub):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "how",
     [

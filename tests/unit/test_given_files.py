@@ -27,6 +27,7 @@ FILES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.__name__.rpartition(".")[2])
 def test_a_file_that_is_no_study_is_one_line(command, name, tmp_path, monkeypatch):

@@ -266,6 +266,7 @@ def test_a_run_that_meets_another_writer_leaves_its_record_alone(tmp_path):
 OUT_OF_MEMORY = Outcome(State.FAILED, Kind.OUT_OF_MEMORY, "out of memory on the GPU: lower it", True, 1)
 
 
+@pytest.mark.slow
 def test_a_retry_after_a_gpu_ran_out_of_memory_is_refused_by_the_record(tmp_path):
     run = Run(tmp_path, *GOOD)
     run.log.parent.mkdir(parents=True)
@@ -361,6 +362,7 @@ def test_a_job_that_takes_its_result_back_imports_no_torch_and_takes_no_gpu(tmp_
     assert read_outcome(job.log) == Outcome(State.TAKEN_BACK, exit_code=0)
 
 
+@pytest.mark.slow
 def test_a_job_that_is_refused_imports_no_torch(tmp_path, no_large_library, monkeypatch):
     job = Evaluation(tmp_path)
     assert "changed after this job was submitted" in only_error(job(code="0" * 32))
@@ -415,6 +417,7 @@ def long_texts(number: int) -> list[dict]:
     return [{"prompt": f"{n} {os.urandom(500).hex()}", "response": os.urandom(500).hex()} for n in range(number)]
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_named_and_the_former_result_stays(tmp_path, mounted):
     disk = mounted(tmp_path / "results", "64k")
     run = Run(tmp_path, *GOOD)

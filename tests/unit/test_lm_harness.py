@@ -88,6 +88,7 @@ def test_built_in_generation_tells_format_from_score(model, tokenizer, hub, monk
     assert len({(row["filter"], row["doc_hash"]) for row in rows}) == len(rows) == 6
 
 
+@pytest.mark.slow
 def test_built_in_names_are_checked(model, tokenizer, hub):
     def run(name):
         lm_harness.evaluate(model, tokenizer, [{"name": name, "num_fewshot": None}], **SETTINGS)

@@ -8,6 +8,7 @@ from clearminds.plugins.verifiers.math import verify
 
 
 # several boxes in one solution: the last one is the answer of MATH, also where math-verify reads them as one list
+@pytest.mark.slow
 @pytest.mark.parametrize("split", ["validation", pytest.param("test", marks=pytest.mark.slow)])
 def test_every_reference_of_math_is_right(split):
     wrong = []

@@ -410,6 +410,7 @@ def by_make(*variables: str) -> list[str]:
     return shlex.split(line.partition("clearminds.commands.prune")[2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", ["0", "no", "yes", "true", "10", "1 2"])
 def test_nothing_but_1_is_a_yes(tree, value):
     del tree.study["variants"]["plain"]

@@ -83,6 +83,7 @@ def undisturbed(base, tmp_path_factory):
     return of
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("dropout", [0.0, 0.2])
 @pytest.mark.parametrize("step", [2, 3, 5], ids=["in an epoch", "at an epoch's end", "in the last epoch"])

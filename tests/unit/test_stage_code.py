@@ -243,6 +243,7 @@ def test_an_edit_changes_the_stages_that_run_it(package, file, old, new, stages)
     assert {stage for stage, _ in changed_by(package / file, old, new)} == stages
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "old", "new"),
     [

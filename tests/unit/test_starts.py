@@ -184,6 +184,7 @@ def first_state(folder, start, **changed):
     return model, {name: p for name, p in model.named_parameters() if p.requires_grad}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["lora", "dora", "rslora"])
 def test_an_adapter_is_trained_further_from_its_very_values(folder, tmp_path, kind):
     first = trained(folder, tmp_path / "a", adapter=kind)

@@ -64,6 +64,7 @@ def assert_alike(trainer, other, atol=1e-5):
         torch.testing.assert_close(trained_parameters(other.model)[name], value, rtol=0, atol=1e-4)
 
 
+@pytest.mark.slow
 @BY_NAME
 def test_neither_the_token_budget_nor_recomputed_activations_change_a_training(base, tmp_path, loss):
     whole = run(base, tmp_path, loss=loss)
@@ -83,6 +84,7 @@ def test_rules_train_below_float32_too(base, tmp_path, loss, dtype):
     assert losses(trainer) == pytest.approx(losses(run(base, tmp_path, loss=loss)), rel=0.05)
 
 
+@pytest.mark.slow
 def test_clipping_ends_the_weight_of_what_was_learnt(base, tmp_path):
     """A training slows down as tokens reach the limit, where the plain one goes on."""
     table = masks(4, all_masked=0)

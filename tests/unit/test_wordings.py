@@ -46,6 +46,7 @@ def test_statements_are_true_and_the_result_comes_last(a, operator, b, seed):
         check(wording, result)
 
 
+@pytest.mark.slow
 def test_every_pair_of_terms_in_every_wording():
     for a in range(100):
         for b in range(100):

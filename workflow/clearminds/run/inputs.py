@@ -180,7 +180,6 @@ class Inputs:
         return [self.layout.examples.path(task=name, split="train") for name in names]
 
     @asked_by_rules
-    @asked_by_rules
     def evaluated_examples(self, wc: Wildcards) -> list[str]:
         """The examples of every suite's own tasks."""
         split, tasks = self.study.evaluation.split, self.study.tasks
@@ -265,6 +264,7 @@ class Inputs:
         """The token ids that belong to `scores`."""
         return [row["path"] for row in source_rows(self.specs.names, "sequences")]
 
+    @asked_by_rules
     def target_examples(self, wc: Wildcards | None = None) -> list[str]:
         """The training examples of every target."""
         return list(train_examples(self.specs.names).values())
