@@ -17,6 +17,16 @@ def count(value: float | None) -> str:
     return "–" if value is None else f"{value:,.0f}"
 
 
+def score(value: float) -> str:
+    """A score of a table: three decimals, or its first two digits where that would be 0 and it is not."""
+    return f"{value:.2g}" if 0 < value < 0.0005 else f"{value:.3f}"
+
+
+def items(number: float | None) -> str:
+    """How many items."""
+    return f"{count(number)} item{'' if number == 1 else 's'}"
+
+
 def gigabytes(value: float | None) -> str:
     """Bytes as GB."""
     return "–" if value is None else f"{value / 1e9:.2f} GB"

@@ -159,6 +159,8 @@ def render(data: ReportData) -> str:
         "percent": percent,
         "limits": limits,
         "tone": numbers.tone,
+        "score": numbers.score,
+        "items": numbers.items,
         "share": numbers.share,
         "count": numbers.count,
         "duration": numbers.duration,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from clearminds.files.summary import BASE
+from clearminds.report.numbers import score
 from clearminds.report.text_table import LATEX, MARKDOWN, TERMINAL, Style, joined, text_table
 
 
@@ -182,7 +183,7 @@ def _printed(summary: pl.DataFrame, style: Style) -> str:
         headers = ["variant", "seeds", *names[:split], "TI %", "BWT %", *names[split:]]
         lines = []
         for row in table.rows:
-            scores = [f"{score:.3f}" for score in row.scores]
+            scores = [score(one) for one in row.scores]
             lines.append(
                 [
                     row.variant,

@@ -108,7 +108,7 @@ def gather(
         tau=tau or TAU,
         flips=flips(files["evaluations"], _with_metrics(kinds, summary)),
         costs=per_variant(of_variants),
-        made=_made(settings, facts, hashes or {}),
+        made=_made(facts, hashes or {}),
         citation=_citation(),
     )
 
@@ -179,9 +179,9 @@ def _taus(variants: dict) -> list[float]:
     return [float(tau) for tau in taus if tau != "auto"]
 
 
-def _made(settings: Settings, masks: list[dict], hashes: Mapping[str, str]) -> dict[str, str]:
+def _made(masks: list[dict], hashes: Mapping[str, str]) -> dict[str, str]:
     """How the study can be made again, and the fingerprints of what it was made of."""
-    found = {"command": f"snakemake --cores all --configfile {settings.study['study']}.yaml"}
+    found = {"command": "snakemake --cores all --configfile FILE, where FILE says the config below"}
     for facts in masks:
         name = facts.get("base") or "model"
         hashed = {"model": "model", "tokenizer": "tokenizer", "chat_template": "chat template"}

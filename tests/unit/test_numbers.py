@@ -1,0 +1,17 @@
+"""Numbers as the page says them."""
+
+import pytest
+
+from clearminds.report import numbers
+
+
+@pytest.mark.parametrize(
+    ("score", "said"), [(0.0, "0.000"), (0.00041, "0.00041"), (0.0005, "0.001"), (0.25, "0.250"), (1.0, "1.000")]
+)
+def test_a_score_that_is_not_0_does_not_look_like_it(score, said):
+    assert numbers.score(score) == said
+
+
+@pytest.mark.parametrize(("number", "said"), [(0, "0 items"), (1, "1 item"), (1200, "1,200 items")])
+def test_one_item_is_one(number, said):
+    assert numbers.items(number) == said
