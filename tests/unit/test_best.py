@@ -39,7 +39,15 @@ def comparisons(*pairs, detectable=4.0):
     rows = [
         {
             **{"variant": one, "other": other, "measure": measure, "role": measure.lower(), "verdict": "better"},
-            **{"difference": 3.0, "low": 1.0, "high": 5.0, "p": 0.01, "p_holm": 0.02, "detectable": detectable},
+            **{
+                "difference": 3.0,
+                "low": 1.0,
+                "high": 5.0,
+                "p": 0.01,
+                "p_holm": 0.02,
+                "detectable": 0.1,
+                "detectable_holm": detectable,
+            },
             **{"unit": "% of base", "interval": "items and seeds", "model": MODEL, "target": TARGET},
         }
         for one, other in pairs
@@ -56,6 +64,12 @@ def test_the_largest_ti_of_those_that_keep_bwt_is_named():
     assert "Next is timid" in found.runner_up and "TI of timid against good, item by item: better" in found.runner_up
     assert choose(table, comparisons(), loss=40).variant == "greedy"
     assert choose(table, comparisons(), loss=10).variant == "wide"
+
+
+def test_a_target_that_is_shown_to_be_worse_is_told():
+    table = summary(timid=(-5, 0, 1)).with_columns(ti_low=pl.lit(-9.0), ti_high=pl.lit(-2.0))
+    why = choose(table, comparisons()).why
+    assert "It is shown to make the target worse." in why and "holds 0" not in why
 
 
 def test_an_improvement_that_is_not_shown_is_told():

@@ -96,6 +96,18 @@ def test_published_values_of_the_same_model_and_target_stand_beside():
     assert points(svg(ti_bwt(summary(*RUNS), own))) == MARKS, "not beside another target"
 
 
+def test_a_model_from_elsewhere_has_no_published_values():
+    assert published({"tiny": "tuned/gemma-2-2b-it"}, ["mbpp"]).is_empty()
+
+
+def test_published_values_of_ti_stand_on_no_axis_of_likelihood():
+    own = published({"tiny": "google/gemma-2-2b-it@0123"}, ["mbpp"])
+    of_likelihood = summary(*RUNS, targets=("mbpp",)).with_columns(
+        ti=pl.lit(None, pl.Float64), eval_task=pl.col("target"), role=pl.lit("likelihood"), relative_change=pl.lit(1.0)
+    )
+    assert svg(ti_bwt(of_likelihood, own)) == svg(ti_bwt(of_likelihood))
+
+
 def test_equal_charts_are_equal_bytes_and_names_are_text():
     runs = (RUNS[0], (HOSTILE, 0, 1.0, -1.0))
     drawing = svg(ti_bwt(summary(*runs)))

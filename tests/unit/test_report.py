@@ -269,7 +269,7 @@ def test_a_study_without_samples_masks_or_runs_still_renders(data, evaluations):
     bare = report.ReportData(
         **{**vars(data), "samples": [], "runs": [], "counts": counts_table([]), "matching": [], "perplexity": []}
     )
-    assert "No task of this study generates responses" in report.render(bare)
+    assert "No task that this project judges itself generates responses here" in report.render(bare)
 
 
 @pytest.mark.parametrize("name", sorted(file.stem for file in (WORKFLOW / "report").glob("*.rst")))
@@ -370,7 +370,7 @@ def test_the_choice_has_its_cost_beside_the_runner_up_s(data):
 
 def test_what_is_published_of_the_same_model_is_a_table_with_its_source(data):
     assert "arXiv" not in report.render(data)
-    shown = published({"tiny": "google/gemma-2-2b-it"}, ["mbpp"])
+    shown = published({"tiny": "google/gemma-2-2b-it@0123"}, ["mbpp"])
     text = " ".join(Page(report.render(replace(data, published=shown))).text.split())
     assert "arXiv 2501.14315" in text and "ground truth tiny, mbpp -21.76 % -38.19 %" in text
 

@@ -55,6 +55,16 @@ def test_each_run_has_a_point_in_each_panel():
     assert {"TI (%)", "BWT (%)", "tokens masked (%)", "stm: tiny, trained on sums"} <= set(texts(sweep.svg))
 
 
+def test_a_change_of_likelihood_is_not_called_ti():
+    study = variants(["1.5", "2"])
+    table = summary(*runs(study)).with_columns(
+        ti=pl.lit(None, pl.Float64), eval_task=pl.col("target"), role=pl.lit("likelihood"), relative_change=pl.lit(1.0)
+    )
+    [sweep] = sweeps(study, table, counts(study))
+    assert sweep.gain == "change of likelihood"
+    assert "change of likelihood (%)" in texts(sweep.svg) and "TI (%)" not in texts(sweep.svg)
+
+
 @pytest.mark.parametrize(("taus", "axis"), [(["1.5", "1000"], "tau (log scale)"), (["2", "3"], "tau")])
 def test_values_far_apart_have_a_logarithmic_axis(taus, axis):
     [sweep] = made(variants(taus))

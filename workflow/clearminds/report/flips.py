@@ -149,7 +149,9 @@ def _texts(flip: Flip) -> list[str]:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST else text[:LONGEST] + CUT
+    """A text without its middle where it is long: an answer often stands at the end."""
+    half = LONGEST // 2
+    return text if len(text) <= LONGEST else text[:half] + CUT + text[-half:]
 
 
 def differences(before: str, after: str) -> tuple[list[tuple[bool, str]], list[tuple[bool, str]]]:

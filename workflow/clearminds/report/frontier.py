@@ -77,7 +77,7 @@ def _panel(runs: pl.DataFrame, variants: list[str], published: pl.DataFrame | No
     layers.append(seeds.encode(x=x, y=y, color=colour, shape=shape, description="said:N"))
     points = alt.Chart(means).mark_point(filled=True, size=95, opacity=0.95)
     layers.append(points.encode(x=x, y=y, color=colour, shape=shape, description="said:N"))
-    if published is not None:
+    if published is not None and runs["ti"].count():
         layers += _others(published, x.copy(), y.copy())
     subtitle = [
         "up: better at the target; right: more of the rest kept",

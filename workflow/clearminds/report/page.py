@@ -176,7 +176,9 @@ def render(data: ReportData) -> str:
         data=data,
         tables=tables,
         items=(items := _items(data.summary)),
-        stories=[story(table, items, data.comparisons, data.seeds, _trained_on(data, table)) for table in tables],
+        stories=[
+            story(table, items, data.comparisons, data.seeds, _trained_on(data, table), data.said) for table in tables
+        ],
         formats=_format_failures(data.summary),
         counts=data.counts.to_dicts(),
         differences=differences(data.trained),

@@ -36,7 +36,9 @@ def published(origins: Mapping[str, str], targets: Iterable[str]) -> pl.DataFram
 
 
 def _name(origin: str) -> str:
-    return origin.partition("@")[0].rpartition("/")[2].lower()
+    """A model's name on the hub; "" for one from elsewhere, which may be called like one that it is not."""
+    name, revision = origin.partition("@")[::2]
+    return name.rpartition("/")[2].lower() if revision else ""
 
 
 def _file() -> dict:

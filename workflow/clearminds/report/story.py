@@ -1,6 +1,6 @@
 """What was asked and what came out, in a few sentences made from the result table and the comparisons."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import polars as pl
 
@@ -19,7 +19,12 @@ CLAIMS = {
 
 
 def story(
-    table: ResultTable, items: dict[str, int], comparisons: pl.DataFrame, seeds: Sequence[int], trained: int | None
+    table: ResultTable,
+    items: dict[str, int],
+    comparisons: pl.DataFrame,
+    seeds: Sequence[int],
+    trained: int | None,
+    own: Collection[str],
 ) -> list[str]:
     """The sentences about one model and target.
 
@@ -29,28 +34,33 @@ def story(
         comparisons: of `files.summary`, of all models and targets; may be empty.
         seeds: of the trainings.
         trained: examples that every variant trains on; None where that is not known.
+        own: variants that are trained here; others are measured beside them.
     """
-    own = comparisons.filter(pl.col("model") == table.model, pl.col("target") == table.target, pl.col("other") == BASE)
+    rows = comparisons.filter(pl.col("model") == table.model, pl.col("target") == table.target, pl.col("other") == BASE)
     return [
-        _asked(table, items, seeds, trained),
-        *_verdicts(own, "ti", f"On {table.target}"),
-        *_verdicts(own, "bwt", "On the other tasks"),
+        _asked(table, items, seeds, trained, own),
+        *_verdicts(rows, "ti", f"On {table.target}"),
+        *_verdicts(rows, "bwt", "On the other tasks"),
         *_extremes([row for row in table.rows if row.variant != BASE]),
-        *_detectable(own),
+        *_detectable(rows),
     ]
 
 
-def _asked(table: ResultTable, items: dict[str, int], seeds: Sequence[int], trained: int | None) -> str:
-    variants = sum(row.variant != BASE for row in table.rows)
+def _asked(
+    table: ResultTable, items: dict[str, int], seeds: Sequence[int], trained: int | None, own: Collection[str]
+) -> str:
+    variants = sum(row.variant in own for row in table.rows)
+    others = sum(row.variant not in own and row.variant != BASE for row in table.rows)
     measured = [f"{items[task]:,} items of {task}" for task in table.accuracy[:1]]
     measured += [f"{items[task]:,} of {task}" for task in table.accuracy[1:]]
     examples = "" if trained is None else f" on {trained:,} examples"
     seeded = f"{len(seeds)} seeds" if len(seeds) > 1 else "one seed"
     what = f", each measured on {listed(measured)}" if measured else ""
     trainings = f"{variants} variants were" if variants != 1 else "One variant was"
+    beside = f" {others} more, trained elsewhere, {'are' if others != 1 else 'is'} measured beside." if others else ""
     return (
         f"What does fine-tuning {table.model} on {table.target} gain there, and what does it lose elsewhere? "
-        f"{trainings} trained{examples}, with {seeded}{what}."
+        f"{trainings} trained{examples}, with {seeded}{what}.{beside}"
     )
 
 
@@ -78,15 +88,15 @@ def _extremes(rows: Iterable[ResultRow]) -> list[str]:
     by_bwt = [row for row in found if row.bwt is not None]
     if by_ti:
         best = max(by_ti, key=lambda row: row.ti or 0.0)
-        said.append(f"The largest gain on the target is that of {best.variant}: {_both(best)}.")
+        said.append(f"The largest TI is that of {best.variant}: {_both(best)}.")
     else:
         said.append(f"TI is undefined: {WHY}.")
     if by_bwt:
         least = max(by_bwt, key=lambda row: row.bwt or 0.0)
         most = min(by_bwt, key=lambda row: row.bwt or 0.0)
-        said.append(f"The others keep most with {least.variant}: {_both(least)}.")
+        said.append(f"The largest BWT is that of {least.variant}: {_both(least)}.")
         if most.variant != least.variant:
-            said.append(f"They lose most with {most.variant}: {_both(most)}.")
+            said.append(f"The smallest is that of {most.variant}: {_both(most)}.")
     else:
         said.append(f"BWT is undefined: {WHY}.")
     return said
@@ -104,11 +114,16 @@ def _both(row: ResultRow) -> str:
 def _detectable(own: pl.DataFrame) -> list[str]:
     said = []
     for role, name in (("ti", "TI"), ("bwt", "BWT")):
-        values = own.filter(pl.col("role") == role)["detectable"].drop_nulls().to_list()
-        if values:
-            said.append(f"{min(values):.0f} % of {name}")
+        # those without overlapping items, or without an undefined task, are named otherwise
+        values = own.filter(pl.col("role") == role, pl.col("measure") == name)["detectable_holm"].drop_nulls()
+        if len(values):
+            ends = dict.fromkeys(f"{end:.0f}" for end in (min(values), max(values)))
+            said.append(f"{' to '.join(ends)} % of {name}")
     return (
-        [f"The smallest true change that a study of this size finds, four times out of five, is {listed(said)}."]
+        [
+            "The smallest true change that a study of this size finds, four times out of five and corrected likewise, "
+            f"is {listed(said)}."
+        ]
         if said
         else []
     )

@@ -9,7 +9,7 @@ import polars as pl
 from clearminds.report.figures import GREY, PALETTE, styled, svg
 from clearminds.report.frontier import gains
 
-PANELS = {"gain": "TI (%)", "bwt": "BWT (%)", "masked": "tokens masked (%)"}
+PANELS = {"gain": "{} (%)", "bwt": "BWT (%)", "masked": "tokens masked (%)"}
 LIMITS = ("gain_low", "gain_high", "bwt_low", "bwt_high")  # 95 % intervals of variants; those of gain are of TI
 LOG_FROM = 10  # a key whose values are this many times apart gets a logarithmic axis
 WIDTH, HEIGHT = 320, 130
@@ -23,7 +23,8 @@ class Sweep:
         name: what it is called in the study.
         keys: the swept keys, such as weights.tau; the one that the curves go over comes first.
         rows: per variant `variant`, `values` (in the order of `keys`), `masked` (percent of the response tokens), and
-            means over seeds: `gain` (TI, or as of `frontier.gains`), `bwt`, and `LIMITS`. None: there is none (yet).
+            means over seeds: `gain` (as of `frontier.gains`), `bwt`, and `LIMITS`. None: there is none (yet).
+        gain: what that is: TI, or the change of likelihood.
         svg: the curves; None where no key has two numbers.
     """
 
@@ -32,6 +33,7 @@ class Sweep:
     name: str
     keys: list[str]
     rows: list[dict]
+    gain: str
     svg: str | None
 
 
@@ -56,7 +58,8 @@ def sweeps(variants: Mapping[str, Mapping], summary: pl.DataFrame, counts: pl.Da
     ):
         shares = masks.filter(pl.col("model") == model, pl.col("target") == target).select("variant", "masked")
         measured = _measured(runs).join(shares, on="variant", how="full", coalesce=True)
-        found += [_sweep(model, target, name, values, measured) for name, values in members.items()]
+        gain = "TI" if runs["ti"].count() else "change of likelihood"
+        found += [_sweep(model, target, name, values, measured, gain) for name, values in members.items()]
     return found
 
 
@@ -65,7 +68,9 @@ def _measured(runs: pl.DataFrame) -> pl.DataFrame:
     return runs.select("variant", "seed", "gain", "bwt", *limits, "bwt_low", "bwt_high")
 
 
-def _sweep(model: str, target: str, name: str, values: Mapping[str, Mapping], measured: pl.DataFrame) -> Sweep:
+def _sweep(
+    model: str, target: str, name: str, values: Mapping[str, Mapping], measured: pl.DataFrame, gain: str
+) -> Sweep:
     keys = list(next(iter(values.values())))
     numbers = {key: {x for one in values.values() if (x := _number(one[key])) is not None} for key in keys}
     keys.sort(key=lambda key: -len(numbers[key]))  # of equally many the first one stays first
@@ -92,11 +97,11 @@ def _sweep(model: str, target: str, name: str, values: Mapping[str, Mapping], me
         for row in means.iter_rows(named=True)
     ]
     drawn = (
-        svg(_curves(f"{name}: {model}, trained on {target}", _short(over), means, runs))
+        svg(_curves(f"{name}: {model}, trained on {target}", _short(over), means, runs, gain))
         if len(numbers[over]) > 1
         else None
     )
-    return Sweep(model, target, name, keys, rows, drawn)
+    return Sweep(model, target, name, keys, rows, gain, drawn)
 
 
 def _number(value: object) -> float | None:
@@ -111,7 +116,7 @@ def _short(key: str) -> str:
     return key.rpartition(".")[2]
 
 
-def _curves(title: str, over: str, means: pl.DataFrame, runs: pl.DataFrame) -> alt.TopLevelMixin:
+def _curves(title: str, over: str, means: pl.DataFrame, runs: pl.DataFrame, gain: str) -> alt.TopLevelMixin:
     """Panels below each other: lines through the means of each series, points of runs, dashed what is no number."""
     numbers = means["x"].drop_nulls()
     low, high = sorted(numbers)[0], sorted(numbers)[-1]
@@ -127,7 +132,7 @@ def _curves(title: str, over: str, means: pl.DataFrame, runs: pl.DataFrame) -> a
     legend = alt.Legend(title=None, labelLimit=0) if len(series) > 1 else None
     colour = alt.Color("series:N", scale=colours, legend=legend)
     panels = [
-        _panel(column, name, x, colour, means.drop_nulls(column), runs.drop_nulls(column))
+        _panel(column, name.format(gain), x, colour, means.drop_nulls(column), runs.drop_nulls(column))
         for column, name in PANELS.items()
         if means[column].count()
     ]

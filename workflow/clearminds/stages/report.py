@@ -99,7 +99,7 @@ def gather(
         sweeps=sweeps(study["variants"], summary, counts),
         analyses=sections(others(files.get("analyses", [])), order),
         comparisons=comparisons,
-        said=words.said(_variants(settings), study.get("sources", {})),
+        said=words.said(_variants(settings), study.get("sources", {}), study["training"]),
         advice=advice(summary, comparisons),
         published=published(models, settings.names["targets"]),
         surprise=surprise(files, order),

@@ -52,6 +52,10 @@ def _jobs(
         given = {"scorer": row["model"], "model": row["model"], "task": row["target"], "split": "train"}
         for kind in (layout.responses, layout.verdicts, layout.scores):
             yield run_record(Path(kind.log_path(**given, source=source))), row
+        for kind in (layout.responses_shard, layout.scores_shard):  # which do the work of a table where there are any
+            log = Path(kind.log_path(**given, source=source, shard="*"))
+            for shard in sorted(log.parent.glob(log.name)):
+                yield run_record(shard), row
     for row in files["adapters"]:
         yield run_record(Path(layout.adapter.log_path(**row))), row
         for suite in suites:

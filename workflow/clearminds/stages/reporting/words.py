@@ -12,18 +12,20 @@ RESPONSES = {
 }
 
 
-def said(variants: Mapping[str, Mapping], sources: Mapping[str, Mapping]) -> dict[str, str]:
-    """Each variant that is trained here, in a sentence. Args: blocks of the config."""
-    return {name: _said(keys, sources) for name, keys in variants.items() if "responses" in keys}
+def said(
+    variants: Mapping[str, Mapping], sources: Mapping[str, Mapping], shared: Mapping[str, object]
+) -> dict[str, str]:
+    """Each variant that is trained here, in a sentence. Args: blocks of the config, the last one `training`."""
+    return {name: _said(keys, sources, shared) for name, keys in variants.items() if "responses" in keys}
 
 
-def _said(keys: Mapping, sources: Mapping[str, Mapping]) -> str:
+def _said(keys: Mapping, sources: Mapping[str, Mapping], shared: Mapping[str, object]) -> str:
     source = keys["responses"]
     kind = sources.get(source, {}).get("kind") or source
     responses = RESPONSES.get(kind, source)
     if source not in RESPONSES and responses != source:
         responses += f" ({source})"
-    training = keys.get("training") or {}
+    training = {**shared, **(keys.get("training") or {})}
     loss = {
         key: value for key, value in (("loss", keys.get("loss")), ("normaliser", training.get("normaliser"))) if value
     }

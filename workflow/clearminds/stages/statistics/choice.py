@@ -60,19 +60,29 @@ def choose(summary: pl.DataFrame, comparisons: pl.DataFrame, loss: float = LOSS)
         f"{best['variant']}: of the variants whose BWT interval stays above {-loss:g} % it has the largest TI. "
         f"TI {_with_limits(best, 'ti')}, BWT {_with_limits(best, 'bwt')}; 95 % intervals over {best['interval']}."
     )
-    if best["ti_low"] is None or best["ti_low"] <= 0:
-        why += " That it improves the target at all is not shown: the interval of TI holds 0."
+    why += _of_the_target(best)
     other = rest[0]["variant"] if rest else None
     return Choice(best["variant"], seeds[best["variant"]], why, _runner_up(best, rest, comparisons), other)
+
+
+def _of_the_target(best: dict) -> str:
+    """What the interval of TI leaves open; nothing where it is above 0."""
+    if best["ti_low"] is None:
+        return " Whether it improves the target is not shown: TI has no interval."
+    if best["ti_high"] < 0:
+        return " It is shown to make the target worse."
+    return "" if best["ti_low"] > 0 else " That it improves the target at all is not shown: the interval of TI holds 0."
 
 
 def _none_passed(known: pl.DataFrame, comparisons: pl.DataFrame, loss: float) -> str:
     if (known["bwt_high"] < -loss).all():
         return f"No variant can be named: every one is shown to lose more than {loss:g} % of BWT."
-    detectable = min(comparisons.filter(pl.col("role") == "bwt", pl.col("other") == BASE)["detectable"].drop_nulls())
+    own = comparisons.filter(pl.col("measure") == "BWT", pl.col("other") == BASE)
+    detectable = min(own["detectable_holm"].drop_nulls(), default=None)
+    found = "" if detectable is None else f"The smallest change of BWT that it can find is {detectable:.1f} %. "
     return (
-        f"The study is too small to tell: no BWT interval stays above {-loss:g} %, and not every one is below. The "
-        f"smallest change of BWT that it can find is {detectable:.1f} %; more items, and more seeds, make that smaller."
+        f"The study is too small to tell: no BWT interval stays above {-loss:g} %, and not every one is below. {found}"
+        "More items, and more seeds, find smaller ones."
     )
 
 
