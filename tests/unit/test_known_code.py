@@ -1,13 +1,17 @@
 """What a run leaves of its code: taken by those that find the same sources, and by nobody else."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
+from demo_study import demo
 
 from clearminds.checkout import WORKFLOW
+from clearminds.errors import UserError
 from clearminds.reuse import known_code, stage_code
 from clearminds.reuse.known_code import KNOWN
 from clearminds.reuse.run_code import CODE, changed_since, remember
+from clearminds.run.specs import Specs
 
 EXACT, NUMBER = {"verifier": "exact"}, {"verifier": "number"}
 STAGE = "verify_responses"
@@ -89,6 +93,35 @@ def test_compiled_files_are_no_sources(tmp_path, monkeypatch):
     (tmp_path / "a.py").write_text("1")
     another_process()
     assert known_code.sources() != before
+
+
+def test_plugins_that_are_kept_elsewhere_are_sources(tmp_path, monkeypatch):
+    inside, elsewhere = tmp_path / "workflow", tmp_path / "elsewhere"
+    for place in (inside, elsewhere):
+        place.mkdir()
+    (inside / "plugins").symlink_to(elsewhere)
+    (elsewhere / "again").symlink_to(inside)  # which ends all the same
+    monkeypatch.setattr(known_code, "WORKFLOW", inside)
+    before = known_code.sources()
+    (elsewhere / "rule.py").write_text("1")
+    assert known_code._sources() != before
+
+
+def test_a_run_whose_code_was_edited_while_it_was_planned_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(known_code, "WORKFLOW", tmp_path)
+    known_code.sources()
+    (tmp_path / "a.py").write_text("1")
+    with pytest.raises(UserError, match="edited while the jobs were planned"):
+        remember()
+    assert not CODE.exists()
+
+
+def test_a_job_that_starts_later_has_the_code_of_the_run(monkeypatch):
+    specs, job = Specs(demo()), {"model": "smollm2-135m-q4", "target": "sums", "variant": "stm-2.5", "draw": ""}
+    specs.settle_code([("build_masks", job), ("all", {}), ("report", {})])
+    unreadable(monkeypatch)
+    monkeypatch.setattr(known_code, "fingerprint", None)
+    assert specs.code("build_masks")(SimpleNamespace(**job)) and specs.code("report")(SimpleNamespace())
 
 
 def test_an_editor_s_lock_that_leads_nowhere_stops_no_job(tmp_path, monkeypatch):

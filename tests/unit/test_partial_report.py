@@ -40,11 +40,15 @@ def made(path: str, *inputs: str) -> None:
 def say(tmp_path, monkeypatch):
     """Says what is missing, given the failures on the way to it, of a study whose results are there."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(partial_report, "fingerprint", lambda stage, spec: "c")
     names = {"results": "results/s", "models": ["m"], "targets": ["sums"], "suites": ["all"], "seeds": [0]}
     stages = dict.fromkeys(STAGES.values(), lambda wildcards: {})
     specs = SimpleNamespace(
-        layout=Layout.of("s"), draws=lambda *of: "", names={**names, "variants": [["stm", False]]}, **stages
+        layout=Layout.of("s"),
+        draws=lambda *of: "",
+        names={**names, "variants": [["stm", False]]},
+        text=lambda stage: lambda wildcards: canonical({}),
+        code=lambda stage: lambda wildcards: "c",
+        **stages,
     )
     made(MASKS)
     made(ADAPTER, MASKS)

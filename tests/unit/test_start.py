@@ -96,7 +96,8 @@ def execute(
     before, gpus = everything(), gpus or gpus_of(demo({"runtime/gpus": 0}))
     given = SimpleNamespace(model_dump=lambda: study, models={}, tasks={}, suites={}, targets=[])
     inputs = SimpleNamespace(all_wait=False)
-    specs = SimpleNamespace(study=given, layout=Layout.of("s"), inputs=inputs, use=lambda study: None)
+    ignored = {name: lambda given: None for name in ("use", "settle_code")}
+    specs = SimpleNamespace(study=given, layout=Layout.of("s"), inputs=inputs, **ignored)
     prepare_execution(workflow, specs, gpus)
     assert everything() == before
     workflow.execute(

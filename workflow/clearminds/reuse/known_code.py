@@ -40,7 +40,7 @@ def parts(stage: str, spec: dict) -> dict[str, str]:
 
 def save() -> None:
     """Leave to others what this process has worked out. Nothing if a file was edited since it began to read them."""
-    if not _taken or _sources() != sources():
+    if not _taken or edited_since():
         return
     jobs, behind = dict(_known()["jobs"]), dict(_known()["parts"])
     for key, (code, stage, spec) in _taken.items():
@@ -48,6 +48,11 @@ def save() -> None:
         behind[roots] = behind.get(roots) or stage_code.parts(stage, spec)
         jobs[key] = [code, roots]
     write_json(KNOWN, {"sources": sources(), "jobs": jobs, "parts": behind})
+
+
+def edited_since() -> bool:
+    """Whether a file below `workflow/` is another than when this process found it first."""
+    return _sources() != sources()
 
 
 @cache
@@ -58,8 +63,11 @@ def sources() -> str:
 
 def _sources() -> str:
     found = hashlib.sha256(sys.version.encode())
-    for folder, folders, files in os.walk(WORKFLOW):
-        folders[:] = sorted(name for name in folders if name != "__pycache__")
+    walked = set()
+    for folder, folders, files in os.walk(WORKFLOW, followlinks=True):  # plugins may be kept elsewhere
+        real = os.path.realpath(folder)
+        folders[:] = [] if real in walked else sorted(name for name in folders if name != "__pycache__")
+        walked.add(real)
         for path in (Path(folder, name) for name in sorted(files)):
             found.update(os.fsencode(path.relative_to(WORKFLOW)) + b"\n")
             with suppress(OSError):  # what cannot be read, as an editor's lock that leads nowhere, is no code either

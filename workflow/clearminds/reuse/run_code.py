@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+from clearminds.errors import UserError
 from clearminds.files.tables import write_json
 from clearminds.reuse.code import words
 from clearminds.reuse.job_memory import read_record
-from clearminds.reuse.known_code import sources
+from clearminds.reuse.known_code import edited_since, sources
 from clearminds.reuse.stage_code import everything, parts, root_digest, roots
 
 CODE = Path(".snakemake/clearminds.code.json")  # what each definition said when the run began
@@ -13,9 +14,17 @@ SOURCES = "sources"  # in that, the digest of all files
 
 
 def remember() -> None:
-    """Write down the code of the run that begins, unless that of the last one in this folder was the same."""
-    if (read_record(CODE) or {}).get(SOURCES) != sources():
-        write_json(CODE, {**everything(), SOURCES: sources()})
+    """Write down the code of the run that begins, unless that of the last one in this folder was the same.
+
+    Raises:
+        UserError: a file was edited meanwhile.
+    """
+    if (read_record(CODE) or {}).get(SOURCES) == sources():
+        return
+    found = everything()
+    if edited_since():
+        raise UserError("the code was edited while the jobs were planned; start the workflow again")
+    write_json(CODE, {**found, SOURCES: sources()})
 
 
 def changed_since(stage: str, spec: dict) -> list[str]:

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
-from clearminds.files.digests import canonical, file_sha256
+from clearminds.files.digests import file_sha256
 from clearminds.files.layout import Artefact, run_records
 from clearminds.files.reported_files import reported_files
 from clearminds.files.study_files import evaluation_rows, task_kinds
 from clearminds.job.outcome import printable
 from clearminds.reuse.job_memory import read_record, records
-from clearminds.reuse.stage_code import fingerprint
 from clearminds.run.failures import Failure
 from clearminds.run.specs import Specs
 
@@ -182,9 +181,10 @@ class Soundness:
         path = kind.path(**vars(wildcards))
         if not self._sound(path):
             return False
-        spec = getattr(self.specs, kind.stage)(wildcards)
         record = self.records.get(path, {})
-        return record["spec"] == canonical(spec) and record["code"] == fingerprint(kind.stage, spec)
+        # the run's own code, which may have been edited since
+        code = self.specs.code(kind.stage)(wildcards)
+        return record["spec"] == self.specs.text(kind.stage)(wildcards) and record["code"] == code
 
     def _sound(self, path: str) -> bool:
         """Whether a result is there as it was made, and its inputs, and theirs, are what it was made of."""

@@ -4,6 +4,7 @@ Which settings a spec holds is in `stage_settings`, which files a rule reads in 
 """
 
 from collections.abc import Callable, Iterable
+from types import SimpleNamespace
 
 from clearminds.checkout import LAUNCHERS
 from clearminds.config.study import Study
@@ -12,6 +13,8 @@ from clearminds.files.digests import canonical
 from clearminds.files.layout import WILDCARDS, one_of
 from clearminds.files.settings import chosen
 from clearminds.reuse import known_code
+from clearminds.reuse.forced import STAGE_OF
+from clearminds.reuse.stage_code import STAGES
 from clearminds.run.asked_by_rules import asked_by_rules
 from clearminds.run.inputs import Inputs
 from clearminds.run.refusals.file_names import refuse_equal_files, refuse_results_in_a_store
@@ -155,6 +158,16 @@ class Specs(StageSettings):
             return self._codes[key]
 
         return code
+
+    def settle_code(self, jobs: Iterable[tuple[str, dict[str, str]]]) -> None:
+        """Work out the code of jobs that will run: Snakemake asks when each starts, and it may be edited by then.
+
+        Args:
+            jobs: rule and wildcards of each.
+        """
+        for rule, wildcards in jobs:
+            if (stage := STAGE_OF.get(rule, rule)) in STAGES:
+                self.code(stage)(SimpleNamespace(**wildcards))
 
     def constraints(self) -> dict[str, str]:
         """Regular expressions of the wildcards, built from the study's ids."""

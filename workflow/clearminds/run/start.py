@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,10 +61,13 @@ def prepare_execution(workflow: "Workflow", specs: Specs, gpus: Gpus) -> RunEnd:
         if not is_one_job(workflow):
             jobs = jobs_to_run(workflow)
             _refuse_unusable(jobs, specs)
-            if runs:
-                known_code.save()
-            if runs and jobs:  # reading all code takes long where there is nothing to do
+            if not runs:
+                return
+            specs.settle_code(jobs)
+            known_code.save()
+            if jobs:  # reading all code takes long where there is nothing to do
                 run_code.remember()
+                import_module("clearminds.report.result_table")  # which the end shows, whatever is edited until then
 
     @contextmanager
     def execution(dry: bool, submits: bool, computes: bool) -> Iterator[None]:
