@@ -41,7 +41,7 @@ lazy, listed = sys.modules["transformers.models"], define_import_structure(trans
 named = {name for kind in listed.values() for names in kind.values() for name in names}
 table.to_pandas()
 import datasets, scipy.optimize
-print(json.dumps([loaded, sorted(named - set(dir(lazy)))]))
+print(json.dumps([loaded, sorted(named ^ set(lazy._class_to_module))]))
 """
 
 

@@ -91,7 +91,9 @@ def _name_models_once() -> None:
 
 
 def _without_prefix(names: dict[str, Any]) -> dict[str, Any]:
-    return {module.removeprefix("models."): found for module, found in names.items()}
+    # transformers adds all its other names to the list that it was given
+    of_models = {module: found for module, found in names.items() if module.startswith("models.")}
+    return {module.removeprefix("models."): found for module, found in of_models.items()}
 
 
 def _defined(define: Any, known: dict[str, Any], module_path: Any, prefix: str | None = None) -> Any:
