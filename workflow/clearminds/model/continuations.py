@@ -114,13 +114,18 @@ def _apart(model: CausalModel, items: list[Item], batch_tokens: int) -> list[lis
     return [[next(values) for _ in ends] for _, ends in items]
 
 
+def _ends(ends: list[list[int]]) -> list[list[int]]:
+    return [min((end for end in ends if len(end) > 1), key=len, default=ends[0]), max(ends, key=len)]
+
+
 def _shares(model: CausalModel, items: list[Item]) -> bool:
     """Whether a model's cache gives what it gives without: tried on the shortest and the longest item together.
 
-    Of each with its longest continuation alone: of a task of few items the trial would else be a third of the work.
+    Of each with its longest continuation and the shortest one that uses the cache: of a task of few items all would be
+    a third of the work. Where that is the same one it runs twice, as rows of the cache are copied for every item.
     """
     by_length = sorted(items, key=lambda item: len(item[0]))
-    few = [(prompt, [max(ends, key=len)]) for prompt, ends in (by_length[0], by_length[-1])]
+    few = [(prompt, _ends(ends)) for prompt, ends in (by_length[0], by_length[-1])]
     try:
         shared = _shared(model, few)
     except (AttributeError, NotImplementedError, TypeError, ValueError) as error:
