@@ -2,7 +2,8 @@
 
 Of a job that computes for a moment on a tiny model the imports are nearly all of its time. Each job is a process of its
 own all the same, run from its command as Snakemake gives it, with its own environment, working directory and output.
-Not for tests of how processes start, are stopped or killed.
+Not for tests of how processes start, are stopped or killed, nor of what is read when a library is imported: variables
+of the hub and of threads are the session's, and nothing is spared of what a launcher leaves out.
 """
 
 import array
@@ -21,6 +22,7 @@ import tempfile
 from functools import cache
 from importlib.machinery import PathFinder
 from importlib.util import module_from_spec
+from itertools import cycle
 from pathlib import Path
 
 STREAMS = (0, 1, 2)
@@ -39,9 +41,20 @@ os._exit(int(code or 137))
 """
 
 
-@cache
+_seeds = cycle("12")
+
+
 def interpreter() -> Path:
-    """A `python` for jobs, which starts with the session's first call and ends with the session."""
+    """A `python` for the jobs of a run.
+
+    As in `forked.run_module`, those of the next run differ in how they hash strings.
+    """
+    return _interpreter(next(_seeds))
+
+
+@cache
+def _interpreter(seed: str) -> Path:
+    """Starts with the session's first call, and ends with the session."""
     folder = Path(tempfile.mkdtemp(prefix="warm-"))
     place, client = folder / "jobs", folder / "python"
     client.write_text(CLIENT.format(python=sys.executable, place=str(place)), encoding="utf-8")
@@ -52,6 +65,7 @@ def interpreter() -> Path:
         command = [sys.executable, "-P", __file__, str(listening.fileno())]
         alive, ours = os.pipe()
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        environment["PYTHONHASHSEED"] = seed
         process = subprocess.Popen(
             [*command, str(alive)], env=environment, pass_fds=[listening.fileno(), alive], stdin=subprocess.DEVNULL
         )
@@ -99,6 +113,7 @@ def _job(asked: socket.socket) -> list[str]:
             os.dup2(given, stream)
             os.close(given)
         os.chdir(cwd)
+        numpy.random.seed()  # as `random` does by itself
         os.environ.clear()
         os.environ.update(environment)
         sys.path[:0] = [os.path.dirname(command[0]), *filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))]
@@ -127,6 +142,7 @@ if __name__ == "__main__":
         os.environ[_name] = "1"
     os.environ["TRANSFORMERS_VERBOSITY"] = "error"
     import datasets  # noqa: F401
+    import numpy
     import peft  # noqa: F401
     from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer  # noqa: F401
 
