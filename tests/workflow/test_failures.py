@@ -185,7 +185,7 @@ def small_disk(tmp_path):
             pytest.skip(f"cannot mount a tmpfs here: {done.stderr.strip()}")
         return folder
 
-    mount("size=900k")
+    mount("size=2m")
     yield mount
     subprocess.run(["umount", "--lazy", str(folder)], check=False)
 
