@@ -59,3 +59,21 @@ except KeyboardInterrupt:
     print("stopped")
 """
     assert ended(waits, signal.SIGINT) == (0, "stopping: the jobs were told to end\nstopped\n")
+
+
+def test_an_interrupt_in_a_text_being_executed_leaves_the_exit_code_alone(tmp_path):
+    (tmp_path / "run.py").write_text("""
+import sys, time
+from clearminds.run import signals
+signals.stop_cleanly()
+try:
+    exec("print('waiting', flush=True); time.sleep(60)")
+except KeyboardInterrupt:
+    sys.exit(143)
+""")
+    command = [sys.executable, "-m", "run"]  # as Snakemake is; only so does Python look at what has passed
+    path = {**os.environ, "PYTHONPATH": f"{WORKFLOW}:{tmp_path}"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=path) as run:
+        assert run.stdout.readline() == "waiting\n"
+        os.kill(run.pid, signal.SIGTERM)
+    assert run.returncode == 143

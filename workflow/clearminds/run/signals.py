@@ -12,6 +12,14 @@ _stopped_by: list[int] = []
 RETRY_SECONDS = 0.05
 
 
+class _Stopped(KeyboardInterrupt):
+    """What a signal raises: to Snakemake a Ctrl-C.
+
+    A plain one that passes through a text being executed (as where a dataclass is made) has Python end the process by
+    SIGINT in the end, whatever exit code it then asks for.
+    """
+
+
 def end_at_once() -> None:
     """Let Ctrl-C end this process without a traceback: call before the imports, while there is nothing to clean up."""
     if _is_main():
@@ -67,4 +75,4 @@ def _interrupt(number, frame) -> None:
             signal.setitimer(signal.ITIMER_REAL, RETRY_SECONDS)
             return
         frame = frame.f_back
-    raise KeyboardInterrupt
+    raise _Stopped
