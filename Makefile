@@ -117,8 +117,9 @@ store-verify: setup
 test: setup-test
 	$(BIN)/python -m pytest -n auto -m "not slow and not slurm"
 
+# WORKERS=3: as many tests at once, where not one for each core
 test-all: setup-test
-	$(BIN)/python -m pytest -n auto -m "not slurm and not browser"
+	$(BIN)/python -m pytest -n $(or $(WORKERS),auto) -m "not slurm and not browser"
 
 # on a throw-away SLURM cluster of this machine; as root on Debian it is installed if missing
 test-slurm: setup-test
