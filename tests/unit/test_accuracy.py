@@ -139,6 +139,18 @@ def test_responses_are_those_of_plain_greedy_decoding_whatever_the_batch(archite
         assert row["n_tokens"] == ids.shape[1] - start
 
 
+def test_the_head_of_a_frozen_model_is_not_copied_for_each_row(model, chat):
+    """Below an adapter, weights are frozen: torch then multiplies a slice of hidden states row by row."""
+    model.requires_grad_(False)
+    given = []
+    hook = model.get_output_embeddings().register_forward_hook(lambda head, inputs, logits: given.append(inputs[0]))
+    try:
+        run(model, chat, [example(n) for n in range(4)])
+    finally:
+        hook.remove()
+    assert any(hidden.shape[0] > 1 for hidden in given) and all(hidden.is_contiguous() for hidden in given)
+
+
 def test_batches_and_answers_are_those_of_the_harness(model, chat, monkeypatch):
     """Through which these answers came once: in 16 bits a row's neighbours move its last bits, and so its tokens."""
     model = model.to(torch.bfloat16)

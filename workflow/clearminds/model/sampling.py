@@ -12,7 +12,7 @@ import torch
 from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 
 from clearminds.model.causal_model import CausalModel
-from clearminds.model.decoding import own_settings_only
+from clearminds.model.decoding import contiguous_before_head, own_settings_only
 from clearminds.model.padding import pad
 
 # Version of the samples, part of the name of the store's namespace. Raise it when the same model, dtype, prompt and
@@ -105,7 +105,7 @@ def generate_batch(
     input_ids, attention_mask = input_ids[rows], attention_mask[rows]
     prompt_length, alive = input_ids.shape[1], list(range(len(prompts)))
     found: dict[int, list[int]] = {}
-    with own_settings_only(model):
+    with own_settings_only(model), contiguous_before_head(model):
         # in rounds, so that rows which have ended their turn cost nothing while the longest go on
         for start in range(0, source["max_new_tokens"], ROUND):
             output = model.generate(

@@ -20,7 +20,7 @@ from lm_eval.tasks import TaskManager
 from clearminds.errors import UserError, one_line
 from clearminds.model.causal_model import CausalModel
 from clearminds.model.conversation import Chat
-from clearminds.model.decoding import own_settings_only
+from clearminds.model.decoding import contiguous_before_head, own_settings_only
 from clearminds.model.tokenizer import Tokenizer
 from clearminds.stages.evaluation.doc_hashes import unique
 from clearminds.stages.evaluation.harness_compat import declared_to_run_code, runs_code
@@ -72,7 +72,7 @@ def evaluate(
         leaves = {f"{name}/{leaf}": task for name, found in loaded.items() for leaf, task in found.items()}
         # the harness asks for kinds of answers in the order of the tasks
         leaves = dict(sorted(leaves.items(), key=lambda leaf: leaf[1].OUTPUT_TYPE == "generate_until"))
-        with own_settings_only(model):
+        with own_settings_only(model), contiguous_before_head(model):
             results = lm_eval.evaluate(
                 lm=lm,
                 task_dict={"tasks": leaves, "groups": {}},
