@@ -1,7 +1,8 @@
 """Log-likelihoods of several continuations of a prompt, which share its forward pass.
 
-The prompts of a batch run once and their keys and values are kept; the continuations go on from these. Where a model
-has no such cache, or another result with it, every continuation runs behind its own copy of the prompt.
+What all prompts begin with runs once, as the system turn and the first words of a question do; then what is left of
+each prompt, and its keys and values are kept; the continuations go on from these. Where a model has no such cache, or
+another result with it, every continuation runs behind its own copy of the prompt.
 """
 
 import logging
@@ -13,8 +14,9 @@ from clearminds.model.batches import plan
 from clearminds.model.causal_model import CausalModel
 from clearminds.model.encoded import Encoded
 from clearminds.model.padding import pad
-from clearminds.model.plain_cache import require_plain
+from clearminds.model.plain_cache import begun, copies, require_plain
 from clearminds.model.score_sequences import score
+from clearminds.model.shared_prefixes import worth_sharing
 from clearminds.progress import Progress
 
 log = logging.getLogger("clearminds")
@@ -37,12 +39,12 @@ def log_likelihoods(model: CausalModel, items: Sequence[Item], batch_tokens: int
     items = list(items)
     if not items:
         return []
-    shares = _shares(model, items)
+    shared = _way(model, items)
     found: dict[int, list[float]] = {}
     progress = Progress(len(items), "items")
     for batch in plan([_cost(item, batch_tokens) for item in items], batch_tokens):
         members = [items[i] for i in batch]
-        values = _shared(model, members) if shares else _apart(model, members, batch_tokens)
+        values = shared.of(members) if shared else _apart(model, members, batch_tokens)
         found |= dict(zip(batch, values, strict=True))
         progress.add(len(batch), sum(len(prompt) + sum(map(len, ends)) for prompt, ends in members))
     return [found[i] for i in range(len(items))]
@@ -57,39 +59,66 @@ def _cost(item: Item, batch_tokens: int) -> int:
     return max(tokens, -(-logits * batch_tokens // LOGITS))
 
 
-@torch.inference_mode()
-def _shared(model: CausalModel, items: list[Item]) -> list[list[float]]:
-    device = next(model.parameters()).device
-    input_ids = pad([prompt for prompt, _ in items], 0, left=True).to(device)
-    mask = pad([[1] * len(prompt) for prompt, _ in items], 0, left=True).to(device)
-    places = (mask.cumsum(-1) - 1).clamp_min(0)
-    output = model(input_ids=input_ids, attention_mask=mask, position_ids=places, use_cache=True, logits_to_keep=1)
-    owner = [i for i, (_, ends) in enumerate(items) for _ in ends]
-    every = [end for _, ends in items for end in ends]
-    firsts = torch.tensor([end[0] for end in every])
-    totals = _logprobs(output.logits[:, -1], torch.tensor(owner), firsts).double()
-    longer = [row for row, end in enumerate(every) if len(end) > 1]
-    if longer:
-        rows = torch.tensor([owner[row] for row in longer], device=device)
-        cache = output.past_key_values
-        require_plain(model, cache)
-        cache.batch_select_indices(rows)
-        # the last token of a continuation predicts nothing that counts
-        given = pad([every[row][:-1] for row in longer], 0).to(device)
-        there = pad([[1] * (len(every[row]) - 1) for row in longer], 0).to(device)
-        logits = model(
-            input_ids=given,
-            attention_mask=torch.cat([mask[rows], there], dim=1),
-            position_ids=places[rows, -1:] + 1 + torch.arange(given.shape[1], device=device),
-            past_key_values=cache,
+class _Shared:
+    """Continuations that go on from the cache of their prompt, and prompts that do from the cache of their beginning.
+
+    Args:
+        model: as of `log_likelihoods`.
+        items: all that will be asked for.
+        common: how many tokens all their prompts begin with, which run once; 0: prompts run whole.
+
+    Raises:
+        NotImplementedError: the model's cache cannot be gone on from.
+    """
+
+    def __init__(self, model: CausalModel, items: list[Item], common: int):
+        self.model, self.common, self.device = model, common, next(model.parameters()).device
+        room = max(len(prompt) for prompt, _ in items) + max(len(end) for _, ends in items for end in ends)
+        self.beginning = begun(model, items[0][0][:common], room) if common else None
+
+    @torch.inference_mode()
+    def of(self, items: list[Item]) -> list[list[float]]:
+        """Log-likelihoods of a batch, as of `log_likelihoods`."""
+        prompts = [prompt[self.common :] for prompt, _ in items]
+        input_ids = pad(prompts, 0, left=True).to(self.device)
+        mask = pad([[1] * len(prompt) for prompt in prompts], 0, left=True)
+        mask = torch.cat([torch.ones(len(items), self.common, dtype=mask.dtype), mask], dim=1).to(self.device)
+        places = (mask.cumsum(-1) - 1).clamp_min(0)
+        first = torch.zeros(len(items), dtype=torch.long, device=self.device)
+        output = self.model(
+            input_ids=input_ids,
+            attention_mask=mask,
+            position_ids=places[:, self.common :],
+            past_key_values=copies(self.beginning, first) if self.beginning else None,
             use_cache=True,
-            logits_to_keep=there.bool(),
-        ).logits
-        targets = torch.tensor([token for row in longer for token in every[row][1:]])
-        of_row = torch.tensor([row for row in longer for _ in every[row][1:]])
-        totals.index_add_(0, of_row, _logprobs(logits, torch.arange(len(targets)), targets).double())
-    values = iter(totals.tolist())
-    return [[next(values) for _ in ends] for _, ends in items]
+            logits_to_keep=1,
+        )
+        owner = [i for i, (_, ends) in enumerate(items) for _ in ends]
+        every = [end for _, ends in items for end in ends]
+        firsts = torch.tensor([end[0] for end in every])
+        totals = _logprobs(output.logits[:, -1], torch.tensor(owner), firsts).double()
+        longer = [row for row, end in enumerate(every) if len(end) > 1]
+        if longer:
+            rows = torch.tensor([owner[row] for row in longer], device=self.device)
+            cache = output.past_key_values
+            require_plain(self.model, cache)
+            cache.batch_select_indices(rows)
+            # the last token of a continuation predicts nothing that counts
+            given = pad([every[row][:-1] for row in longer], 0).to(self.device)
+            there = pad([[1] * (len(every[row]) - 1) for row in longer], 0).to(self.device)
+            logits = self.model(
+                input_ids=given,
+                attention_mask=torch.cat([mask[rows], there], dim=1),
+                position_ids=places[rows, -1:] + 1 + torch.arange(given.shape[1], device=self.device),
+                past_key_values=cache,
+                use_cache=True,
+                logits_to_keep=there.bool(),
+            ).logits
+            targets = torch.tensor([token for row in longer for token in every[row][1:]])
+            of_row = torch.tensor([row for row in longer for _ in every[row][1:]])
+            totals.index_add_(0, of_row, _logprobs(logits, torch.arange(len(targets)), targets).double())
+        values = iter(totals.tolist())
+        return [[next(values) for _ in ends] for _, ends in items]
 
 
 def _logprobs(logits: torch.Tensor, rows: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
@@ -118,27 +147,36 @@ def _ends(ends: list[list[int]]) -> list[list[int]]:
     return [min((end for end in ends if len(end) > 1), key=len, default=ends[0]), max(ends, key=len)]
 
 
-def _shares(model: CausalModel, items: list[Item]) -> bool:
-    """Whether a model's cache gives what it gives without: tried on the shortest and the longest item together.
+def _way(model: CausalModel, items: list[Item]) -> _Shared | None:
+    """What shares most of what a model runs and gives what it gives without; None: nothing does.
 
-    Of each with its longest continuation and the shortest one that uses the cache: of a task of few items all would be
-    a third of the work. Where that is the same one it runs twice, as rows of the cache are copied for every item.
+    Tried on the shortest and the longest item together, of each with its longest continuation and the shortest one
+    that uses the cache: of a task of few items all would be a third of the work. Where that is the same one it runs
+    twice, as rows of the cache are copied for every item.
     """
     by_length = sorted(items, key=lambda item: len(item[0]))
     few = [(prompt, _ends(ends)) for prompt, ends in (by_length[0], by_length[-1])]
-    try:
-        shared = _shared(model, few)
-    except (AttributeError, NotImplementedError, TypeError, ValueError) as error:
-        log.info("the model's cache cannot be shared (%s): every choice runs with its own prompt", error)
-        return False
-    apart = _apart(model, few, max(len(prompt) for prompt, _ in few))
-    dtype = next(model.parameters()).dtype
-    room = 1e-3 if dtype == torch.float32 else 0.5  # nats a token; a cache that is wrong is off by far more
-    off = max(
-        abs(a - b) / len(end)
-        for (_, ends), left, right in zip(few, shared, apart, strict=True)
-        for end, a, b in zip(ends, left, right, strict=True)
-    )
-    if off > room:
-        log.info("the model's cache gives other results (off by %.3g): every choice runs with its own prompt", off)
-    return off <= room
+    apart = None
+    for common in dict.fromkeys((worth_sharing([prompt for prompt, _ in items]), 0)):
+        try:
+            shared = _Shared(model, items, common)
+            found = shared.of(few)
+        except (AttributeError, NotImplementedError, TypeError, ValueError) as error:
+            log.info("the model's cache cannot be shared (%s): %s", error, _instead(common))
+            continue
+        apart = apart or _apart(model, few, max(len(prompt) for prompt, _ in few))
+        dtype = next(model.parameters()).dtype
+        room = 1e-3 if dtype == torch.float32 else 0.5  # nats a token; a cache that is wrong is off by far more
+        off = max(
+            abs(a - b) / len(end)
+            for (_, ends), left, right in zip(few, found, apart, strict=True)
+            for end, a, b in zip(ends, left, right, strict=True)
+        )
+        if off <= room:
+            return shared
+        log.info("the model's cache gives other results (off by %.3g): %s", off, _instead(common))
+    return None
+
+
+def _instead(common: int) -> str:
+    return "every prompt runs whole" if common else "every choice runs with its own prompt"

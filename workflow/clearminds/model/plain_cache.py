@@ -1,10 +1,13 @@
 """Which caches of a decoder can be copied, and gone on from, as if each copy had been run by itself."""
 
-from collections.abc import Iterator, Mapping
+import copy
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
+
+from clearminds.model.causal_model import CausalModel
 
 # keys and values of each token, whose copies by rows share nothing; states that run through a text are none of these
 PLAIN = (DynamicLayer, DynamicSlidingWindowLayer)
@@ -24,6 +27,35 @@ def require_plain(decoder: torch.nn.Module, cache: Any) -> None:
         raise NotImplementedError(f"{other.__name__} holds more than keys and values of tokens")
     if by_length := sorted(set(_rope_types(decoder.config)).intersection(BY_LENGTH)):
         raise NotImplementedError(f"{by_length[0]} embeds positions by the longest text of a pass")
+
+
+@torch.inference_mode()
+def begun(model: CausalModel, tokens: Sequence[int], room: int) -> DynamicCache:
+    """The cache of what several texts begin with, to be gone on from with padding behind it.
+
+    Args:
+        model: causal language model in evaluation mode.
+        tokens: ids of the beginning.
+        room: most places of a text, padding included.
+
+    Raises:
+        NotImplementedError: as of `require_plain`; or a window of the cache, which counts places, is narrower.
+    """
+    given = torch.tensor([list(tokens)], device=next(model.parameters()).device)
+    cache = model(input_ids=given, use_cache=True, logits_to_keep=1).past_key_values
+    require_plain(model, cache)
+    for layer in cache.layers:
+        if isinstance(layer, DynamicSlidingWindowLayer) and room >= layer.sliding_window:
+            raise NotImplementedError(f"padding takes room in a window of {layer.sliding_window:,} tokens")
+    return cache
+
+
+def copies(cache: DynamicCache, rows: torch.Tensor) -> DynamicCache:
+    """Rows of a cache, each in memory of its own; the cache stays as it is. Args: rows: their numbers."""
+    own = copy.copy(cache)
+    own.layers = [copy.copy(layer) for layer in cache.layers]
+    own.batch_select_indices(rows)
+    return own
 
 
 def _rope_types(config: Any) -> Iterator[str]:

@@ -6,14 +6,20 @@ asking for more samples, nor the device changes a sample's stream. (Gumbel noise
 of the vocabulary: on a CPU that costs as much as a small model's forward pass.)
 """
 
+import logging
 from collections.abc import Iterable
 
 import torch
 from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
+from transformers.cache_utils import DynamicCache
 
 from clearminds.model.causal_model import CausalModel
 from clearminds.model.decoding import contiguous_before_head, own_settings_only
 from clearminds.model.padding import pad
+from clearminds.model.plain_cache import begun, copies
+from clearminds.model.shared_prefixes import worth_sharing
+
+log = logging.getLogger("clearminds")
 
 # Version of the samples, part of the name of the store's namespace. Raise it when the same model, dtype, prompt and
 # seed give other tokens than before, beyond rounding: after a change here, or of what logits come from in `batches`,
@@ -98,10 +104,12 @@ def generate_batch(
     unique = list(dict.fromkeys(map(tuple, prompts)))
     row = {prompt: n for n, prompt in enumerate(unique)}
     rows = torch.tensor([row[tuple(prompt)] for prompt in prompts], device=device)
-    input_ids = pad(unique, padding, left=True).to(device)
-    attention_mask = pad([[1] * len(prompt) for prompt in unique], 0, left=True).to(device)
+    common, cache = _beginning(model, unique, source["max_new_tokens"]) if len(unique) == len(prompts) else (0, None)
+    input_ids = _behind([list(prompt) for prompt in unique], common, padding).to(device)
+    attention_mask = _behind([[1] * len(prompt) for prompt in unique], common, 0).to(device)
     sampling = SeededSampling(seeds, source, input_ids.shape[1]) if source["temperature"] > 0 else None
-    cache = _prefix(model, input_ids, attention_mask, rows)
+    if len(unique) < len(prompts):
+        cache = _prefix(model, input_ids, attention_mask, rows)
     input_ids, attention_mask = input_ids[rows], attention_mask[rows]
     prompt_length, alive = input_ids.shape[1], list(range(len(prompts)))
     found: dict[int, list[int]] = {}
@@ -137,10 +145,28 @@ def generate_batch(
     return [found[n] for n in range(len(prompts))]
 
 
-def _prefix(model: CausalModel, input_ids: torch.Tensor, attention_mask: torch.Tensor, rows: torch.Tensor):
+def _beginning(model: CausalModel, prompts: list[tuple[int, ...]], new: int) -> tuple[int, DynamicCache | None]:
+    """How many tokens different prompts begin with, and a cache of these for each of them; 0, None: they run whole."""
+    if not (common := worth_sharing(prompts)):
+        return 0, None
+    try:
+        cache = begun(model, prompts[0][:common], max(map(len, prompts)) + new)
+    except (AttributeError, NotImplementedError) as error:
+        log.debug("prompts run whole: %s", error)
+        return 0, None
+    return common, copies(cache, torch.zeros(len(prompts), dtype=torch.long, device=next(model.parameters()).device))
+
+
+def _behind(rows: list[list[int]], common: int, padding: int) -> torch.Tensor:
+    """Rows of one length, padded on the left of what follows their common tokens: [rows, longest]."""
+    rest = pad([row[common:] for row in rows], padding, left=True)
+    return torch.cat([torch.tensor([row[:common] for row in rows], dtype=rest.dtype), rest], dim=1)
+
+
+def _prefix(
+    model: CausalModel, input_ids: torch.Tensor, attention_mask: torch.Tensor, rows: torch.Tensor
+) -> DynamicCache:
     """The cache of each prompt but its last token, computed once per prompt and laid out by `rows`."""
-    if len(rows) == len(input_ids):
-        return None
     cache = model(
         input_ids=input_ids[:, :-1],
         attention_mask=attention_mask[:, :-1],

@@ -4,7 +4,6 @@ are kept, and what follows goes on from these.
 Samples of one prompt share that prompt; conversations that share none still begin with the same system turn.
 """
 
-import copy
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -14,7 +13,7 @@ import torch
 from clearminds.model.batches import plan_groups, plan_tight
 from clearminds.model.encoded import Encoded
 from clearminds.model.padding import pad
-from clearminds.model.plain_cache import require_plain
+from clearminds.model.plain_cache import copies, require_plain
 
 WORTH = 0.1  # share of the tokens that a prefix must save: going on from a cache has its own cost
 
@@ -60,11 +59,21 @@ def _pays(prefix: int, members: list[Encoded]) -> bool:
 def _common_length(members: list[Encoded]) -> int:
     if not members:
         return 0
-    # what the first and the last in order have in common, all between them have too
-    first, last = (order(m.input_ids for m in members) for order in (min, max))
-    same = next((n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
-    common = min(same, *(m.n_prompt for m in members))
+    common = min(beginning([m.input_ids for m in members]), *(m.n_prompt for m in members))
     return common if _pays(common, members) else 0
+
+
+def beginning(texts: Sequence[Sequence[int]]) -> int:
+    """How many tokens all texts begin with. Args: texts: one at least."""
+    # what the first and the last in order have in common, all between them have too
+    first, last = (order(map(list, texts)) for order in (min, max))
+    return next((n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
+
+
+def worth_sharing(prompts: Sequence[Sequence[int]]) -> int:
+    """How many tokens all prompts begin with, one of each left over; 0: too few. Args: prompts: none of them empty."""
+    common = min(beginning(prompts), *(len(prompt) - 1 for prompt in prompts))
+    return common if (len(prompts) - 1) * common > WORTH * sum(map(len, prompts)) else 0
 
 
 def plan_prefixed(encoded: Sequence[Encoded], lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
@@ -167,9 +176,7 @@ class SharedPrefixes:
         """Hidden states of what follows the prefixes of `rows`: [rows, longest, width]; None where nothing does."""
         if not any(rests):
             return None
-        own = copy.copy(cache)
-        own.layers = [copy.copy(layer) for layer in cache.layers]
-        own.batch_select_indices(rows)  # gives each copy tensors of its own, and leaves the cache as it is
+        own = copies(cache, rows)
         input_ids = pad(rests, 0).to(rows.device)
         there = torch.cat([mask[rows], torch.ones_like(input_ids)], dim=1)
         return self.decoder(
