@@ -3,6 +3,7 @@ settings alone."""
 
 import itertools
 import json
+import random
 import tempfile
 from collections import Counter
 from functools import partial
@@ -12,7 +13,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import tiny_model_folder, tiny_tokenizer
+from tiny import ARCHITECTURES, tiny_model_folder, tiny_tokenizer
 from transformers import AutoModelForCausalLM, GenerationConfig
 
 from clearminds.model import sampling
@@ -68,6 +69,30 @@ def test_neighbours_change_no_sample(model, top_p):
     for batch_tokens in (1, 90):
         assert sample(model, batch_tokens=batch_tokens, top_p=top_p) == together
     assert sample(model, n=2, top_p=top_p) == together[: 2 * SOURCE["samples"]]
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_what_prompts_begin_with_runs_once_and_changes_nothing(tmp_path, monkeypatch, architecture, temperature):
+    model = AutoModelForCausalLM.from_pretrained(tiny_model_folder(tmp_path / "model", architecture)).eval()
+    draw = random.Random(0)
+    prompts = [[*range(3, 15), *(draw.randrange(3, 300) for _ in range(rest))] for rest in (1, 5, 2, 30)]
+    source = {"temperature": temperature, "top_p": 1.0, "max_new_tokens": 20}
+    seeds = list(range(len(prompts)))
+    alone = [
+        generate_batch(model, [2], [prompt], [seed], source)[0] for prompt, seed in zip(prompts, seeds, strict=True)
+    ]
+    shared = []
+
+    def noting(*given, real=sampling._beginning):
+        common, cache = real(*given)
+        shared.append(common)
+        return common, cache
+
+    monkeypatch.setattr(sampling, "_beginning", noting)
+    assert generate_batch(model, [2], prompts, seeds, source) == alone
+    # padding between a row's tokens would push what is seen out of a window
+    assert shared == [0 if architecture in ("mistral", "gemma2") else 12]
 
 
 def test_more_samples_change_no_earlier_one(model):

@@ -19,6 +19,7 @@ ARCHITECTURES = {
     "paper-mistral-7b": "mistral",
     "paper-olmo-2-7b": "olmo2",
     "rules": "llama",
+    "smollm2": "llama",
     "tau-sweep": "llama",
     "weak-prior": "llama",
 }
