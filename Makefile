@@ -143,7 +143,7 @@ lint: setup-test
 	PYTHONPATH=workflow $(BIN)/lint-imports
 	$(SNAKEMAKE) --lint
 
-# after a change of pyproject.toml; envs/*.yaml follow the lock, the schema follows the config models
+# after a change of pyproject.toml; envs/*.yaml follow the lock, the schema and docs/keys.md the config models
 lock: setup-test
 	$(BIN)/pip install --quiet pip-tools
 	$(BIN)/pip-compile --quiet --strip-extras --annotation-style line --no-emit-index-url --no-emit-find-links \

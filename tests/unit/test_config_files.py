@@ -2,10 +2,12 @@
 
 import re
 
+import jsonschema
 import pytest
 from demo_study import CONFIG, DEMO, ROOT, study_with
 
-from clearminds.commands import config_schema
+from clearminds.checkout import KEYS
+from clearminds.commands import config_schema, keys_page
 from clearminds.config.load import load_study
 from clearminds.config.tasks import FileTask, HubTask
 from clearminds.errors import UserError
@@ -87,6 +89,50 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 
 def test_the_schema_for_editors_follows_the_models():
     assert config_schema.SCHEMA.read_text(encoding="utf-8") == config_schema.schema(), "run `make schema`"
+
+
+def test_the_page_of_keys_follows_the_models():
+    assert KEYS.read_text(encoding="utf-8") == keys_page.page(config_schema.document()), "run `make schema`"
+
+
+def test_the_page_of_keys_has_every_key_with_its_meaning():
+    """All keys but those that choose one of several blocks, which are listed by what they choose."""
+    document = config_schema.document()
+    text = KEYS.read_text(encoding="utf-8")
+    keys = {(name, key): node for name, block in all_blocks(document).items() for key, node in block.items()}
+    assert len(keys) > 150
+    for where, node in keys.items():
+        if "const" in node:
+            assert re.search(rf"^\| `{node['const']}` \| [A-Z]", text, flags=re.MULTILINE), where
+        else:
+            row = rf"^\| `{where[1]}` \| .*{re.escape(node['description'].replace('|', chr(92) + '|'))} \|$"
+            assert re.search(row, text, flags=re.MULTILINE), where
+
+
+def all_blocks(document: dict) -> dict[str, dict]:
+    return {"": document["properties"], **{name: block["properties"] for name, block in document["$defs"].items()}}
+
+
+def test_every_link_of_the_page_of_keys_leads_to_one_section():
+    text = KEYS.read_text(encoding="utf-8")
+    titles = [re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in re.findall("^## (.*)$", text, re.M)]
+    linked = set(re.findall(r"\]\(#([^)]+)\)", text))
+    assert len(titles) == len(set(titles)) and linked == set(titles) - {"the-study"}
+
+
+def test_the_page_of_keys_says_what_a_key_may_be():
+    rows = {line.split(" | ")[0].strip("| `"): line for line in KEYS.read_text(encoding="utf-8").splitlines()}
+    assert " | whole number from 0 or `auto` | `auto` | GPUs per training" in rows["gpus"]
+    assert " | number from 0, below 1 | `0` | " in rows["dropout"]
+    assert " | all but `all`, `class`, `random` | name or [variants: NAME: weights: scorer](" in rows["scorer"]
+    assert "`wandb` or list of these | `none` | " in rows["report_to"]
+
+
+@pytest.mark.parametrize(("keep", "valid"), [(50, True), (100, True), (0, False), (101, False)])
+def test_the_schema_for_editors_has_the_limits_of_numbers(keep, valid):
+    weights = {"rule": "budget", "keep": keep}
+    study = study_with({"variants/budget": {"responses": "reference", "weights": weights}})
+    assert jsonschema.Draft202012Validator(config_schema.document()).is_valid(study) == valid
 
 
 def test_prompts_alone_are_asked_for_explicitly(load):

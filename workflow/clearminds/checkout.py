@@ -12,6 +12,7 @@ ENVS = ROOT / "envs"
 LAUNCHERS = WORKFLOW / "scripts"
 PRESETS = WORKFLOW / "tasks" / "presets"
 SCHEMA = WORKFLOW / "schemas" / "config.schema.json"
+KEYS = ROOT / "docs" / "keys.md"
 ACCEPTED_CODE = WORKFLOW / "accepted_code.json"
 
 # the package of each kind of plugin

@@ -63,14 +63,14 @@ class Model(Strict):
     hub: Repository | None = Field(None, description="owner/name on the hub")
     revision: Commit | None = Field(None, description="commit of the hub repository, its full hash")
     path: str | None = Field(None, description="folder saved by save_pretrained; ~ and $NAME are replaced")
-    chat_template: ChatTemplate = ChatTemplate()
+    chat_template: ChatTemplate = Field(ChatTemplate(), description="how conversations are rendered")
     attn_implementation: str | None = Field(
         None, description="sdpa, eager, flash_attention_2, ...; null: transformers chooses"
     )
     quantization: Literal["none", "4bit"] = Field(
         "none", description="4bit loads the base weights as NF4 (needs bitsandbytes, which the lock lacks)"
     )
-    trust_remote_code: bool = False
+    trust_remote_code: bool = Field(False, description="run Python code that comes with the model")
 
     @model_validator(mode="after")
     def _one_origin(self) -> Model:
@@ -89,11 +89,15 @@ class Source(Strict):
     kind: Literal["self_output", "rephrase"] | None = Field(None, description="default: the source's own name")
     samples: int = Field(4, gt=0, lt=2**15, description="responses per prompt")
     temperature: Number = Field(0.7, ge=0, description="0 is greedy")
-    top_p: Number = Field(0.95, gt=0, le=1)
-    max_new_tokens: Positive = 128
-    seed: Seed = 0
-    dtype: Dtype = "bfloat16"
-    when_none_accepted: Literal["drop", "lowest_perplexity", "reference"] = "drop"
+    top_p: Number = Field(0.95, gt=0, le=1, description="share of probability that is sampled from; 1: all tokens")
+    max_new_tokens: Positive = Field(128, description="most tokens of a response")
+    seed: Seed = Field(0, description="of the random streams, one a response")
+    dtype: Dtype = Field("bfloat16", description="of the weights meanwhile")
+    when_none_accepted: Literal["drop", "lowest_perplexity", "reference"] = Field(
+        "drop",
+        description="of an example without an accepted response: leave it out, or take the likeliest response, or the "
+        "reference",
+    )
     backend: Backend = Field(None, description="transformers (the default), or vllm, in an environment of its own")
 
 
@@ -106,7 +110,7 @@ class Scoring(Strict):
 class Match(Strict):
     """Which examples every variant trains on: those that each of these sources can offer; and for how long."""
 
-    sources: list[Id] = Field(min_length=1)
+    sources: list[Id] = Field(min_length=1, description="reference, or names of sources")
     by: MatchedBy = Field(
         None,
         description="what is equal for the variants of a target: examples (the default), `epochs` passes over the "
@@ -124,19 +128,21 @@ class Training(Strict):
     adapter: Literal["lora", "dora", "rslora", "pissa", "full"] = Field(
         "lora", description="full: no adapter, all weights are trained and a whole model is saved"
     )
-    rank: Positive = 16
-    alpha: Positive = 32
-    dropout: Number = Field(0.0, ge=0, lt=1)
-    target_modules: Text | Annotated[list[Text], Field(min_length=1)] = "all-linear"
-    learning_rate: Number = Field(2e-5, gt=0)
-    scheduler: Scheduler = "cosine"
-    warmup_steps: int = Field(10, ge=0, lt=2**31)
-    weight_decay: Number = Field(0.0, ge=0)
-    max_grad_norm: Number = Field(1.0, ge=0)
-    epochs: Number = Field(2, gt=0, le=1e6)
+    rank: Positive = Field(16, description="of the adapter's two factors")
+    alpha: Positive = Field(32, description="the adapter's output is scaled by alpha / rank; rslora: / sqrt(rank)")
+    dropout: Number = Field(0.0, ge=0, lt=1, description="share of the adapter's inputs that are set to 0")
+    target_modules: Text | Annotated[list[Text], Field(min_length=1)] = Field(
+        "all-linear", description="names of the modules that get an adapter, or a pattern of them"
+    )
+    learning_rate: Number = Field(2e-5, gt=0, description="at its peak")
+    scheduler: Scheduler = Field("cosine", description="how the learning rate falls; of transformers")
+    warmup_steps: int = Field(10, ge=0, lt=2**31, description="optimiser steps of linear rise to the peak")
+    weight_decay: Number = Field(0.0, ge=0, description="of AdamW")
+    max_grad_norm: Number = Field(1.0, ge=0, description="larger gradients are scaled down to it; 0: none is")
+    epochs: Number = Field(2, gt=0, le=1e6, description="passes over the matched examples")
     batch_examples: Positive = Field(8, description="examples per optimiser step, over all processes")
     max_length: Positive = Field(1024, description="longer conversations are dropped from every variant and counted")
-    dtype: Dtype = "bfloat16"
+    dtype: Dtype = Field("bfloat16", description="of the base weights; an adapter's own are float32")
     normaliser: Normaliser = Field(
         None,
         description="what a step's loss is divided by: weights (the default), the sum of the weights; kept, the number "
@@ -166,10 +172,10 @@ class Swept(Strict):
 
 
 class Variant(Strict):
-    """One column of the result table."""
+    """One row of the result table."""
 
     responses: Id = Field(description="reference, or one of the sources")
-    weights: Weights = AllTokens(rule="all")
+    weights: Weights = Field(AllTokens(rule="all"), description="the rule that gives each response token its weight")
     loss: Loss | None = Field(
         None, description="a rule that depends on the model while it is trained, on the tokens that `weights` keeps"
     )
@@ -195,9 +201,9 @@ Analysis = Literal["weight_change", "masks", "agreement", "nll", "convergence", 
 class Evaluation(Strict):
     """How models are evaluated."""
 
-    split: Id = "test"
-    dtype: Dtype = "bfloat16"
-    max_new_tokens: Positive = 96
+    split: Id = Field("test", description="of every task")
+    dtype: Dtype = Field("bfloat16", description="of the weights while answers are generated")
+    max_new_tokens: Positive = Field(96, description="most tokens of an answer")
     limit: Positive | None = Field(
         None,
         description="most items per task that is answered or of lm-evaluation-harness, the first ones; null: all; "
@@ -207,7 +213,7 @@ class Evaluation(Strict):
 
 
 class Runtime(Strict):
-    """How to run; no result depends on it."""
+    """How to run. A change reruns nothing, and moves results by rounding at most."""
 
     batch_tokens: Positive | Literal["auto"] = Field(
         4096,
@@ -238,7 +244,7 @@ class Runtime(Strict):
         "bubblewrap",
         description="what keeps programs of a model apart from this machine; rlimits: their use of it is limited only",
     )
-    gradient_checkpointing: bool = False
+    gradient_checkpointing: bool = Field(False, description="less memory for a training, a forward pass more per step")
     report_to: Literal["none", "all"] | Tracker | list[Tracker] = Field(
         "none", description="a tracker of transformers' Trainer, such as tensorboard or wandb"
     )

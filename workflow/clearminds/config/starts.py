@@ -22,7 +22,7 @@ Trained = tuple[str, str]  # a variant and the target that it is trained on
 class StartFrom(Strict):
     """The trained variant of the same model that a training begins from."""
 
-    variant: Id
+    variant: Id = Field(description="one of this study")
     target: Id | None = Field(None, description="that it was trained on; null: the same target")
     seed: Annotated[Seed | Literal["same"] | None, AfterValidator(lambda seed: None if seed == "same" else seed)] = (
         Field(None, description="of that training; null or same: the seed of the training that begins")

@@ -37,23 +37,25 @@ from clearminds.config.values import Seed, Text
 class Study(Strict):
     """A whole study."""
 
-    study: Id
-    models: dict[Id, Model] = Field(min_length=1)
-    tasks: dict[Id, Task] = Field(min_length=1)
-    targets: list[Id] = Field(min_length=1)
-    suites: dict[Id, Annotated[list[Text], Field(min_length=1)]] = Field(min_length=1)
-    sources: dict[Id, Source] = Field({})
-    scoring: Scoring = Scoring()
-    match: Match
-    variants: dict[Id, Variant]
+    study: Id = Field(description="the name; everything lands in results/NAME/")
+    models: dict[Id, Model] = Field(min_length=1, description="what is fine-tuned, a block each")
+    tasks: dict[Id, Task] = Field(min_length=1, description="what can be trained on or evaluated, a block each")
+    targets: list[Id] = Field(min_length=1, description="the tasks that adapters are trained on (split train)")
+    suites: dict[Id, Annotated[list[Text], Field(min_length=1)]] = Field(
+        min_length=1, description="tasks that one job evaluates; lm_eval:NAME is a task of lm-evaluation-harness"
+    )
+    sources: dict[Id, Source] = Field({}, description="where responses are sampled; reference is built in")
+    scoring: Scoring = Field(Scoring(), description="how token perplexities are computed")
+    match: Match = Field(description="which examples every variant trains on")
+    variants: dict[Id, Variant] = Field(description="ways of training, each a row of the result table")
     given: dict[Id, Given] | None = None  # of variants, those that are not trained here
-    training: Training = Training()
-    evaluation: Evaluation = Evaluation()
-    seeds: list[Seed] = Field(min_length=1)
+    training: Training = Field(Training(), description="of one adapter")
+    evaluation: Evaluation = Field(Evaluation(), description="how models are evaluated")
+    seeds: list[Seed] = Field(min_length=1, description="one adapter per variant and seed")
     analyses: Annotated[list[Analysis], Field(min_length=1)] | None = Field(
         None, description="tables and figures beside the results (docs/analyses.md); null: none"
     )
-    runtime: Runtime = Runtime()
+    runtime: Runtime = Field(Runtime(), description="how to run")
 
     @model_validator(mode="before")
     @classmethod

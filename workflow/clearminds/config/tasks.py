@@ -24,14 +24,17 @@ SpecialTokens = Annotated[
 MEASURED = {"evaluate", "answers", "verifier", "special_tokens", "preset", "lead_in", "metric", "sampling", "tested_on"}
 PROBLEMS = 164  # of HumanEval
 CHOICES = 4  # of an item of a generator, where the study says no number
+# descriptions of keys that several kinds have
+JUDGE = "what judges responses and answers: a module of plugins/verifiers (docs/tasks.md)"
+ROWS = "how a row becomes an example, as Jinja (docs/tasks.md)"
 
 
 class Sampling(Strict):
     """Several answers to each item, each with a random stream of its own."""
 
     samples: int = Field(gt=0, lt=2**15, description="answers per item")
-    temperature: Number = Field(0.8, gt=0)
-    top_p: Number = Field(0.95, gt=0, le=1)
+    temperature: Number = Field(0.8, gt=0, description="of the sampling")
+    top_p: Number = Field(0.95, gt=0, le=1, description="share of probability that is sampled from; 1: all tokens")
     k: list[Positive] = Field([1], min_length=1, description="of pass@k: the chance that one of k samples is right")
 
     @model_validator(mode="after")
@@ -44,7 +47,7 @@ class Sampling(Strict):
 
 
 class _Task(Strict):
-    preset: Id | None = Field(None, description="the preset that the block was made from")
+    preset: Id | None = Field(None, description="the preset that makes the block; null: it is written out")
     normalise: Literal["default", "none"] = Field(
         "default", description="line ends, trailing blanks and Unicode of all texts"
     )
@@ -78,24 +81,24 @@ class ReasoningGymTask(_Task):
     """A generator of reasoning-gym; splits never share operands."""
 
     kind: Literal["reasoning_gym"]
-    generator: Text
+    generator: Text = Field(description="its name in reasoning-gym")
     parameters: Settings = Field({}, description="settings of the generator")
-    splits: dict[Id, Positive] = Field(min_length=1)
-    seed: Seed = 0
+    splits: dict[Id, Positive] = Field(min_length=1, description="items of each split")
+    seed: Seed = Field(0, description="of the items and their wordings")
     reference: Text = Field("answer", description="wordings (the project's), answer, or a key of the item's metadata")
     choices: int | None = Field(
         None, ge=2, le=10, description="for choice: how many, the right one among them; default: 4"
     )
-    verifier: Id = "reasoning_gym"
+    verifier: Id = Field("reasoning_gym", description=JUDGE)
 
 
 class HumanEvalTask(_Task):
     """HumanEval's problems with their canonical solutions."""
 
     kind: Literal["human_eval"]
-    splits: dict[Id, Positive] = Field(min_length=1)
-    template: Template | None = None
-    verifier: Id = "unverified"
+    splits: dict[Id, Positive] = Field(min_length=1, description="items of each split")
+    template: Template | None = Field(None, description=ROWS)
+    verifier: Id = Field("unverified", description=JUDGE)
 
     @field_validator("splits")
     @classmethod
@@ -111,8 +114,8 @@ class EverydayPromptsTask(_Task):
     """Everyday requests to a chat assistant, without references."""
 
     kind: Literal["everyday_prompts"]
-    splits: dict[Id, Positive] = Field(min_length=1)
-    verifier: Id = "unverified"
+    splits: dict[Id, Positive] = Field(min_length=1, description="items of each split")
+    verifier: Id = Field("unverified", description=JUDGE)
 
 
 def _part(value: str) -> str:
@@ -130,7 +133,7 @@ class FileSplit(Strict):
     """A split in a file, or in the files of a folder."""
 
     path: DataFile = Field(description="of the file, or of a folder; ~ and $VARIABLES are filled in")
-    limit: Positive | None = None
+    limit: Positive | None = Field(None, description="most rows, the first ones; null: all")
     part: Part | None = Field(None, description="of a folder: the split's name there; of its rows, such as train[:500]")
     name: Text | None = Field(None, description="of a folder: the data set's name, of files such as NAME-train.parquet")
     config: Text | None = Field(None, description="of a folder: the configuration's name, where a folder is named so")
@@ -139,18 +142,18 @@ class FileSplit(Strict):
 class Columns(Strict):
     """Which column of a file or data set holds what."""
 
-    messages: Text | None = None
-    prompt: Text | None = None
-    response: Text | None = None
-    answer: Text | None = None
-    id: Text | None = None
+    messages: Text | None = Field(None, description="chat turns, of which the last is the response")
+    prompt: Text | None = Field(None, description="what is asked, where there are no messages")
+    response: Text | None = Field(None, description="the reference, beside prompt")
+    answer: Text | None = Field(None, description="what a verifier compares with")
+    id: Text | None = Field(None, description="names the row in messages and tables; null: its place")
 
 
 class _OfRows(_Task):
     """What is read from rows of a data set: by names of columns, or by a template."""
 
-    columns: Columns = Columns()
-    template: Template | None = None
+    columns: Columns = Field(Columns(), description="which column holds what; null: it has our name, if it is there")
+    template: Template | None = Field(None, description=ROWS)
     prompt_only: bool = Field(False, description="examples without responses, to be evaluated or asked only")
 
     @model_validator(mode="after")
@@ -166,11 +169,11 @@ class FileTask(_OfRows):
     """Your own data: JSONL or Parquet with messages, or with prompt and response."""
 
     kind: Literal["file"]
-    splits: dict[Id, DataFile | FileSplit] = Field(min_length=1)
+    splits: dict[Id, DataFile | FileSplit] = Field(min_length=1, description="the file of each split")
     databases: DataFile | dict[Id, DataFile] | None = Field(
         None, description="folder of the SQLite files NAME/NAME.sqlite of a template's database, or one for each split"
     )
-    verifier: Id = "exact"
+    verifier: Id = Field("exact", description=JUDGE)
 
     @model_validator(mode="after")
     def _has_databases(self) -> FileTask:
@@ -188,16 +191,16 @@ class HubTask(_OfRows):
 
     kind: Literal["hub"]
     hub: DataRepository = Field(description="owner/name of the data set, or a folder")
-    config: str | None = None
+    config: str | None = Field(None, description="configuration of the data set, where it has several")
     revision: DataCommit | None = Field(None, description="commit of the hub repository, its full hash")
     splits: dict[Id, Text] = Field(min_length=1, description="ours: theirs, such as train: train[:500]")
-    verifier: Id = "exact"
+    verifier: Id = Field("exact", description=JUDGE)
 
 
 class LmEvalTask(Strict):
     """A task of lm-evaluation-harness, with its own prompts and metrics; it can be evaluated and nothing else."""
 
-    preset: Id | None = Field(None, description="the preset that the block was made from")
+    preset: Id | None = Field(None, description="the preset that makes the block; null: it is written out")
     kind: Literal["lm_eval"]
     name: Text = Field(pattern=r"^[^\s,:]+$", description="of a task or a group of tasks of the harness")
     num_fewshot: Annotated[int, Field(ge=0)] | None = Field(

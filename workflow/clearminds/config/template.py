@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import jinja2
-from pydantic import AfterValidator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from clearminds.config.strict import Strict
 from clearminds.config.wording import short
@@ -46,18 +46,22 @@ Expression = Annotated[str, AfterValidator(_expression)]
 class Template(Strict):
     """Texts are Jinja templates, `choices`, `labels` and `gold` Jinja expressions; all read a row's columns by name."""
 
-    prompt: Filled
-    response: Filled | None = None
-    answer: Filled | None = None
-    choices: Expression | None = None
-    labels: Expression | None = None
-    gold: Expression | None = None
-    tests: Filled | None = None
-    setup: Filled | None = None
-    entry_point: Filled | None = None
-    database: Filled | None = None
-    origin: Filled | None = None
-    id: Filled | None = None
+    prompt: Filled = Field(description="the user's turn")
+    response: Filled | None = Field(None, description="the reference")
+    answer: Filled | None = Field(None, description="what a verifier compares with; null: the label of gold")
+    choices: Expression | None = Field(None, description="a list of texts, beside gold")
+    labels: Expression | None = Field(None, description="of the choices, a list; null: letters")
+    gold: Expression | None = Field(None, description="the right choice: its label, or its place from 0")
+    tests: Filled | None = Field(None, description="a program that fails where the answer is wrong")
+    setup: Filled | None = Field(None, description="code that runs before the tests")
+    entry_point: Filled | None = Field(
+        None, description="the function to be written, of which setup may have the beginning"
+    )
+    database: Filled | None = Field(
+        None, description="name of the SQLite file that a query reads, in databases of the task"
+    )
+    origin: Filled | None = Field(None, description="which item it is across data sets, for overlaps")
+    id: Filled | None = Field(None, description="names the row in messages and tables; null: its place")
 
     @model_validator(mode="after")
     def _fit(self) -> Template:

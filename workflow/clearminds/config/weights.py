@@ -40,7 +40,7 @@ class AllTokens(Strict):
 class TunedModel(Strict):
     """The model that is trained, with another variant's adapter of the same target."""
 
-    variant: Id
+    variant: Id = Field(description="another one, which is trained first")
     seed: Seed | None = Field(None, description="of that adapter; null: the first of seeds")
 
 
@@ -68,8 +68,8 @@ class BandRule(Scored):
     """Tokens of a perplexity between two thresholds count."""
 
     rule: Literal["band"]
-    tau_low: Tau
-    tau_high: Tau
+    tau_low: Tau = Field(description="least perplexity of a token that counts, in quotes")
+    tau_high: Tau = Field(description="most perplexity of one, in quotes")
 
     @model_validator(mode="after")
     def _has_a_width(self) -> BandRule:
@@ -143,7 +143,7 @@ class ClassRule(Strict):
     """Tokens of certain classes are masked, whatever their perplexity."""
 
     rule: Literal["class"]
-    mask: Annotated[list[Class], Field(min_length=1)]
+    mask: Annotated[list[Class], Field(min_length=1)] = Field(description="the classes that are masked (docs/rules.md)")
 
 
 class ExpressionRule(Scored):
@@ -175,7 +175,7 @@ class CombineRule(Scored):
 
     rule: Literal["combine"]
     how: Literal["and", "or", "product"] = Field(description="kept by all, kept by any, or the product of the weights")
-    of: list[Weights]
+    of: list[Weights] = Field(description="the rules, two or more")
 
     @field_validator("of")
     @classmethod
