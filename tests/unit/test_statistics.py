@@ -253,6 +253,9 @@ def test_flips_are_counted_apart():
         (-3.0, 0.06, 4.9, "no difference shown"),
         (-3.0, 0.06, 5.1, "too few items to tell"),
         (0.0, 1.0, 5.0, "no difference shown"),
+        (-3.0, 0.01, None, "worse"),  # by luck: so few items find no true difference four times out of five
+        (-3.0, 0.06, None, "too few items to tell"),
+        (1e-12, 0.0, 1.0, "no difference shown"),  # what rounding leaves
         (None, None, None, None),
     ],
 )

@@ -31,6 +31,7 @@ from clearminds.stages.statistics.effects import Effect
 LEVEL = 0.95
 SHARE = 0.75  # of V_noise; with all of it intervals of three seeds cover 93 % at worst, with half they are wide
 MOST = 0.9  # of i, so that seeds which happen to agree give no interval without width
+SAME = 1e-9  # percent: less is what rounding leaves of equal numbers
 BOTH, ITEMS = "items and seeds", "items only, this seed"
 
 
@@ -120,7 +121,7 @@ def _quantile(p: float, free: float) -> float:
 def _p_value(distance: float, found: Spread) -> float:
     """The p at which half the interval's width is the distance."""
     if not found.error:
-        return 1.0 if distance == 0 else 0.0
+        return 1.0 if distance < SAME else 0.0
     if not found.seeds:
         return float(2 * stdtr(found.items_free, -distance / found.error))
     low, high = 0.0, 1.0
