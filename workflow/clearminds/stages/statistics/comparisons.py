@@ -50,7 +50,8 @@ def _pair(group: Group, variant: str, other: str | None) -> Iterator[dict]:
     seeds = own if other is None else [seed for seed in own if seed in group.variants[other]]
     notes = [] if other is None else _unpaired(variant, other, group, seeds)
     for measure, role, unit, effect, why, tasks in _measures(group, variant, other, seeds):
-        counts = group.flips(variant, other, seeds, tasks[0]) if len(tasks) == 1 else None
+        paired = len(tasks) == 1 and bool(seeds)
+        counts = group.flips(variant, other, seeds, tasks[0]) if paired else None
         bounded = role == "drift" and other is None
         yield {
             "model": group.model,
@@ -65,7 +66,7 @@ def _pair(group: Group, variant: str, other: str | None) -> Iterator[dict]:
             "lost": counts and sum(lost for lost, _ in counts),
             "gained": counts and sum(gained for _, gained in counts),
             **told(effect, counts),
-            **(_mistakes(group, variant, other, seeds, tasks[0]) if len(tasks) == 1 else {}),
+            **(_mistakes(group, variant, other, seeds, tasks[0]) if paired else {}),
             **({"test": UNTESTED, "p": None, "detectable": None} if bounded else {}),
             "note": "; ".join([*why, *([BOUNDARY] if bounded else []), *notes]) or None,
         }
@@ -85,6 +86,10 @@ def _measures(
 
     tested, others = group.tested, group.others
     if not seeds:
+        alone = ["they have no seed in common"]
+        yield TI, "ti", OF_BASE, None, alone, [tested] if tested else []
+        yield BWT, "bwt", OF_BASE, None, alone, others
+        yield from ((task, role, group.unit(task), None, alone, [task]) for task, role in group.roles.items())
         return
     improvement = less(lambda name: group.improvement(name, seeds))
     why = "no accuracy on the target was measured" if tested is None else f"the base scores 0 on {tested}"
