@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from clearminds.checkout import ROOT
-from clearminds.stages.statistics.detectable import by_counts, by_interval
+from clearminds.stages.statistics.detectable import back, by_counts, by_interval, churn_of
 from clearminds.stages.statistics.effects import change_effect, mean_effect, score_effect, transfer_effect
 from clearminds.stages.statistics.exact import flips, holm, mcnemar, wilson
 from clearminds.stages.statistics.intervals import BOTH, ITEMS, Spread, interval, spread
@@ -138,16 +138,34 @@ def test_one_item_gives_no_interval():
 
 
 @pytest.mark.parametrize(
-    ("n", "fewer", "comparisons"), [(200, 0, 1), (200, 0, 60), (200, 12, 60), (48, 2, 1), (1000, 60, 20)]
+    ("n", "flips", "comparisons"),
+    [
+        (200, (0, 0), 1),
+        (200, (0, 0), 60),
+        (200, (15, 12), 60),
+        (200, (2, 25), 20),
+        (48, (2, 3), 1),
+        (1000, (60, 60), 20),
+    ],
 )
-def test_what_counts_can_detect_is_found_by_mcnemar_four_times_out_of_five(n, fewer, comparisons):
-    share, background = by_counts(n, fewer, 1.0, comparisons), (fewer + 1) / (n + 2)
-    rng = np.random.default_rng(n + fewer)
-    studies = rng.multinomial(n, [background, background + share, 1 - 2 * background - share], 4000).tolist()
-    p = {(lost, gained): mcnemar(lost, gained) for lost, gained, _ in studies}
-    power = np.mean([p[lost, gained] < 0.05 / comparisons and lost < gained for lost, gained, _ in studies])
-    assert power == pytest.approx(0.8, abs=0.03)
-    assert by_counts(n, fewer, 250.0, comparisons) == pytest.approx(250 * share)
+def test_what_counts_can_detect_is_found_by_mcnemar_four_times_out_of_five(n, flips, comparisons):
+    share = by_counts(n, flips, 1.0, comparisons)
+    churn = churn_of(*((count + 1) / (n + 2) for count in sorted(flips)))
+    rng = np.random.default_rng(n + sum(flips))
+    # margins that are equally frequent near 0, and move by a normal number
+    before = rng.uniform(-0.5, 0.5, (4000, n))
+    after = before + share + churn * rng.standard_normal((4000, n))
+    lost, gained = ((before > 0) & (after <= 0)).sum(1), ((before <= 0) & (after > 0)).sum(1)
+    p = [mcnemar(*pair) for pair in zip(lost.tolist(), gained.tolist(), strict=True)]
+    assert ((np.array(p) < 0.05 / comparisons) & (lost < gained)).mean() == pytest.approx(0.8, abs=0.03)
+    assert by_counts(n, flips[::-1], 250.0, comparisons) == pytest.approx(250 * share)
+
+
+@given(st.floats(0.001, 0.2), st.floats(0, 0.5))
+def test_the_churn_is_the_one_that_gives_the_flips(fewer, added):
+    churn = churn_of(fewer, fewer + added)
+    assert back(added, churn) == pytest.approx(fewer)
+    assert back(0.0, churn) >= fewer * 0.999999
 
 
 def test_no_flip_among_60_comparisons_does_not_show_that_there_is_no_difference():
@@ -157,7 +175,7 @@ def test_no_flip_among_60_comparisons_does_not_show_that_there_is_no_difference(
     assert mcnemar(0, 11) > 0.05 / 60 > mcnemar(0, 12)
     assert found["detectable_of"](60) > 6
     assert verdict(found["difference"], 1.0, found["detectable_of"](60)) == "too few items to tell"
-    assert by_counts(8, 0, 100.0) is None  # of 8 items none differ often enough for 6 flips
+    assert by_counts(5, (0, 0), 100.0) is None  # five flips in one direction have a p of 6 %
 
 
 def test_what_is_detectable_of_a_relative_change_is_in_percent_of_the_base():

@@ -401,7 +401,7 @@ def test_comparisons_are_printed_with_what_is_undefined_and_why(study):
     one = compared_in(made, "truth", "stm", "sums")
     assert row[3] == f"+10.00 [{one['low']:+.1f}, {one['high']:+.1f}]"
     counted = ["points", "0", "1", "McNemar, exact", "1", "1"]
-    assert row[4:] == [*counted, "-", "too few items to tell", "-10.00", "+0.00"]  # 10 items can show nothing
+    assert row[4:] == [*counted, f"{one['detectable_holm']:.1f}", "too few items to tell", "-10.00", "+0.00"]
     assert ["stm", "base", "BWT", "-", "% of base", *["-"] * 9] in rows
     [row] = [row for row in rows if row[:3] == ["truth", "stm", "mmlu"]]
     assert row[7] == "interval" and row[10] == f"{compared_in(made, 'truth', 'stm', 'mmlu')['detectable_holm']:.1f}"

@@ -44,45 +44,66 @@ def by_interval(spread: Spread, comparisons: int = 1) -> float:
     return spread.error * float(nctdtrinc(free, 1 - POWER, critical))
 
 
-def by_counts(n: int, fewer: int, scale: float, comparisons: int = 1) -> float | None:
+def by_counts(n: int, flips: tuple[int, int], scale: float, comparisons: int = 1) -> float | None:
     """Where McNemar's exact test decides.
 
-    Items flip in both directions without any true difference; how many do in each is estimated by the rarer direction
-    of the study, to which a difference adds nothing. One flip more than was seen is counted (the rule of succession),
-    since none of n seen does not show that none would. A true difference d is a share d of items more in the other
-    direction: of n items as many flip as a binomial number with the chance 2 * background + d, and of these each goes
-    in the rarer direction with the chance background / (2 * background + d).
+    Items flip in both directions without any true difference, and a difference both adds flips in its direction and
+    takes some back from the other. An item is right where its margin is above 0. Between two runs margins move by a
+    normal number, whose mean is the difference and whose deviation is the churn; near 0 margins are equally frequent.
+    Then a difference d comes with flips back of the share
+
+        back(d) = churn * (pdf(z) - z * cdf(-z)),  z = d / churn
+
+    and flips there of d more, pdf and cdf being the standard normal ones. The churn is the one that gives both shares
+    of the study, with one flip more of each than was seen (the rule of succession): none of n seen does not show that
+    none would. Of n items a binomial number flips, and of these a binomial number flips back.
 
     Args:
         n: items, of one task without subtasks.
-        fewer: flips in the rarer direction.
+        flips: lost and gained ones, in any order.
         scale: what a difference of all items is in the unit of the claim: 100 for points, 100 / S_base for TI.
         comparisons: that share the 5 %.
 
     Returns:
         Rounded up to a tenth of an item. None: this many items cannot show any difference at this level.
     """
-    items = _items(n, fewer, (1 - LEVEL) / comparisons)
+    items = _items(n, min(flips), max(flips), (1 - LEVEL) / comparisons)
     return None if items is None else scale * items / n
 
 
+def back(difference: float, churn: float) -> float:
+    """The share of items that flip against a difference, as `by_counts` says. Args: shares of items."""
+    z = difference / churn
+    return churn * (math.exp(-z * z / 2) / math.sqrt(2 * math.pi) - z * math.erfc(z / math.sqrt(2)) / 2)
+
+
+def churn_of(fewer: float, more: float) -> float:
+    """The churn at which this share of items flips back, and that one there: the inverse of `back`."""
+    # the bracket: pdf(0) - z / 2 <= pdf(z) - z * cdf(-z) <= pdf(0)
+    low, high = (share * math.sqrt(2 * math.pi) for share in (fewer, (fewer + more) / 2))
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (middle, high) if back(more - fewer, middle) < fewer else (low, middle)
+    return (low + high) / 2
+
+
 @lru_cache(maxsize=100_000)
-def _items(n: int, fewer: int, alpha: float) -> float | None:
-    background = (fewer + 1) / (n + 2)
-    whole = math.floor(PARTS * n * (1 - 2 * background))
-    found = bisect_left(range(whole), POWER, key=lambda part: _power((part + 1) / (PARTS * n), n, background, alpha))
-    return None if found == whole else (found + 1) / PARTS
+def _items(n: int, fewer: int, more: int, alpha: float) -> float | None:
+    churn, parts = churn_of((fewer + 1) / (n + 2), (more + 1) / (n + 2)), PARTS * n
+    found = bisect_left(range(parts), POWER, key=lambda part: _power((part + 1) / parts, n, churn, alpha))
+    return None if found == parts else (found + 1) / PARTS
 
 
-def _power(difference: float, n: int, background: float, alpha: float) -> float:
+def _power(difference: float, n: int, churn: float, alpha: float) -> float:
     """How often the exact test finds a difference, in its own direction."""
-    flips = min(1.0, 2 * background + difference)
+    against = back(difference, churn)
+    flips = min(1.0, 2 * against + difference)
     width = REACH * math.sqrt(n * flips * (1 - flips)) + 1
     low, high = max(0, math.floor(n * flips - width)), min(n, math.ceil(n * flips + width))
     counts = np.arange(low, high + 1)
     chances = np.diff(bdtr(counts, n, flips), prepend=bdtr(low - 1, n, flips) if low else 0.0)
     most = _most(n, alpha)[low : high + 1]
-    found = np.where(most < 0, 0.0, bdtr(np.maximum(most, 0), counts, background / flips))
+    found = np.where(most < 0, 0.0, bdtr(np.maximum(most, 0), counts, against / flips))
     return float(chances @ found)
 
 

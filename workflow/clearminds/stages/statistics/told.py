@@ -31,7 +31,7 @@ def told(effect: Effect | None, counts: Sequence[tuple[int, int]] | None) -> dic
     detectable_of: Detectable
     if exact:
         # an item that goes from 0 to 1 moves the effect by its step / n
-        detectable_of = partial(detectable.by_counts, effect.influences[0].shape[1], min(exact), effect.steps[0])
+        detectable_of = partial(detectable.by_counts, effect.influences[0].shape[1], exact, effect.steps[0])
     else:
         detectable_of = partial(detectable.by_interval, found.spread) if found.spread else _never
     return {
