@@ -6,8 +6,10 @@ Accuracies: an item has a difficulty, which base and variants share; whether a r
 noise of its own, and on how the seed turned out, a normal number of standard deviation `sd` on the probit scale, drawn
 for each task or shared by all tasks. Likelihoods: an item has a number of tokens and nats per token. Coverage is of
 nominal 95 %, the width in points; beside it two methods that were not chosen: items only, and the sum of both variances
-with Satterthwaite's degrees of freedom. The last table has the size of tests: how often p is below 5 % where nothing
-differs. Draws depend on the row's name alone, so that equal numbers of studies give equal tables.
+with Satterthwaite's degrees of freedom. The second table has the size of tests: how often p is below 5 % where nothing
+differs. The last has their power: the median of what studies in which nothing differs call detectable, alone and among
+20 comparisons, and how often that is found where it is the true difference; the goal is 80 %. Draws depend on the row's
+name alone, so that equal numbers of studies give equal tables.
 """
 
 import argparse
@@ -19,16 +21,18 @@ import numpy as np
 from scipy.special import ndtr, ndtri, stdtrit
 
 from clearminds.files.digests import digest
-from clearminds.stages.statistics.effects import Effect, transfer_effect
-from clearminds.stages.statistics.exact import flips, mcnemar
+from clearminds.stages.statistics.effects import Effect, change_effect, score_effect, transfer_effect
+from clearminds.stages.statistics.exact import flips
 from clearminds.stages.statistics.intervals import interval, spread
 from clearminds.stages.statistics.measured import Measured, mean_score, token_score
+from clearminds.stages.statistics.told import told
 
 SHARED_NOISE = 0.7  # of an item's latent variance what is its difficulty; the rest is noise of a run
 RATES = {"middle": (0.3, 0.45, 0.6, 0.75), "near 0": (0.05, 0.08, 0.1, 0.12), "near 1": (0.95, 0.93, 0.9, 0.88)}
 LOSSES = (0.1, 0.3, 0.2, 0.0)  # of each task, on the probit scale
 NATS, LOSS = 1.2, 0.1  # per token of the base; their relative rise
 GOAL = (0.93, 0.97)
+TABLES = ["coverage", "size", "power"]
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,9 @@ ROWS = [
 ]
 NULLS = [(1, 48, 0.0), (1, 200, 0.0), (1, 1000, 0.0), (3, 48, 0.0), (3, 200, 0.0), (3, 200, 0.3), (5, 200, 0.0)]
 NULLS += [(3, 1000, 0.1), (5, 200, 0.3)]
+CLAIMS = BWT, TI, SCORE = "BWT", "TI", "one task's score"
+POWERS = [(SCORE, 1, 200, 0.0), (BWT, 3, 200, 0.1), (BWT, 5, 200, 0.3)]
+MANY = 20  # comparisons
 
 
 def main() -> None:
@@ -81,16 +88,30 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--studies", type=int, default=1000, help="a row")
     parser.add_argument("--only", default="", help="rows whose name has this text")
+    parser.add_argument("--tables", nargs="+", choices=TABLES, default=TABLES, help="which; default: all")
     given = parser.parse_args()
+    if "coverage" in given.tables:
+        print_coverage(given.only, given.studies)
+    if "size" in given.tables:
+        print("\n| seeds, items, sd | size of the test of BWT | of TI | of one task's score | test of those two |")
+        print("|---|---|---|---|---|")
+        for null in NULLS:
+            if given.only in ", ".join(map("{:g}".format, null)):
+                print(sizes(*null, given.studies), flush=True)
+    if "power" in given.tables:
+        print(f"\n| claim; seeds, items, sd | detectable | found | among {MANY} comparisons | found |")
+        print("|---|---|---|---|---|")
+        for kind in POWERS:
+            print(powers(*kind, given.studies), flush=True)
+
+
+def print_coverage(only: str, studies: int) -> None:
+    """The first table. Args: only: rows whose name has this text; studies: in each."""
     print("| tasks x items, seeds, sd | undefined | items only | Satterthwaite | chosen | 93 to 97 % |")
     print("|---|---|---|---|---|---|")
     for row in ROWS:
-        if given.only in str(row):
-            print(covered(row, given.studies), flush=True)
-    print("\n| seeds, items, sd | size of the test of BWT | of one task |\n|---|---|---|")
-    for seeds, items, sd in NULLS:
-        if not given.only:
-            print(sizes(seeds, items, sd, given.studies), flush=True)
+        if only in str(row):
+            print(covered(row, studies), flush=True)
 
 
 def covered(row: Row, studies: int) -> str:
@@ -189,30 +210,53 @@ def _true_likelihood(sd: float) -> float:
 
 
 def sizes(seeds: int, items: int, sd: float, studies: int) -> str:
-    """A line of the second table: two variants of equal ability, compared by BWT and on one task."""
-    row = Row(4, items, seeds, sd)
-    rng = np.random.default_rng(int(digest(f"null {row}")[:12], 16))
-    below, below_task = 0, 0
-    for _ in range(studies):
-        tasks: list[list[tuple[Measured, list[Measured]]]] = [[], []]
-        effects = [_seed_effects(row, rng) for _ in tasks]
-        for k, rate in enumerate(RATES["middle"]):
-            difficulty = rng.standard_normal(items) * math.sqrt(SHARED_NOISE)
-            base = _answers(difficulty, ndtri(rate), rng)
-            for own, z in zip(tasks, effects, strict=True):
-                own.append((base, [_answers(difficulty, ndtri(rate) + one, rng) for one in z[k]]))
-        one, another = (transfer_effect(*_by_task(own)) for own in tasks)
-        below += (interval(one - another).p or 0) < 0.05
-        runs = [own[1][1] for own in tasks]
-        below_task += _p_of_task(*runs, tasks[0][1][0]) < 0.05
+    """A line of the second table: two variants of equal ability, compared by each of `CLAIMS`."""
+    rng = np.random.default_rng(int(digest(f"null {Row(4, items, seeds, sd)}")[:12], 16))
+    equal = ndtri(RATES["middle"])
+    drawn = [_pair(seeds, items, sd, equal, rng) for _ in range(studies)]
+    below = [np.mean([(told(*pair[claim])["p"] or 0) < 0.05 for pair in drawn]) for claim in CLAIMS]
     test = "McNemar" if seeds == 1 else "interval"
-    return f"| {seeds}, {items}, {sd:g} | {below / studies:.3f} | {below_task / studies:.3f} ({test}) |"
+    return f"| {seeds}, {items}, {sd:g} | {' | '.join(f'{share:.3f}' for share in below)} | {test} |"
 
 
-def _p_of_task(one: list[Measured], another: list[Measured], base: Measured) -> float:
-    if len(one) == 1 and one[0].right is not None and another[0].right is not None:
-        return mcnemar(*flips(another[0].right, one[0].right))
-    return interval(transfer_effect({"": one}, {"": base}) - transfer_effect({"": another}, {"": base})).p or 0
+def powers(claim: str, seeds: int, items: int, sd: float, studies: int) -> str:
+    """A line of the third table. Args: claim: of `CLAIMS`."""
+    rng = np.random.default_rng(int(digest(f"power {claim} {Row(4, items, seeds, sd)}")[:12], 16))
+    rates, spread_out = np.array(RATES["middle"]), math.sqrt(1 + sd**2)
+    equal = ndtri(rates)
+    nulls = [told(*_pair(seeds, items, sd, equal, rng)[claim]) for _ in range(studies)]
+    cells = []
+    for comparisons in (1, MANY):
+        claimed = float(np.median([null["detectable_of"](comparisons) for null in nulls]))
+        # true scores are means over seeds; of the base's where the claim is relative
+        lower = ndtr(equal / spread_out) - claimed / 100 * (1 if claim == SCORE else rates)
+        drawn = [told(*_pair(seeds, items, sd, ndtri(lower) * spread_out, rng)[claim]) for _ in range(studies)]
+        found = np.mean([one["p"] < 0.05 / comparisons and one["difference"] > 0 for one in drawn])
+        cells += [f"{claimed:.1f}", f"{found:.3f}"]
+    return f"| {claim}; {seeds}, {items}, {sd:g} | {' | '.join(cells)} |"
+
+
+Compared = tuple[Effect, list[tuple[int, int]] | None]  # what `told` takes
+
+
+def _pair(seeds: int, items: int, sd: float, other: np.ndarray, rng: np.random.Generator) -> dict[str, Compared]:
+    """The differences of two variants, by `CLAIMS`. Args: other: the second one's ability on each task."""
+    row = Row(4, items, seeds, sd)
+    tasks: list[list[tuple[Measured, list[Measured]]]] = [[], []]
+    effects = [_seed_effects(row, rng) for _ in tasks]
+    for k, rate in enumerate(RATES["middle"]):
+        difficulty = rng.standard_normal(items) * math.sqrt(SHARED_NOISE)
+        base = _answers(difficulty, ndtri(rate), rng)
+        for own, z, ability in zip(tasks, effects, (ndtri(rate), other[k]), strict=True):
+            own.append((base, [_answers(difficulty, ability + one, rng) for one in z[k]]))
+    (base, mine), (_, others) = (own[1] for own in tasks)
+    counts = [flips(before.right, after.right) for before, after in zip(others, mine, strict=True)]
+    transfers = [transfer_effect(*_by_task(own)) for own in tasks]
+    return {
+        BWT: (transfers[0] - transfers[1], None),
+        TI: (change_effect(mine, base) - change_effect(others, base), counts),
+        SCORE: (score_effect(mine) - score_effect(others), counts),
+    }
 
 
 if __name__ == "__main__":

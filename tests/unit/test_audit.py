@@ -108,6 +108,60 @@ def test_the_likely_cause_is_named(table, scores, bwt, cause):
     assert cause in in_words(found[1])
 
 
+def test_a_blank_target_that_was_counted_as_zero_is_found(table, capsys):
+    path = table((LLAMA, ("", *SCORES[1:]), "-100.00", "-34.71"))
+    [found, other] = audit(read(path))
+    assert (found.computed, found.follows, found.causes) == (None, False, ("a blank counted as zero (MBPP)",))
+    assert other.follows, "BWT is not of the target"
+    with pytest.raises(SystemExit):
+        main([str(path)])
+    said = capsys.readouterr().out
+    assert "the target MBPP has no score; likely cause: a blank counted as zero (MBPP)" in said
+    assert "2 claims: 1 follow from their scores, 1 do not (in 1 rows), 0 cannot be computed" in said
+
+
+def test_a_blank_target_is_no_cause_of_a_wrong_bwt(table):
+    found = audit(read(table((LLAMA, ("", *SCORES[1:]), "", "-30.00"))))
+    assert not any("blank" in cause for one in found for cause in one.causes)
+
+
+@pytest.mark.parametrize(
+    ("ti", "bwt", "causes"),
+    [
+        ("-34.71", "-2.23", ["TI and BWT swapped"] * 2),
+        ("-34.71", "", ["it is BWT, not TI"]),
+        ("-34.71", "-34.71", ["it is BWT, not TI", None]),
+    ],
+)
+def test_claims_in_each_others_column_are_found(table, ti, bwt, causes):
+    found = audit(read(table((LLAMA, SCORES, ti, bwt))))
+    assert [one.causes[0] if one.causes else None for one in found] == causes
+
+
+@pytest.mark.parametrize("hundred", [1, 100])
+def test_points_are_found_of_shares_and_of_percent(table, hundred):
+    points = [100 * (float(score) - float(base)) for score, base in zip(SCORES, OWN, strict=True)]
+    path = table((LLAMA, SCORES, f"{points[0]:.2f}", mean(points[1:])))
+    if hundred == 100:
+        text = path.read_text(encoding="utf-8")
+        for score in dict.fromkeys((*SCORES, *OWN)):
+            text = text.replace(f",{score},", f",{100 * float(score):.2f},")
+        path.write_text(text, encoding="utf-8")
+    for one in audit(read(path)):
+        assert one.causes[0] == "differences in points, not relative to the base", one
+
+
+def test_a_base_with_blanks_is_no_other_base(table):
+    bwt = mean(changes(SCORES, OWN, ("MATH", "ARC", "GSM8K")))  # without BIRD, of which the other row has no base
+    path = table((LLAMA, SCORES, "-2.23", bwt), ("Gemma-2-2b-it", OTHER, "0", "0.00"))
+    text = path.read_text(encoding="utf-8")
+    first, rest = text.split("Gemma-2-2b-it,MBPP,")
+    blank = rest.replace(",".join(OTHER), ",".join((*OWN[:4], "")), 1)
+    path.write_text(f"{first}Gemma-2-2b-it,MBPP,{blank}", encoding="utf-8")
+    [_, found, *_] = audit(read(path))
+    assert found.causes == ("BIRD left out",)
+
+
 def test_a_blank_is_left_out_and_never_0(table):
     bwt = mean(changes(SCORES, OWN, ("MATH", "ARC", "BIRD")))
     assert [one.follows for one in audit(read(table((LLAMA, BLANK, "", bwt))))] == [True]

@@ -114,6 +114,22 @@ def test_results_without_the_items_that_were_trained_on_stand_beside(study):
     assert "TI without such items: stm +0.00." in text
 
 
+def test_what_a_variant_replays_or_started_from_counts_for_that_variant_alone(study):
+    trained = {"sums": [example("a", "What is 0 + sums?")], "talk": [example("t", "What is 2 + gcd?")]}
+    replaying = {**study[1], "variant": "replaying"}
+    made = tables([*study, replaying], TASKS, trained, {"replaying": {"sums": ["talk"]}})
+    assert made.overlaps.select("target", "eval_task", "doc_id").rows() == [
+        ("sums", "sums", "sums0"),
+        ("talk", "gcd", "gcd2"),
+    ]
+    seen = made.summary.select("variant", "eval_task", "n_overlap").rows()
+    counts = {(variant, task): n for variant, task, n in seen}
+    assert [counts[v, "sums"] for v in ("base", "stm", "replaying")] == [1, 1, 1]
+    assert [counts[v, "gcd"] for v in ("base", "stm", "replaying")] == [1, 0, 1]
+    bwt = dict(made.summary.select("variant", "bwt_without_overlap").unique().rows())
+    assert bwt == {"base": 0, "stm": None, "replaying": pytest.approx(50)}  # without item 2: 3 of 9 after, 2 before
+
+
 def test_where_nothing_is_compared_nothing_is_said(study):
     made = tables(study, TASKS)
     assert made.overlaps.is_empty()

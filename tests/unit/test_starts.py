@@ -15,7 +15,7 @@ from tiny import tiny_model_folder
 from transformers import AutoModelForCausalLM
 
 from clearminds.errors import UserError
-from clearminds.files.study_files import evaluation_rows, mask_rows
+from clearminds.files.study_files import evaluation_rows, mask_rows, seen_examples
 from clearminds.model.loading import Loading
 from clearminds.run.specs import Specs
 from clearminds.stages.training.base import Base
@@ -54,6 +54,19 @@ def test_a_training_waits_for_the_one_that_it_begins_from(start, target, seed):
     assert adapter == f"results/demo/adapters/{MODEL}/{target}/ground-truth/seed{seed}/adapter.json"
     assert specs.inputs.start_of(of("ground-truth")) == []
     assert "start" not in specs.train_adapter(of("ground-truth"))
+
+
+def test_the_tables_look_for_items_in_all_that_a_training_has_seen():
+    assert "seen" not in Specs(demo(with_start("ground-truth"))).names, "the same target"
+    replay = {"task": "gcd", "source": "reference", "share": 0.5}
+    gcd = {**DEMO["tasks"]["gcd"], "splits": {"train": 40, "test": 8}}
+    chain = {"responses": "reference", "targets": ["more"], "start_from": "then", "replay": replay}
+    study = {**with_start("ground-truth"), "tasks/gcd": gcd, "variants/then": THEN, "variants/last": chain}
+    specs = Specs(demo(study))
+    assert specs.names["seen"] == {"then": {"more": ["sums"]}, "last": {"more": ["gcd", "sums"]}}
+    inputs = specs.inputs.train_examples(WILDCARDS)
+    assert list(seen_examples(specs.summarise()["names"]).values()) == inputs
+    assert [path.split("/")[-2] for path in inputs] == ["sums", "more", "gcd"]
 
 
 def test_the_start_is_in_the_specs_of_its_trainings_alone():

@@ -121,13 +121,20 @@ def test_known_scores_ti_and_bwt_of_two_seeds(study):
     assert score_of(summary, "truth", 0, "sums", "bwt") == pytest.approx((-80 - 100) / 2)
 
 
-def test_equal_input_gives_equal_bytes_whatever_the_order_of_rows(study):
+def test_equal_input_gives_equal_bytes_whatever_the_order_of_rows(study, tmp_path):
     backwards = list(rows_of(STM_0))[::-1]
-    a = summarise(study(("base", None, BASE), ("stm", 0, STM_0)), TASKS)
-    b = summarise(study(("base", None, BASE), ("stm", 0, backwards)), TASKS)
-    assert a.equals(b)
-    pair = [tables(study(("base", None, BASE), ("stm", 0, STM_0), ("stm", 1, s)), TASKS) for s in (STM_1, STM_1)]
-    assert pair[0].comparisons.equals(pair[1].comparisons)
+    trained = {"sums": [{"example_id": "a", "messages": [{"role": "user", "content": "b"}], "reference": ""}]}
+    written = []
+    for rows in (list(rows_of(STM_0)), backwards):
+        runs = study(("base", None, BASE), ("stm", 0, rows), ("stm", 1, STM_1), ("truth", 0, TRUTH_0))
+        made = tables(runs, TASKS, trained)
+        for table in (made.summary, made.comparisons, made.overlaps):
+            path = tmp_path / f"written{len(written)}"
+            table.write_parquet(path)
+            written += [path.read_bytes()]
+        for text in (made.summary.write_csv(), printed_comparisons(made.comparisons, LATEX), latex_table(made.summary)):
+            written += [text.encode()]
+    assert written[: len(written) // 2] == written[len(written) // 2 :]
 
 
 def test_suites_of_a_run_are_put_together(study):
@@ -197,6 +204,17 @@ def test_every_pair_is_compared_and_each_variant_with_the_base(study):
     assert pair["verdict"] == "too few items to tell"
     assert compared(made, "truth", "stm", "text")["lost"] is None
     assert compared(made, "truth", "stm", "BWT")["difference"] == pytest.approx(-90 + 12.5)
+
+
+def test_a_pair_without_a_common_seed_is_there_and_blank(study):
+    made = tables(study(("base", None, BASE), ("stm", 1, STM_1), ("truth", 0, TRUTH_0)), TASKS)
+    pair = made.comparisons.filter(pl.col("variant") == "truth", pl.col("other") == "stm")
+    assert pair["measure"].to_list() == ["TI", "BWT", *TASKS]
+    for column in ("difference", "low", "lost", "test", "p", "p_holm", "detectable_holm", "verdict", "format_failure"):
+        assert pair[column].null_count() == len(pair), column
+    note = "they have no seed in common; left out: seed 0 of truth alone; left out: seed 1 of stm alone"
+    assert set(pair["note"]) == {note} and set(pair["seeds"]) == {0}
+    assert f"BWT, {', '.join(TASKS)}: {note}." in printed_comparisons(made.comparisons, MARKDOWN)
 
 
 def test_p_values_are_corrected_for_all_comparisons_of_the_study_in_two_families(study):
@@ -378,12 +396,15 @@ def test_comparisons_are_printed_with_what_is_undefined_and_why(study):
     ).comparisons
     markdown, latex = (printed_comparisons(made, style) for style in (MARKDOWN, LATEX))
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in markdown.splitlines() if line.startswith("|")]
-    assert len(rows) == 2 + made.height and {len(row) for row in rows} == {12}
+    assert len(rows) == 2 + made.height and {len(row) for row in rows} == {14}
     [row] = [row for row in rows if row[:3] == ["truth", "stm", "sums"]]
     one = compared_in(made, "truth", "stm", "sums")
     assert row[3] == f"+10.00 [{one['low']:+.1f}, {one['high']:+.1f}]"
-    assert row[4:] == ["points", "0", "1", "1", "1", "too few items to tell", "-10.00", "+0.00"]
-    assert ["stm", "base", "BWT", "-", "% of base", *["-"] * 7] in rows
+    counted = ["points", "0", "1", "McNemar, exact", "1", "1"]
+    assert row[4:] == [*counted, f"{one['detectable_holm']:.1f}", "too few items to tell", "-10.00", "+0.00"]
+    assert ["stm", "base", "BWT", "-", "% of base", *["-"] * 9] in rows
+    [row] = [row for row in rows if row[:3] == ["truth", "stm", "mmlu"]]
+    assert row[7] == "interval" and row[10] == f"{compared_in(made, 'truth', 'stm', 'mmlu')['detectable_holm']:.1f}"
     plain = printed_comparisons(made.with_columns(wrong_answer=None, format_failure=None), MARKDOWN)
     assert "format" in markdown.splitlines()[2] and "format" not in plain
     assert "BWT: the base scores 0 on gcd." in markdown

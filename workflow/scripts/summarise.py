@@ -5,7 +5,7 @@ from pathlib import Path
 import _setup  # noqa: F401
 
 from clearminds.files.contracts import EXAMPLES
-from clearminds.files.study_files import evaluation_rows, task_kinds, train_examples
+from clearminds.files.study_files import evaluation_rows, seen_examples, task_kinds
 from clearminds.files.tables import atomic_path, read_table, write_text
 from clearminds.job.launch import Job, Output, launch, log
 from clearminds.report.comparison_table import printed_comparisons
@@ -28,8 +28,8 @@ def main(
     overlaps: Output,
 ) -> None:
     names = job.settings.names
-    trained = {name: read_table(path, EXAMPLES).to_pylist() for name, path in train_examples(names).items()}
-    made = tables(evaluation_rows(names), task_kinds(job.settings.tasks), trained)
+    trained = {name: read_table(path, EXAMPLES).to_pylist() for name, path in seen_examples(names).items()}
+    made = tables(evaluation_rows(names), task_kinds(job.settings.tasks), trained, names.get("seen"))
     write_text(csv, made.summary.write_csv())
     write_text(md, markdown_table(made.summary))
     write_text(tex, latex_table(made.summary))
@@ -44,7 +44,7 @@ def main(
 
 def reads(settings: Settings) -> list[Path]:
     evaluations = [Path(row["path"]) for row in evaluation_rows(settings.names)]
-    return [*evaluations, *map(Path, train_examples(settings.names).values())]
+    return [*evaluations, *map(Path, seen_examples(settings.names).values())]
 
 
 launch(main, Settings, also_reads=reads)

@@ -34,8 +34,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="audit", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("file", help="CSV")
     found = audit(read(user_path(parser.parse_args(arguments).file)))
-    wrong = [one for one in found if one.computed is not None and not one.follows]
-    unknown = [one for one in found if one.computed is None]
+    unknown = [one for one in found if one.computed is None and not one.causes]
+    wrong = [one for one in found if not one.follows and one not in unknown]
     for one in (*wrong, *unknown):
         print(in_words(one))
     rows = {one.published.row for one in wrong}
@@ -52,7 +52,8 @@ def in_words(found: Finding) -> str:
     row = found.published
     where = f"row {row.row}: {row.model} trained on {row.target}: {found.what} is given as {percent(found.claimed)}"
     if found.computed is None:
-        return f"{where} and cannot be computed: {found.why}"
+        counted = "".join(f"; likely cause: {cause}" for cause in found.causes[:1])
+        return f"{where} and cannot be computed: {found.why}{counted}"
     causes = "; or ".join(found.causes) or "no single cause gives it"
     return f"{where}, from its scores it is {percent(found.computed)}; likely cause: {causes}"
 

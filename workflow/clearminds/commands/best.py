@@ -127,9 +127,11 @@ def card(study: Study, choice: Choice, summary: pl.DataFrame, comparisons: pl.Da
 def _difference(row: dict) -> str:
     if row["difference"] is None or row["low"] is None:
         return row["note"] or "undefined"
+    least = row["detectable_holm"]
+    detectable = "none, by so few items" if least is None else f"{least:.1f}"
     return (
         f"{row['difference']:+.2f} ({row['low']:+.2f} to {row['high']:+.2f}, {row['unit']}, over {row['interval']}), "
-        f"p after Holm {row['p_holm']:.3g}: {row['verdict']}; detectable: {row['detectable']:.1f}"
+        f"p after Holm {row['p_holm']:.3g}: {row['verdict']}; detectable after Holm: {detectable}"
     )
 
 

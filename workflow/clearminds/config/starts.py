@@ -81,6 +81,21 @@ def _waits_for(study: Study, trained: Trained) -> Iterator[Trained]:
     yield from ((scorer, target) for scorer in scoring_variants(study, study.variants[name].weights))
 
 
+def trained_before(study: Study, name: str, target: str) -> list[str]:
+    """The other tasks whose data a training sees too: what it replays, and what its start was trained on.
+
+    Args:
+        study: that has been checked.
+        name, target: of a training.
+    """
+    variant = study.variants[name]
+    found = [variant.replay.task] if variant.replay else []
+    if isinstance(start := variant.start_from, StartFrom):
+        other = start.target or target
+        found += [other, *trained_before(study, start.variant, other)]
+    return [task for task in dict.fromkeys(found) if task != target]
+
+
 def scoring_variants(study: Study, weights: Weights) -> Iterator[str]:
     """The variants whose adapters score for a rule, or for one that it imitates."""
     yield from (scorer.variant for scorer in tuned_of(weights))

@@ -13,8 +13,9 @@ def evaluation_rows(names: dict) -> list[dict]:
 
     Args:
         names: results (the study's folder), models, targets, suites, seeds, variants (each with whether its weight
-            rule draws at random); if there are any, `only`: the targets of variants that are not trained on all, and
-            `given`: of what is not trained here variant, model and targets.
+            rule draws at random); if there are any, `only`: the targets of variants that are not trained on all,
+            `given`: of what is not trained here variant, model and targets, and `seen`: variant -> target -> other
+            tasks whose data the variant sees too, by replay or by its start.
 
     Returns:
         path, model, target, variant, seed and suite of each; of the base, variant `base` without target and seed.
@@ -36,6 +37,12 @@ def train_examples(names: dict) -> dict[str, str]:
     """The training examples of every target: target -> path. Args: as `evaluation_rows`."""
     examples = Layout(names["results"]).examples
     return {target: examples.path(task=target, split="train") for target in names["targets"]}
+
+
+def seen_examples(names: dict) -> dict[str, str]:
+    """The training examples of every target, and of what is seen beside them: task -> path. Args: likewise."""
+    beside = [task for targets in names.get("seen", {}).values() for tasks in targets.values() for task in tasks]
+    return train_examples({**names, "targets": dict.fromkeys([*names["targets"], *beside])})
 
 
 def adapter_paths(names: dict) -> list[str]:

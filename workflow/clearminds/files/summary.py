@@ -39,7 +39,8 @@ SUMMARY = pl.Schema(
         # what is missing of a score of 1, apart; null where no format was asked
         "wrong_answer": pl.Float64,  # share of items that are wrong, in the asked format
         "format_failure": pl.Float64,  # share of items that are wrong, in another format
-        # without the items that are in the training data too; null where none is
+        # without the items that are in the training data too, also of what a variant replays or its start was trained
+        # on; of the base: in those of any variant of the target; null where none is
         "n_overlap": pl.Int64,  # how many items these are; null where nothing was compared
         "score_without_overlap": pl.Float64,
         "ti_without_overlap": pl.Float64,
@@ -80,7 +81,7 @@ COMPARISONS = pl.Schema(
 
 OVERLAPS = pl.Schema(
     {
-        "target": pl.String,  # the task whose training data it is
+        "target": pl.String,  # the task whose training data it is: a target, or one that is replayed
         "eval_task": pl.String,
         "subtask": pl.String,
         "doc_id": pl.String,

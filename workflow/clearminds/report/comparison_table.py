@@ -7,13 +7,15 @@ import polars as pl
 from clearminds.report.result_table import limits, percent
 from clearminds.report.text_table import Style, joined, text_table
 
-HEADERS = ("variant", "against", "measure", "difference", "unit", "lost", "gained", "p", "p (Holm)", "verdict")
+HEADERS = ("variant", "against", "measure", "difference", "unit", "lost", "gained", "test", "p", "p (Holm)")
+HEADERS += ("detectable", "verdict")
 NAMES = 3  # of these columns hold names
 MISTAKES = {"wrong_answer": "wrong", "format_failure": "format"}  # columns where a task asks for a format
 ABOUT = (
     "[...]: 95 % intervals over items and seeds where a variant has several seeds, else over items only; lost, gained: "
     "items that went from right to wrong and from wrong to right, over all seeds; p (Holm): corrected for all "
-    "comparisons of the study."
+    "comparisons of the study; detectable: the smallest true difference that is found with a chance of 80 %, after the "
+    "same correction."
 )
 ABOUT_MISTAKES = "wrong, format: change in points of wrong answers in the asked format, and of those in another one."
 
@@ -44,7 +46,8 @@ def _line(row: dict, mistakes: Iterable[str]) -> list[str]:
     return [
         *(row["variant"], row["other"], row["measure"]),
         percent(row["difference"]) + limits(interval),
-        *(row["unit"], *counts, *chances, row["verdict"] or "-"),
+        *(row["unit"], *counts, row["test"] or "-", *chances),
+        *("-" if row["detectable_holm"] is None else f"{row['detectable_holm']:.1f}", row["verdict"] or "-"),
         *(percent(row[key]) for key in mistakes),
     ]
 

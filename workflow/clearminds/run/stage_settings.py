@@ -10,7 +10,7 @@ from typing import Any
 
 from clearminds.config.blocks import HELD_OUT
 from clearminds.config.replay import Replay, replayed
-from clearminds.config.starts import StartFrom
+from clearminds.config.starts import StartFrom, trained_before
 from clearminds.config.study import Study
 from clearminds.config.tasks import LmEvalTask, example_keys, of_split
 from clearminds.config.weights import TunedModel, draws, resolved, tuned_of
@@ -242,6 +242,11 @@ class StageSettings:
         """What `study_files` needs to know of the study."""
         study = self.study
         only = {name: study.targets_of(name) for name, v in study.variants.items() if v.targets is not None}
+        seen = {
+            name: {target: also for target in study.targets_of(name) if (also := trained_before(study, name, target))}
+            for name in study.variants
+        }
+        seen = {name: targets for name, targets in seen.items() if targets}
         given = [
             {
                 "variant": name,
@@ -263,6 +268,7 @@ class StageSettings:
             "sources": list(used),
             **({"only": only} if only else {}),
             **({"given": given} if given else {}),
+            **({"seen": seen} if seen else {}),
         }
 
     def _summarised_tasks(self) -> list[dict]:

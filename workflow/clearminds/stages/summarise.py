@@ -52,6 +52,7 @@ def tables(
     evaluations: Sequence[Mapping],
     tasks: Mapping[str, Mapping],
     trained: Mapping[str, Sequence[Mapping]] | None = None,
+    seen: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
 ) -> Tables:
     """One row per model, target, variant, seed and evaluation task, as `SUMMARY` says, and the comparisons.
 
@@ -60,8 +61,9 @@ def tables(
             `variant`. Several files of one run (its suites) are put together. Their order gives the order of variants.
         tasks: per evaluation task `evaluate` (accuracy, likelihood, drift or lm_eval), `metric` and `filter` (None: the
             first known one that the file has), and `tests` where there are any. Their order gives the order of rows.
-        trained: target -> its training examples, rows of the contract EXAMPLES; None: evaluated items are not compared
-            with them.
+        trained: target, or a task of `seen` -> its training examples, rows of the contract EXAMPLES; None: evaluated
+            items are not compared with them.
+        seen: variant -> target -> other tasks that it was trained on too, as of `study_files.evaluation_rows`.
 
     Returns:
         The rows of each target start with the base's, whose changes are 0. TI and BWT use accuracy tasks only; they
@@ -93,9 +95,14 @@ def tables(
             refuse_unpaired(base, after)
         group = _group(model, str(target), base, results, tasks)
         groups.append(group)
-        without = None if trained is None else Without(group, base, by_task(copies, str(target)), tasks)
+        also = {run[2]: (seen or {}).get(run[2], {}).get(str(target), []) for run in own}
+        also[BASE] = [task for tasks_of_one in also.values() for task in tasks_of_one]
+        without = {
+            variant: Without(group, base, by_task(copies, [str(target), *others]), tasks)
+            for variant, others in (also.items() if trained is not None else ())
+        }
         for run, after in [((model, target, BASE, None), base), *results.items()]:
-            without_overlap = without.columns(after) if without else {}
+            without_overlap = without[run[2]].columns(after) if without else {}
             rows += [{**row, **without_overlap.get(row["eval_task"], {})} for row in _rows(group, run, after, base)]
     return Tables(pl.DataFrame(rows, schema=SUMMARY), comparisons(groups), copies)
 

@@ -44,16 +44,22 @@ def _items(evaluations: Iterable[Path]) -> dict[str, list[Item]]:
     return {task: list(items.values()) for task, items in found.items()}
 
 
-def by_task(found: pl.DataFrame, target: str) -> dict[str, set[tuple]]:
-    """The items (subtask, doc_hash) by task that are in one target's training data. Args: found: of `overlaps`."""
+def by_task(found: pl.DataFrame, trained: Iterable[str]) -> dict[str, set[tuple]]:
+    """The items (subtask, doc_hash) by task that are in the training data of some tasks.
+
+    Args:
+        found: of `overlaps`.
+        trained: names of these tasks.
+    """
     items: dict[str, set[tuple]] = {}
-    for task, *item in found.filter(pl.col("target") == target).select("eval_task", "subtask", "doc_hash").iter_rows():
+    own = found.filter(pl.col("target").is_in(list(trained)))
+    for task, *item in own.select("eval_task", "subtask", "doc_hash").iter_rows():
         items.setdefault(task, set()).add(tuple(item))
     return items
 
 
 class Without:
-    """The results of one target without its overlapping items.
+    """The results of one target without items that are in the training data.
 
     Args:
         group: the runs.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import combinations, permutations
 
@@ -50,7 +51,8 @@ class Finding:
         claimed: in percent.
         computed: from the row's own scores, blanks left out; None: it cannot be, `why` says for what reason.
         follows: whether the claim is what the digits of the scores allow.
-        causes: of one that does not follow, what it would follow from.
+        causes: of one that does not follow, what it would follow from; of one that cannot be computed, which blank was
+            counted as a number.
         why: why it cannot be computed.
     """
 
@@ -75,11 +77,17 @@ def _audited(row: Published, what: str, rows: Sequence[Published]) -> Finding | 
     try:
         computed = _computed(row, what)
     except UserError as error:
-        return Finding(row, what, claim.value, None, False, why=str(error))
+        causes = _that_allow(claim, _recomputed(what, _of_blanks(row, what)))
+        return Finding(row, what, claim.value, None, False, causes, str(error))
     if _allows(computed, claim):
         return Finding(row, what, claim.value, computed.value, True)
-    causes = dict.fromkeys(cause for cause, other in _hypotheses(row, what, rows) if _allows(other, claim))
-    return Finding(row, what, claim.value, computed.value, False, tuple(causes)[:NAMED])
+    return Finding(
+        row, what, claim.value, computed.value, False, _that_allow(claim, _hypotheses(row, what, rows))[:NAMED]
+    )
+
+
+def _that_allow(claim: Number, hypotheses: Iterable[tuple[str, Number]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(cause for cause, other in hypotheses if _allows(other, claim)))
 
 
 def _allows(computed: Number, claim: Number) -> bool:
@@ -92,11 +100,16 @@ def _computed(row: Published, what: str) -> Number:
     Raises:
         UserError: a score is blank, or a base score is 0.
     """
-    tasks = [row.target] if what == TI else [task for task in row.scores if task != row.target]
-    changes = [_change(task, row.scores[task], row.base[task]) for task in tasks if _is_there(row, task, what)]
+    tasks = [task for task in _tasks(row, what) if _is_there(row, task, what)]
+    changes = [_change(task, row.scores[task], row.base[task]) for task in tasks]
     if not changes:
         raise UserError("no other task has a score and a base score")
     return _mean(changes, len(changes))
+
+
+def _tasks(row: Published, what: str) -> list[str]:
+    """Those that a claim is of."""
+    return [row.target] if what == TI else [task for task in row.scores if task != row.target]
 
 
 def _is_there(row: Published, task: str, what: str) -> bool:
@@ -122,16 +135,34 @@ def _mean(changes: Sequence[Number], n: int) -> Number:
 
 def _hypotheses(row: Published, what: str, rows: Sequence[Published]) -> Iterator[tuple[str, Number]]:
     """What a claim may have been computed from instead: words, and what that gives; the likeliest first."""
-    for cause, other in (*_of_blanks(row), *_of_other_bases(row, rows), *_of_swaps(row), *_of_bases_within(row)):
-        try:
+    yield from _of_the_other_claim(row, what)
+    others = (
+        *_of_blanks(row, what),
+        *_of_other_bases(row, what, rows),
+        *_of_swaps(row),
+        *_of_bases_within(row),
+    )
+    yield from _recomputed(what, others)
+    yield from _other_formulas(row, what, rows)
+
+
+def _recomputed(what: str, others: Iterable[tuple[str, Published]]) -> Iterator[tuple[str, Number]]:
+    """What a claim would be from other scores, where that is defined."""
+    for cause, other in others:
+        with suppress(UserError):
             yield cause, _computed(other, what)
-        except UserError:
-            continue
-    yield from _other_formulas(row, what)
 
 
-def _of_blanks(row: Published) -> Iterator[tuple[str, Published]]:
-    blank = [task for task in row.scores if row.scores[task] is None and row.base[task] is not None]
+def _of_the_other_claim(row: Published, what: str) -> Iterator[tuple[str, Number]]:
+    """TI where BWT should be, or the other way round."""
+    instead, beside = (BWT, row.bwt) if what == TI else (TI, row.ti)
+    with suppress(UserError):
+        both = beside is not None and _allows(_computed(row, what), beside)
+        yield "TI and BWT swapped" if both else f"it is {instead}, not {what}", _computed(row, instead)
+
+
+def _of_blanks(row: Published, what: str) -> Iterator[tuple[str, Published]]:
+    blank = [task for task in _tasks(row, what) if row.scores[task] is None and row.base[task] is not None]
     if blank:
         zeros = {task: Number(0, 0) for task in blank}
         yield f"a blank counted as zero ({', '.join(blank)})", replace(row, scores={**row.scores, **zeros})
@@ -139,15 +170,17 @@ def _of_blanks(row: Published) -> Iterator[tuple[str, Published]]:
         yield f"a blank counted as no change ({', '.join(blank)})", replace(row, scores={**row.scores, **same})
 
 
-def _of_other_bases(row: Published, rows: Sequence[Published]) -> Iterator[tuple[str, Published]]:
+def _of_other_bases(row: Published, what: str, rows: Sequence[Published]) -> Iterator[tuple[str, Published]]:
     bases = {tuple(other.base.values()): other for other in reversed(rows)}  # the first row that has them
+    needed = [task for task in _tasks(row, what) if row.base[task] is not None and row.scores[task] is not None]
     for other in reversed(bases.values()):
-        if dict(other.base) != dict(row.base):
+        # without a score for all of them it would be no other base, but other tasks
+        if dict(other.base) != dict(row.base) and all(other.base[task] is not None for task in needed):
             yield f"another base (that of {other.model}, row {other.row})", replace(row, base=other.base)
-            for task in row.base:
-                if other.base[task] != row.base[task]:
-                    mixed = {**row.base, task: other.base[task]}
-                    yield f"another base on {task} alone (of {other.model}, row {other.row})", replace(row, base=mixed)
+        for task in needed:
+            if other.base[task] not in (None, row.base[task]):
+                mixed = {**row.base, task: other.base[task]}
+                yield f"another base on {task} alone (of {other.model}, row {other.row})", replace(row, base=mixed)
 
 
 def _of_swaps(row: Published) -> Iterator[tuple[str, Published]]:
@@ -161,7 +194,7 @@ def _of_bases_within(row: Published) -> Iterator[tuple[str, Published]]:
         yield f"another task's base ({another}'s for {one})", replace(row, base={**row.base, one: row.base[another]})
 
 
-def _other_formulas(row: Published, what: str) -> Iterator[tuple[str, Number]]:
+def _other_formulas(row: Published, what: str, rows: Sequence[Published]) -> Iterator[tuple[str, Number]]:
     """Other formulas over the same scores."""
     there = [task for task in row.scores if row.scores[task] is not None and row.base[task] is not None]
     changes = {
@@ -178,11 +211,18 @@ def _other_formulas(row: Published, what: str) -> Iterator[tuple[str, Number]]:
             if rest:
                 yield f"{left} left out", _mean(rest, len(rest))
     tasks = [row.target] if what == TI else others
-    points = [_points(row.scores[task], row.base[task]) for task in tasks if task in changes]
+    hundred = 1 if _in_percent(rows) else 100
+    points = [_points(row.scores[task], row.base[task], hundred) for task in tasks if task in changes]
     if points:
         yield "differences in points, not relative to the base", _mean(points, len(points))
 
 
-def _points(score: Number | None, base: Number | None) -> Number:
+def _in_percent(rows: Sequence[Published]) -> bool:
+    """Whether a table has scores of 0 to 100, not shares of 1."""
+    numbers = (number for row in rows for number in (*row.base.values(), *row.scores.values()))
+    return any(number is not None and number.value > 1 for number in numbers)
+
+
+def _points(score: Number | None, base: Number | None, hundred: int) -> Number:
     assert score is not None and base is not None  # only tasks that have both are asked for
-    return Number(100 * (score.value - base.value), 100 * (score.half + base.half))
+    return Number(hundred * (score.value - base.value), hundred * (score.half + base.half))

@@ -96,7 +96,7 @@ def _runner_up(best: dict, rest: list[dict], comparisons: pl.DataFrame) -> str:
     if pair.is_empty():
         return said
     row = pair.row(0, named=True)
-    return f"{said} TI of {row['variant']} against {row['other']}, item by item: {row['verdict']}."
+    return f"{said} TI of {row['variant']} against {row['other']}, item by item: {row['verdict'] or row['note']}."
 
 
 def _with_limits(row: dict, name: str) -> str:

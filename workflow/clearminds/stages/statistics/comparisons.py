@@ -9,12 +9,11 @@ import polars as pl
 
 from clearminds.files.summary import BASE, COMPARISONS
 from clearminds.stages.statistics.effects import PERCENT, Effect
-from clearminds.stages.statistics.exact import flips, holm, mcnemar
+from clearminds.stages.statistics.exact import holm
 from clearminds.stages.statistics.groups import BWT, OF_BASE, TI, Group
-from clearminds.stages.statistics.intervals import ITEMS, detectable_of, interval
+from clearminds.stages.statistics.told import UNTESTED, told
 from clearminds.stages.statistics.verdicts import verdict
 
-EXACT, INVERTED, UNTESTED = "McNemar, exact", "interval", "none"
 # KL divergence is never negative, so that any movement at all is one in the direction that a test would look for
 BOUNDARY = "not tested: the base has not drifted from itself, and nothing drifts less"
 
@@ -31,9 +30,9 @@ def comparisons(groups: Sequence[Group]) -> pl.DataFrame:
         corrected = holm([row["p"] for row in members])
         for row, p in zip(members, corrected, strict=True):
             row["p_holm"] = p
-            row["detectable_holm"] = row["spread"] and detectable_of(row["spread"], len(members))
+            row["detectable_holm"] = row["detectable_of"](len(members))
     for row in rows:
-        del row["spread"]
+        del row["detectable_of"]
         if row["test"] != UNTESTED:
             row["verdict"] = verdict(row["difference"], row.get("p_holm"), row.get("detectable_holm"))
     return pl.DataFrame(rows, schema=COMPARISONS)
@@ -46,12 +45,13 @@ def _pairs(group: Group) -> Iterator[tuple[str, str | None]]:
 
 
 def _pair(group: Group, variant: str, other: str | None) -> Iterator[dict]:
-    """The rows of a variant against another one, with `spread`. Args: other: None for the base."""
+    """The rows of a variant against another one, with `detectable_of`. Args: other: None for the base."""
     own = sorted(group.variants[variant])
     seeds = own if other is None else [seed for seed in own if seed in group.variants[other]]
     notes = [] if other is None else _unpaired(variant, other, group, seeds)
     for measure, role, unit, effect, why, tasks in _measures(group, variant, other, seeds):
-        counts = _flips(group, variant, other, seeds, tasks[0]) if len(tasks) == 1 else None
+        paired = len(tasks) == 1 and bool(seeds)
+        counts = group.flips(variant, other, seeds, tasks[0]) if paired else None
         bounded = role == "drift" and other is None
         yield {
             "model": group.model,
@@ -66,7 +66,7 @@ def _pair(group: Group, variant: str, other: str | None) -> Iterator[dict]:
             "lost": counts and sum(lost for lost, _ in counts),
             "gained": counts and sum(gained for _, gained in counts),
             **told(effect, counts),
-            **(_mistakes(group, variant, other, seeds, tasks[0]) if len(tasks) == 1 else {}),
+            **(_mistakes(group, variant, other, seeds, tasks[0]) if paired else {}),
             **({"test": UNTESTED, "p": None, "detectable": None} if bounded else {}),
             "note": "; ".join([*why, *([BOUNDARY] if bounded else []), *notes]) or None,
         }
@@ -86,6 +86,10 @@ def _measures(
 
     tested, others = group.tested, group.others
     if not seeds:
+        alone = ["they have no seed in common"]
+        yield TI, "ti", OF_BASE, None, alone, [tested] if tested else []
+        yield BWT, "bwt", OF_BASE, None, alone, others
+        yield from ((task, role, group.unit(task), None, alone, [task]) for task, role in group.roles.items())
         return
     improvement = less(lambda name: group.improvement(name, seeds))
     why = "no accuracy on the target was measured" if tested is None else f"the base scores 0 on {tested}"
@@ -100,35 +104,6 @@ def _measures(
     for task, role in group.roles.items():
         difference = group.on_task(variant, seeds, task) - group.on_task(other, seeds, task)
         yield task, role, group.unit(task), difference, [], [task]
-
-
-def told(effect: Effect | None, counts: list[tuple[int, int]] | None) -> dict:
-    """The numbers of a comparison, and their `spread`. Args: its effect; of one task, lost and gained of each seed."""
-    if effect is None:
-        return dict.fromkeys(("difference", "low", "high", "interval", "test", "p", "detectable", "spread"))
-    found = interval(effect)
-    # one seed against one: items alone decide, and the counts have an exact test, unless subtasks weigh them
-    exact = found.over == ITEMS and counts is not None and len(effect.influences) == 1
-    return {
-        "difference": found.estimate,
-        "low": found.low,
-        "high": found.high,
-        "interval": found.over,
-        "test": EXACT if exact else INVERTED,
-        "p": mcnemar(*counts[0]) if exact and counts else found.p,
-        "detectable": found.detectable,
-        "spread": found.spread,
-    }
-
-
-def _flips(group: Group, variant: str, other: str | None, seeds: list[int], task: str) -> list[tuple[int, int]] | None:
-    """Lost and gained items of each seed; None where items are not right or wrong."""
-    found = []
-    for before, after in zip(group.runs(other, seeds, task), group.runs(variant, seeds, task), strict=True):
-        if before.right is None or after.right is None:
-            return None
-        found.append(flips(before.right, after.right))
-    return found
 
 
 def _mistakes(group: Group, variant: str, other: str | None, seeds: list[int], task: str) -> dict[str, float | None]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from clearminds.stages.statistics.effects import Effect, change_effect, score_effect, transfer_effect
+from clearminds.stages.statistics.exact import flips
 from clearminds.stages.statistics.measured import Measured
 
 TI, BWT = "TI", "BWT"
@@ -76,3 +77,15 @@ class Group:
         if variant is None:
             return [self.base[task]] * len(seeds)
         return [self.variants[variant][seed][task] for seed in seeds]
+
+    def flips(self, variant: str, other: str | None, seeds: Sequence[int], task: str) -> list[tuple[int, int]] | None:
+        """Lost and gained items of each seed, against another variant or the base; None: items are not right or wrong.
+
+        Args: as of `runs`; other: as `variant` there.
+        """
+        found = []
+        for before, after in zip(self.runs(other, seeds, task), self.runs(variant, seeds, task), strict=True):
+            if before.right is None or after.right is None:
+                return None
+            found.append(flips(before.right, after.right))
+        return found

@@ -1,4 +1,4 @@
-"""Intervals, p-values and minimal detectable differences over items and seeds. Draws nothing at random.
+"""Intervals and p-values over items and seeds. Draws nothing at random.
 
 Items and seeds are crossed: every seed answers every item. A mean over n items and R seeds has the variance of both:
 
@@ -24,14 +24,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from scipy.special import ndtri, stdtr, stdtrit
+from scipy.special import stdtr, stdtrit
 
 from clearminds.stages.statistics.effects import Effect
 
 LEVEL = 0.95
-POWER = 0.80
 SHARE = 0.75  # of V_noise; with all of it intervals of three seeds cover 93 % at worst, with half they are wide
 MOST = 0.9  # of i, so that seeds which happen to agree give no interval without width
+SAME = 1e-9  # percent: less is what rounding leaves of equal numbers
 BOTH, ITEMS = "items and seeds", "items only, this seed"
 
 
@@ -64,9 +64,7 @@ class Interval:
         low, high: limits of the interval; None where there are too few items for any.
         over: `BOTH`, or `ITEMS` where there is one seed.
         p: two-sided, against 0; None where there are too few items.
-        detectable: the smallest true difference that would be found with a chance of 80 % at this size, uncorrected
-            for the number of comparisons; None where there are too few items.
-        spread: what `detectable_of` computes it from for another level; likewise.
+        spread: the variances that it comes from; likewise.
     """
 
     estimate: float
@@ -74,16 +72,15 @@ class Interval:
     high: float | None
     over: str
     p: float | None
-    detectable: float | None
     spread: Spread | None = None
 
 
 def interval(effect: Effect) -> Interval:
-    """The interval, p-value and minimal detectable difference of an effect."""
+    """The interval and p-value of an effect."""
     estimate = float(effect.values.mean())
     over = ITEMS if len(effect.values) == 1 else BOTH
     if min(effect.free) < 1:
-        return Interval(estimate, None, None, over, None, None)
+        return Interval(estimate, None, None, over, None)
     found = spread(effect)
     half = found.half_width(1 - LEVEL)
     return Interval(
@@ -92,20 +89,8 @@ def interval(effect: Effect) -> Interval:
         estimate + half,
         over,
         _p_value(abs(estimate), found),
-        detectable_of(found),
         found,
     )
-
-
-def detectable_of(found: Spread, comparisons: int = 1) -> float:
-    """The minimal detectable difference: half the interval's width, and what a chance of 80 % adds to it.
-
-    Args:
-        found: of the difference.
-        comparisons: that share the 5 %. Holm's method asks the first of them for a p below 5 % / `comparisons`, and no
-            later one for less, so that a difference of this size is found whatever the others show.
-    """
-    return found.half_width((1 - LEVEL) / comparisons) + float(ndtri(POWER)) * found.error
 
 
 def spread(effect: Effect) -> Spread:
@@ -136,7 +121,7 @@ def _quantile(p: float, free: float) -> float:
 def _p_value(distance: float, found: Spread) -> float:
     """The p at which half the interval's width is the distance."""
     if not found.error:
-        return 1.0 if distance == 0 else 0.0
+        return 1.0 if distance < SAME else 0.0
     if not found.seeds:
         return float(2 * stdtr(found.items_free, -distance / found.error))
     low, high = 0.0, 1.0

@@ -9,6 +9,7 @@ from clearminds.stages.statistics.exact import flips, wilson
 from clearminds.stages.statistics.groups import Group
 from clearminds.stages.statistics.intervals import interval
 from clearminds.stages.statistics.measured import Measured
+from clearminds.stages.statistics.told import told
 
 
 def of_items(run: Measured, base: Measured, is_base: bool) -> dict:
@@ -30,12 +31,16 @@ def of_variant(group: Group, variant: str) -> dict:
     """The columns of a variant: TI and BWT with their intervals, over the seeds that it has."""
     seeds = sorted(group.variants[variant])
     found: dict = {}
-    effects = {"ti": group.improvement(variant, seeds), "bwt": group.transfer(variant, seeds, group.others)}
-    for name, effect in effects.items():
+    effects = {
+        "ti": (group.improvement(variant, seeds), [group.tested] if group.tested else []),
+        "bwt": (group.transfer(variant, seeds, group.others), group.others),
+    }
+    for name, (effect, tasks) in effects.items():
         if effect is not None:
-            one = interval(effect)
-            found |= {f"{name}_low": one.low, f"{name}_high": one.high, f"{name}_detectable": one.detectable}
-            found["interval"] = one.over
+            counts = group.flips(variant, None, seeds, tasks[0]) if len(tasks) == 1 else None
+            one = told(effect, counts)
+            found |= {f"{name}_{key}": one[key] for key in ("low", "high", "detectable")}
+            found["interval"] = one["interval"]
     return found
 
 
