@@ -66,6 +66,20 @@ def test_the_largest_ti_of_those_that_keep_bwt_is_named():
     assert choose(table, comparisons(), loss=10).variant == "wide"
 
 
+@pytest.mark.parametrize(
+    ("equal", "said"),
+    [
+        (("b",), ", as has b; of equals the first named is taken. TI"),
+        (("b", "c", "d", "e"), ", as have b, c, d and 1 other; of equals the first named is taken. TI"),
+        ((), "the largest TI. TI"),
+    ],
+)
+def test_of_equal_variants_the_first_named_is_taken_and_it_is_said(equal, said):
+    table = summary(low=(5, 0, 1), a=(40, 0, 3), **dict.fromkeys(equal, (40 + 1e-13, 0, 3)))
+    found = choose(table, comparisons())
+    assert found.variant == "a" and said in found.why
+
+
 def test_a_target_that_is_shown_to_be_worse_is_told():
     table = summary(timid=(-5, 0, 1)).with_columns(ti_low=pl.lit(-9.0), ti_high=pl.lit(-2.0))
     why = choose(table, comparisons()).why

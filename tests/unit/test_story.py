@@ -57,6 +57,23 @@ def test_it_says_what_was_asked_and_what_came_out_with_intervals():
     )
 
 
+def test_variants_of_equal_numbers_share_their_place():
+    """Equal but for noise of floating point: 0.1 + 0.2 is more than 0.3."""
+    runs = ((BASE, None, 0.0, 0.0), ("a", 0, 75.0, 0.1 + 0.2), ("b", 0, 75.0 + 1e-12, 0.3), ("c", 0, 1.0, 0.3))
+    text = told(measured(*runs, a=(60.0, 90.0, -1.0, 1.0)), COMPARISONS.to_frame())
+    assert "The largest TI is shared by a (TI +75.00 % [+60.0, +90.0], BWT +0.30 % [-1.0, +1.0]) and b (TI " in text
+    assert "BWT is the same for all variants: a (" in text and "smallest" not in text and "largest BWT" not in text
+    many = ((BASE, None, 0.0, 0.0), *((name, 0, 1.0, -2.0) for name in "abcdef"), ("g", 0, 0.0, -3.0))
+    text = told(measured(*many), COMPARISONS.to_frame())
+    assert "The largest TI is shared by a (TI +1.00 %, BWT -2.00 %), b (" in text and ") and 3 others." in text
+    assert "The smallest is that of g: TI +0.00 %, BWT -3.00 %." in text
+
+
+def test_of_one_variant_nothing_is_the_largest():
+    text = told(measured(*RUNS[:2], **LIMITS), COMPARISONS.to_frame())
+    assert text.endswith("stm comes to TI +5.00 % [+1.0, +9.0], BWT -1.00 % [-3.0, +1.0].") and "largest" not in text
+
+
 def test_what_others_trained_is_not_said_to_be_trained_here():
     text = told(measured(*RUNS), COMPARISONS.to_frame(), elsewhere=("truth",))
     assert "One variant was trained" in text and "1 more, trained elsewhere, is measured beside." in text

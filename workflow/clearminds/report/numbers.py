@@ -1,5 +1,7 @@
 """Numbers as the page says them: counts, shares, times and memory."""
 
+from collections.abc import Sequence
+
 
 def tone(change: float | None) -> str:
     """The colour of a change: none where it rounds to 0, so that no noise of floating point is shown as a loss."""
@@ -43,7 +45,10 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min {rest:02d} s" if minutes else f"{seconds:.1f} s"
 
 
-def listed(names: list[str]) -> str:
-    """Names in a sentence: a, b and c."""
+def listed(names: Sequence[str], most: int | None = None) -> str:
+    """Names in a sentence: a, b and c. Args: most: more than these are counted: a, b and 3 others."""
+    if most is not None and len(names) > most:
+        rest = len(names) - most
+        names = [*names[:most], f"{rest} other{'' if rest == 1 else 's'}"]
     *first, last = names or [""]
     return f"{', '.join(first)} and {last}" if first else last

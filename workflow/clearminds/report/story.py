@@ -1,15 +1,17 @@
 """What was asked and what came out, in a few sentences made from the result table and the comparisons."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 import polars as pl
 
 from clearminds.files.summary import BASE
 from clearminds.report.numbers import listed
-from clearminds.report.result_table import ResultRow, ResultTable, limits, percent
+from clearminds.report.outcomes import Measure, gained, kept
+from clearminds.report.result_table import ResultTable, limits, percent
 
 WHY = "the notes below the results say why"
 NAMED = 6  # more variants than these are counted, not named
+TIED = 3  # likewise of those that share a place
 CLAIMS = {
     "better": "{names} {verb} better than the base",
     "worse": "{names} {verb} worse than the base",
@@ -41,7 +43,7 @@ def story(
         _asked(table, items, seeds, trained, own),
         *_verdicts(rows, "ti", f"On {table.target}"),
         *_verdicts(rows, "bwt", "On the other tasks"),
-        *_extremes([row for row in table.rows if row.variant != BASE]),
+        *_extremes(gained(table, rows), kept(table, rows)),
         *_detectable(rows),
     ]
 
@@ -80,35 +82,35 @@ def _named(names: list[str]) -> str:
     return listed(names) if len(names) <= NAMED else f"{len(names)} variants"
 
 
-def _extremes(rows: Iterable[ResultRow]) -> list[str]:
-    """The largest TI and the largest BWT, each with its interval."""
-    said = []
-    found = list(rows)
-    by_ti = [row for row in found if row.ti is not None]
-    by_bwt = [row for row in found if row.bwt is not None]
-    if by_ti:
-        best = max(by_ti, key=lambda row: row.ti or 0.0)
-        said.append(f"The largest TI is that of {best.variant}: {_both(best)}.")
-    else:
-        said.append(f"TI is undefined: {WHY}.")
-    if by_bwt:
-        least = max(by_bwt, key=lambda row: row.bwt or 0.0)
-        most = min(by_bwt, key=lambda row: row.bwt or 0.0)
-        said.append(f"The largest BWT is that of {least.variant}: {_both(least)}.")
-        if most.variant != least.variant:
-            said.append(f"The smallest is that of {most.variant}: {_both(most)}.")
-    else:
-        said.append(f"BWT is undefined: {WHY}.")
-    return said
+def _extremes(gain: Measure, keep: Measure) -> list[str]:
+    """The largest gain, and the largest and smallest of what is kept, each with its interval."""
+    variants = list(dict.fromkeys([*gain.changes, *keep.changes]))
+    if len(variants) == 1:
+        return [f"{variants[0]} comes to {_both(variants[0], gain, keep)}.", *_undefined(gain, keep)]
+
+    def said(measure: Measure, names: list[str], which: str) -> str:
+        numbers = {name: _both(name, gain, keep) for name in names}
+        if len(names) == 1:
+            return f"The {which} is that of {names[0]}: {numbers[names[0]]}."
+        tied = listed([f"{name} ({own})" for name, own in numbers.items()], TIED)
+        if len(names) == len(measure.changes):
+            return f"{measure.name} is the same for all variants: {tied}."
+        return f"The {which} is shared by {tied}."
+
+    found = [said(measure, measure.most(), f"largest {measure.name}") for measure in (gain, keep) if measure.changes]
+    if keep.changes and keep.least() != keep.most():
+        found.append(said(keep, keep.least(), "smallest"))
+    return [*found, *_undefined(gain, keep)]
 
 
-def _both(row: ResultRow) -> str:
-    parts = [
-        f"{name} {percent(value)} %{limits(interval)}"
-        for name, value, interval in (("TI", row.ti, row.ti_limits), ("BWT", row.bwt, row.bwt_limits))
-        if value is not None
-    ]
-    return ", ".join(parts)
+def _undefined(*measures: Measure) -> list[str]:
+    return [f"{measure.name} is undefined: {WHY}." for measure in measures if not measure.changes]
+
+
+def _both(variant: str, *measures: Measure) -> str:
+    """A variant's numbers, with their intervals."""
+    found = [(measure.name, measure.changes[variant]) for measure in measures if variant in measure.changes]
+    return ", ".join(f"{name} {percent(value)} %{limits(interval)}" for name, (value, interval) in found)
 
 
 def _detectable(own: pl.DataFrame) -> list[str]:
