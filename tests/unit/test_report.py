@@ -18,6 +18,7 @@ from test_tokens_view import tables
 
 from clearminds.checkout import WORKFLOW
 from clearminds.files import contracts
+from clearminds.files.summary import COMPARISONS
 from clearminds.files.tables import read_provenance, write_table
 from clearminds.report import figures, tokens_view
 from clearminds.report import page as report
@@ -107,7 +108,7 @@ def data(evaluations, tmp_path):
         matching=[
             report.Matching("tiny", "sums", 160, 151, {"self_output": {"dropped": 9, "too_long": 1}, "reference": {}})
         ],
-        ti_bwt_svg=figures.svg(ti_bwt(summary)),
+        ti_bwt_svg=figures.svg(ti_bwt(summary, COMPARISONS.to_frame())),
         perplexity=[
             report.PerplexityFigure(
                 "tiny",

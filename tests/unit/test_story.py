@@ -57,6 +57,27 @@ def test_it_says_what_was_asked_and_what_came_out_with_intervals():
     )
 
 
+def test_a_target_measured_by_likelihood_has_its_change_in_the_place_of_ti():
+    frame = measured(*((v, s, None, bwt) for v, s, _, bwt in RUNS), **LIMITS).with_columns(
+        role=pl.when(pl.col("eval_task") == "sums").then(pl.lit("likelihood")).otherwise("role")
+    )
+    pairs = compared(stm=("better", "no difference shown"), truth=("worse", "worse"))
+    own = pl.col("role") == "ti"
+    values = {"stm": 3.0, "truth": -2.0}
+    pairs = pairs.with_columns(
+        measure=pl.when(own).then(pl.lit("sums")).otherwise("measure"),
+        role=pl.when(own).then(pl.lit("likelihood")).otherwise("role"),
+        difference=pl.when(own).then(pl.col("variant").replace_strict(values)),
+        low=pl.when(own).then(-4.0),
+        high=pl.when(own).then(5.0),
+    )
+    text = told(frame, pairs)
+    assert "each measured on 72 items of sums and 48 of gcd. On sums (change of likelihood, " in text
+    assert "corrected for all comparisons): stm is better than the base; truth is worse than the base. " in text
+    assert "The largest change of likelihood is that of stm: change of likelihood +3.00 % [-4.0, +5.0], BWT " in text
+    assert "undefined" not in text and "TI" not in text and "of change of likelihood and 9 to 10 %" in text
+
+
 def test_variants_of_equal_numbers_share_their_place():
     """Equal but for noise of floating point: 0.1 + 0.2 is more than 0.3."""
     runs = ((BASE, None, 0.0, 0.0), ("a", 0, 75.0, 0.1 + 0.2), ("b", 0, 75.0 + 1e-12, 0.3), ("c", 0, 1.0, 0.3))

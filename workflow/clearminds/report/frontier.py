@@ -10,7 +10,9 @@ SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down")
 AXES = ("gain", "bwt")
 
 
-def ti_bwt(summary: pl.DataFrame, published: pl.DataFrame | None = None) -> alt.TopLevelMixin:
+def ti_bwt(
+    summary: pl.DataFrame, comparisons: pl.DataFrame, published: pl.DataFrame | None = None
+) -> alt.TopLevelMixin:
     """TI over BWT, both in percent: a mark per variant, with its 95 % intervals as lines, and a faint one per seed.
 
     The base is at 0/0. One panel per model and target. Of a target that is measured by likelihood alone, and so has no
@@ -18,9 +20,10 @@ def ti_bwt(summary: pl.DataFrame, published: pl.DataFrame | None = None) -> alt.
 
     Args:
         summary: as `summarise` gives it; runs without one of the two, or without BWT, have no mark.
+        comparisons: of the same runs; may be empty, which leaves likelihoods without intervals.
         published: of `published.published`: others' values, hollow.
     """
-    runs = gains(summary)
+    runs = gains(summary, comparisons)
     variants = runs["variant"].unique(maintain_order=True).to_list()
     panels = runs.drop_nulls(["gain", "bwt"]).partition_by("model", "target", maintain_order=True)
     charts = [_panel(panel, variants, _of_panel(panel, published)) for panel in panels]
@@ -30,16 +33,27 @@ def ti_bwt(summary: pl.DataFrame, published: pl.DataFrame | None = None) -> alt.
     return styled(charts[0] if len(charts) == 1 else together)
 
 
-def gains(summary: pl.DataFrame) -> pl.DataFrame:
-    """One row per run, the base's too, with `gain`: its TI, or without one the change of the target's likelihood."""
+def gains(summary: pl.DataFrame, comparisons: pl.DataFrame) -> pl.DataFrame:
+    """One row per run, the base's too, with `gain`: its TI, or without one the change of the target's likelihood.
+
+    `gain_low` and `gain_high` are the interval of its variant's. Args: as of `ti_bwt`.
+    """
     run = ["model", "target", "variant", "seed"]
     likelihood = summary.filter(pl.col("eval_task") == pl.col("target"), pl.col("role") == "likelihood")
+    own = likelihood.select(*run, own="relative_change")
+    limits = comparisons.filter(
+        pl.col("measure") == pl.col("target"), pl.col("role") == "likelihood", pl.col("other") == BASE
+    ).select(*run[:3], "low", "high")
     return (
         summary.unique(run, keep="first", maintain_order=True)
-        .join(
-            likelihood.select(*run, own="relative_change"), on=run, how="left", nulls_equal=True, maintain_order="left"
+        .join(own, on=run, how="left", nulls_equal=True, maintain_order="left")
+        .join(limits, on=run[:3], how="left", maintain_order="left")
+        .with_columns(
+            gain=pl.coalesce("ti", "own"),
+            gain_low=pl.when(pl.col("ti").is_null()).then("low").otherwise("ti_low"),
+            gain_high=pl.when(pl.col("ti").is_null()).then("high").otherwise("ti_high"),
         )
-        .with_columns(gain=pl.coalesce("ti", "own"))
+        .drop("own", "low", "high")
     )
 
 
@@ -53,7 +67,7 @@ def _of_panel(panel: pl.DataFrame, published: pl.DataFrame | None) -> pl.DataFra
 
 def _panel(runs: pl.DataFrame, variants: list[str], published: pl.DataFrame | None) -> alt.LayerChart | alt.FacetChart:
     model, target = runs.select("model", "target").row(0)
-    limits = ("ti", "ti_low", "ti_high", "bwt_low", "bwt_high")
+    limits = ("ti", "gain_low", "gain_high", "bwt_low", "bwt_high")
     means = runs.group_by("variant", maintain_order=True).agg(pl.col(*AXES).mean(), pl.col(*limits).first())
     runs = runs.with_columns(said=pl.struct("variant", "seed", *AXES).map_elements(_of_run, pl.String))
     means = means.with_columns(said=pl.struct("variant", *AXES, *limits).map_elements(_of_variant, pl.String))
@@ -88,10 +102,10 @@ def _panel(runs: pl.DataFrame, variants: list[str], published: pl.DataFrame | No
 
 
 def _intervals(means: pl.DataFrame, x: alt.X, y: alt.Y, colour: alt.Color) -> list[alt.Chart]:
-    """A line for each interval there is. TI's are of TI: where a likelihood takes its place there are none."""
+    """A line for each interval there is."""
     lines = []
     for known, encoded in (
-        (means.drop_nulls(["ti", "ti_low"]), {"x": x, "y": alt.Y("ti_low:Q"), "y2": "ti_high:Q"}),
+        (means.drop_nulls("gain_low"), {"x": x, "y": alt.Y("gain_low:Q"), "y2": "gain_high:Q"}),
         (means.drop_nulls("bwt_low"), {"x": alt.X("bwt_low:Q"), "x2": "bwt_high:Q", "y": y}),
     ):
         if known.height:
@@ -117,9 +131,9 @@ def _of_run(row: dict) -> str:
 def _of_variant(row: dict) -> str:
     """A mark in words, as its label for pointers and screen readers."""
     gain = f"change of likelihood {row['gain']:+.2f} %" if row["ti"] is None else f"TI {row['gain']:+.2f} %"
-    return f"{row['variant']}: {gain}{_limits(row, 'ti')}, BWT {row['bwt']:+.2f} %{_limits(row, 'bwt')}"
+    return f"{row['variant']}: {gain}{_limits(row, 'gain')}, BWT {row['bwt']:+.2f} %{_limits(row, 'bwt')}"
 
 
 def _limits(row: dict, name: str) -> str:
     low, high = row[f"{name}_low"], row[f"{name}_high"]
-    return "" if low is None or row["ti" if name == "ti" else "bwt"] is None else f" ({low:+.1f} to {high:+.1f})"
+    return "" if low is None else f" ({low:+.1f} to {high:+.1f})"

@@ -9,6 +9,7 @@ from clearminds.files.summary import BASE
 from clearminds.report.result_table import ResultTable, percent
 
 Limits = tuple[float, float]
+CHANGE = "change of likelihood"  # what a target without TI has in its place
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,21 @@ class Measure:
 
 
 def gained(table: ResultTable, comparisons: pl.DataFrame) -> Measure:
-    """On the target: TI.
+    """On the target: TI, or of a target without one that is measured by likelihood the change of that.
 
     Args:
         table: of `result_table`.
         comparisons: of `files.summary`, with the base alone, of this model and target; may be empty.
     """
     found = {row.variant: (row.ti, row.ti_limits) for row in table.rows if row.variant != BASE and row.ti is not None}
-    return _measure("TI", found, comparisons.filter(pl.col("measure") == "TI"))
+    if found or not by_likelihood(table):
+        return _measure("TI", found, comparisons.filter(pl.col("measure") == "TI"))
+    return _compared(CHANGE, comparisons.filter(pl.col("measure") == table.target, pl.col("role") == "likelihood"))
+
+
+def by_likelihood(table: ResultTable) -> bool:
+    """Whether the target itself is measured, by likelihood alone."""
+    return table.roles.get(table.target) == "likelihood" and "target" not in table.roles.values()
 
 
 def kept(table: ResultTable, comparisons: pl.DataFrame) -> Measure:
@@ -58,6 +66,16 @@ def kept(table: ResultTable, comparisons: pl.DataFrame) -> Measure:
         row.variant: (row.bwt, row.bwt_limits) for row in table.rows if row.variant != BASE and row.bwt is not None
     }
     return _measure("BWT", found, comparisons.filter(pl.col("measure") == "BWT"))
+
+
+def _compared(name: str, rows: pl.DataFrame) -> Measure:
+    """A measure that the result table has no interval of. Args: rows: of the comparisons."""
+    known = rows.drop_nulls("difference")
+    found = {
+        variant: (value, None if low is None else (low, high))
+        for variant, value, low, high in known.select("variant", "difference", "low", "high").iter_rows()
+    }
+    return _measure(name, found, known)
 
 
 def _measure(name: str, changes: Mapping[str, tuple[float, Limits | None]], rows: pl.DataFrame) -> Measure:

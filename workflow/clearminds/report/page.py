@@ -22,6 +22,7 @@ from clearminds.report.analyses import Section
 from clearminds.report.costs import per_stage
 from clearminds.report.embedded import embedded
 from clearminds.report.flips import Flips
+from clearminds.report.outcomes import by_likelihood
 from clearminds.report.published import SCHEMA, source
 from clearminds.report.result_table import limits, percent, result_tables
 from clearminds.report.samples import Sample
@@ -166,6 +167,7 @@ def render(data: ReportData) -> str:
         "duration": numbers.duration,
         "gigabytes": numbers.gigabytes,
         "turns": turns,
+        "by_likelihood": by_likelihood,
         "colour": tokens_view.colour,
         "kept": tokens_view.kept,
         "drawing": Markup,  # of our own drawings, in which every text has been escaped

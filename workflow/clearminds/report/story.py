@@ -6,7 +6,7 @@ import polars as pl
 
 from clearminds.files.summary import BASE
 from clearminds.report.numbers import listed
-from clearminds.report.outcomes import Measure, gained, kept
+from clearminds.report.outcomes import Measure, by_likelihood, gained, kept
 from clearminds.report.result_table import ResultTable, limits, percent
 
 WHY = "the notes below the results say why"
@@ -39,12 +39,13 @@ def story(
         own: variants that are trained here; others are measured beside them.
     """
     rows = comparisons.filter(pl.col("model") == table.model, pl.col("target") == table.target, pl.col("other") == BASE)
+    gain, keep = gained(table, rows), kept(table, rows)
     return [
         _asked(table, items, seeds, trained, own),
-        *_verdicts(rows, "ti", f"On {table.target}"),
-        *_verdicts(rows, "bwt", "On the other tasks"),
-        *_extremes(gained(table, rows), kept(table, rows)),
-        *_detectable(rows),
+        *_verdicts(gain, f"On {table.target}"),
+        *_verdicts(keep, "On the other tasks"),
+        *_extremes(gain, keep),
+        *_detectable(gain, keep),
     ]
 
 
@@ -53,8 +54,9 @@ def _asked(
 ) -> str:
     variants = sum(row.variant in own for row in table.rows)
     others = sum(row.variant not in own and row.variant != BASE for row in table.rows)
-    measured = [f"{items[task]:,} items of {task}" for task in table.accuracy[:1]]
-    measured += [f"{items[task]:,} of {task}" for task in table.accuracy[1:]]
+    tasks = [*([table.target] if by_likelihood(table) else []), *table.accuracy]
+    measured = [f"{items[task]:,} items of {task}" for task in tasks[:1]]
+    measured += [f"{items[task]:,} of {task}" for task in tasks[1:]]
     examples = "" if trained is None else f" on {trained:,} examples"
     seeded = f"{len(seeds)} seeds" if len(seeds) > 1 else "one seed"
     what = f", each measured on {listed(measured)}" if measured else ""
@@ -66,16 +68,14 @@ def _asked(
     )
 
 
-def _verdicts(own: pl.DataFrame, role: str, where: str) -> list[str]:
+def _verdicts(measure: Measure, where: str) -> list[str]:
     """Which variants are better, worse or neither, by the corrected tests of the comparisons."""
-    rows = own.filter(pl.col("role") == role).unique("variant", keep="first", maintain_order=True)
     said = []
     for verdict, words in CLAIMS.items():
-        names = rows.filter(pl.col("verdict") == verdict)["variant"].to_list()
+        names = [variant for variant, found in measure.verdicts.items() if found == verdict]
         if names:
             said.append(words.format(names=_named(names), verb="is" if len(names) == 1 else "are"))
-    measure = {"ti": "TI", "bwt": "BWT"}[role]
-    return [f"{where} ({measure}, corrected for all comparisons): {'; '.join(said)}."] if said else []
+    return [f"{where} ({measure.name}, corrected for all comparisons): {'; '.join(said)}."] if said else []
 
 
 def _named(names: list[str]) -> str:
@@ -113,14 +113,12 @@ def _both(variant: str, *measures: Measure) -> str:
     return ", ".join(f"{name} {percent(value)} %{limits(interval)}" for name, (value, interval) in found)
 
 
-def _detectable(own: pl.DataFrame) -> list[str]:
+def _detectable(*measures: Measure) -> list[str]:
     said = []
-    for role, name in (("ti", "TI"), ("bwt", "BWT")):
-        # those without overlapping items, or without an undefined task, are named otherwise
-        values = own.filter(pl.col("role") == role, pl.col("measure") == name)["detectable_holm"].drop_nulls()
-        if len(values):
+    for measure in measures:
+        if values := measure.detectable:
             ends = dict.fromkeys(f"{end:.0f}" for end in (min(values), max(values)))
-            said.append(f"{' to '.join(ends)} % of {name}")
+            said.append(f"{' to '.join(ends)} % of {measure.name}")
     return (
         [
             "The smallest true change that a study of this size finds, four times out of five and corrected likewise, "

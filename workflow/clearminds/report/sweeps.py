@@ -8,9 +8,10 @@ import polars as pl
 
 from clearminds.report.figures import GREY, PALETTE, styled, svg
 from clearminds.report.frontier import gains
+from clearminds.report.outcomes import CHANGE
 
 PANELS = {"gain": "{} (%)", "bwt": "BWT (%)", "masked": "tokens masked (%)"}
-LIMITS = ("gain_low", "gain_high", "bwt_low", "bwt_high")  # 95 % intervals of variants; those of gain are of TI
+LIMITS = ("gain_low", "gain_high", "bwt_low", "bwt_high")  # 95 % intervals of variants
 LOG_FROM = 10  # a key whose values are this many times apart gets a logarithmic axis
 WIDTH, HEIGHT = 320, 130
 
@@ -37,12 +38,14 @@ class Sweep:
     svg: str | None
 
 
-def sweeps(variants: Mapping[str, Mapping], summary: pl.DataFrame, counts: pl.DataFrame) -> list[Sweep]:
+def sweeps(
+    variants: Mapping[str, Mapping], summary: pl.DataFrame, comparisons: pl.DataFrame, counts: pl.DataFrame
+) -> list[Sweep]:
     """All sweeps of a study, one for each model and target.
 
     Args:
         variants: variant id -> its settings in the config, where `swept` says of which sweep it is.
-        summary: of `summarise.summarise`.
+        summary, comparisons: of `summarise.tables`; the latter may be empty.
         counts: of `token_counts.counts_table`.
     """
     members: dict[str, dict[str, dict]] = {}
@@ -54,18 +57,15 @@ def sweeps(variants: Mapping[str, Mapping], summary: pl.DataFrame, counts: pl.Da
     masks = counts.group_by("model", "target", "variant").agg(masked=100 * (1 - pl.col("kept_share")).mean())
     found = []
     for (model, target), runs in (
-        gains(summary).partition_by("model", "target", as_dict=True, maintain_order=True).items()
+        gains(summary, comparisons).partition_by("model", "target", as_dict=True, maintain_order=True).items()
     ):
         shares = masks.filter(pl.col("model") == model, pl.col("target") == target).select("variant", "masked")
-        measured = _measured(runs).join(shares, on="variant", how="full", coalesce=True)
-        gain = "TI" if runs["ti"].count() else "change of likelihood"
+        measured = runs.select("variant", "seed", "gain", "bwt", *LIMITS).join(
+            shares, on="variant", how="full", coalesce=True
+        )
+        gain = "TI" if runs["ti"].count() else CHANGE
         found += [_sweep(model, target, name, values, measured, gain) for name, values in members.items()]
     return found
-
-
-def _measured(runs: pl.DataFrame) -> pl.DataFrame:
-    limits = [pl.when(pl.col("ti").is_not_null()).then(f"ti_{end}").alias(f"gain_{end}") for end in ("low", "high")]
-    return runs.select("variant", "seed", "gain", "bwt", *limits, "bwt_low", "bwt_high")
 
 
 def _sweep(

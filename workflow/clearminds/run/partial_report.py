@@ -87,7 +87,7 @@ def _write(specs: Specs, there: list[dict], missing: list[Missing], sound: "Soun
         for kind, rows in reported_files(specs.names, spec["study"].get("analyses", [])).items()
     }
     drawing = Path(specs.layout.partial_ti_bwt.path())
-    save_svg(frontier_of(settings, made.summary), drawing)
+    save_svg(frontier_of(settings, made.summary, made.comparisons), drawing)
     logs = Path(specs.layout.logs)
     data = gather(
         settings, {**files, "evaluations": there}, made.summary, logs, drawing, missing, comparisons=made.comparisons
