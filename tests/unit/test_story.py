@@ -36,7 +36,7 @@ def compared(**verdicts):
 
 
 def told(frame, comparisons, seeds=(0,), trained=160, elsewhere=()):
-    [table] = result_tables(frame)
+    [table] = result_tables(frame, comparisons)
     own = {row.variant for row in table.rows} - {BASE, *elsewhere}
     return " ".join(story(table, {"sums": 72, "gcd": 48}, comparisons, seeds, trained, own))
 
@@ -76,6 +76,28 @@ def test_a_target_measured_by_likelihood_has_its_change_in_the_place_of_ti():
     assert "corrected for all comparisons): stm is better than the base; truth is worse than the base. " in text
     assert "The largest change of likelihood is that of stm: change of likelihood +3.00 % [-4.0, +5.0], BWT " in text
     assert "undefined" not in text and "TI" not in text and "of change of likelihood and 9 to 10 %" in text
+
+
+def test_a_base_score_of_0_leaves_a_bwt_over_the_other_tasks():
+    frame = measured(*((v, s, ti, None) for v, s, ti, _ in RUNS))
+    pairs = compared(stm=("better", "no difference shown"), truth=("better", "worse"))
+    left = pl.col("role") == "bwt"
+    pairs = pairs.with_columns(
+        measure=pl.when(left).then(pl.lit("BWT without lcm")).otherwise("measure"),
+        difference=pl.when(left).then(pl.when(pl.col("variant") == "stm").then(-1.0).otherwise(-9.0)),
+        low=pl.when(left).then(-12.0),
+        high=pl.when(left).then(2.0),
+    )
+    text = told(frame, pairs)
+    assert (
+        "BWT is undefined: the notes below the results say why. BWT without lcm is over the tasks that are left."
+        in text
+    )
+    assert "On those (BWT without lcm, corrected for all comparisons): truth is worse than the base; no diff" in text
+    assert "The largest BWT without lcm is that of stm: TI +5.00 %, BWT without lcm -1.00 % [-12.0, +2.0]." in text
+    assert text.count("undefined") == 1
+    nothing = told(frame, pairs.filter(~left))
+    assert "BWT is undefined: the notes below" in nothing and "without" not in nothing
 
 
 def test_variants_of_equal_numbers_share_their_place():

@@ -68,6 +68,12 @@ def kept(table: ResultTable, comparisons: pl.DataFrame) -> Measure:
     return _measure("BWT", found, comparisons.filter(pl.col("measure") == "BWT"))
 
 
+def remaining(comparisons: pl.DataFrame) -> Measure | None:
+    """BWT over the tasks that a base score of 0 leaves; None where it leaves out none, or all. Args: as of `gained`."""
+    rows = comparisons.filter(pl.col("role") == "bwt", pl.col("measure") != "BWT").drop_nulls("difference")
+    return None if rows.is_empty() else _compared(rows["measure"][0], rows)
+
+
 def _compared(name: str, rows: pl.DataFrame) -> Measure:
     """A measure that the result table has no interval of. Args: rows: of the comparisons."""
     known = rows.drop_nulls("difference")

@@ -172,7 +172,7 @@ def render(data: ReportData) -> str:
         "kept": tokens_view.kept,
         "drawing": Markup,  # of our own drawings, in which every text has been escaped
     }
-    tables, script = result_tables(data.summary), _asset("page.js")
+    tables, script = result_tables(data.summary, data.comparisons), _asset("page.js")
     stages = per_stage(data.runs).to_dicts()
     return environment.get_template("page.html.jinja").render(
         data=data,

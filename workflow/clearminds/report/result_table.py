@@ -41,8 +41,12 @@ class ResultTable:
         return [task for task in self.accuracy if self.roles[task] == "ood"]
 
 
-def result_tables(summary: pl.DataFrame) -> list[ResultTable]:
-    """The summary as variant x task, one table per model and target."""
+def result_tables(summary: pl.DataFrame, comparisons: pl.DataFrame) -> list[ResultTable]:
+    """The summary as variant x task, one table per model and target.
+
+    Args:
+        summary, comparisons: as `files.summary` says, of the same runs; the latter may be empty.
+    """
     tables = []
     for (model, target), part in _parts(summary, "model", "target"):
         roles = dict(part.filter(pl.col("variant") == BASE).select("eval_task", "role").iter_rows())
@@ -51,7 +55,9 @@ def result_tables(summary: pl.DataFrame) -> list[ResultTable]:
             for wanted in (("target", "ood"), ("likelihood", "drift"))
         )
         rows = [_result_row(variant, runs, accuracy + beside) for (variant,), runs in _parts(part, "variant")]
-        notes = [*undefined(part), *intervals_over(part), *detectable(part), *format_failures(part), *overlapping(part)]
+        pairs = comparisons.filter(pl.col("model") == model, pl.col("target") == target, pl.col("other") == BASE)
+        notes = [*undefined(part), *remaining_bwt(pairs), *intervals_over(part), *detectable(part)]
+        notes += [*format_failures(part), *overlapping(part)]
         tables.append(ResultTable(model, target, accuracy, beside, roles, rows, notes))
     return tables
 
@@ -150,8 +156,6 @@ def undefined(summary: pl.DataFrame) -> list[str]:
                 role, "its relative change is"
             )
             notes.append(f"{where}: the base model scores 0 on {task}, so {what} undefined.")
-        if rest := part["bwt_left_out"][0]:
-            notes.append(f"{where}: the column bwt_remaining of the table has BWT without {rest}.")
         if "target" not in part["role"]:
             notes.append(f"{where}: TI is blank, because no suite measures accuracy on {target}.")
         if "ood" not in part["role"]:
@@ -159,24 +163,39 @@ def undefined(summary: pl.DataFrame) -> list[str]:
     return notes
 
 
-def terminal_table(summary: pl.DataFrame) -> str:
+def remaining_bwt(comparisons: pl.DataFrame) -> list[str]:
+    """What BWT is over the tasks that base scores of 0 leave: one sentence, none where no task is left out, or left.
+
+    Args:
+        comparisons: of one model and target, with the base.
+    """
+    rows = comparisons.filter(pl.col("role") == "bwt", pl.col("measure") != "BWT").drop_nulls("difference")
+    found: dict[str, list[str]] = {}
+    for row in rows.iter_rows(named=True):
+        interval = None if row["low"] is None else (row["low"], row["high"])
+        said = f"{row['variant']} {percent(row['difference'])} %{limits(interval)}, {row['verdict']}"
+        found.setdefault(row["measure"], []).append(said)
+    return [f"{measure}: {'; '.join(variants)}." for measure, variants in found.items()]
+
+
+def terminal_table(summary: pl.DataFrame, comparisons: pl.DataFrame) -> str:
     """The result tables in aligned plain text: mean scores over seeds, TI, BWT (percent), likelihood and drift."""
-    return _printed(summary, TERMINAL)
+    return _printed(summary, comparisons, TERMINAL)
 
 
-def markdown_table(summary: pl.DataFrame) -> str:
+def markdown_table(summary: pl.DataFrame, comparisons: pl.DataFrame) -> str:
     """The result tables in GitHub's Markdown, with the columns of `terminal_table`."""
-    return _printed(summary, MARKDOWN)
+    return _printed(summary, comparisons, MARKDOWN)
 
 
-def latex_table(summary: pl.DataFrame) -> str:
+def latex_table(summary: pl.DataFrame, comparisons: pl.DataFrame) -> str:
     """The result tables for LaTeX, with the columns of `terminal_table`; notes as comments."""
-    return _printed(summary, LATEX)
+    return _printed(summary, comparisons, LATEX)
 
 
-def _printed(summary: pl.DataFrame, style: Style) -> str:
+def _printed(summary: pl.DataFrame, comparisons: pl.DataFrame, style: Style) -> str:
     blocks = []
-    for table in result_tables(summary):
+    for table in result_tables(summary, comparisons):
         tasks = table.accuracy + table.beside
         names = [task if table.roles[task] == "ood" else f"{task} ({table.roles[task]})" for task in tasks]
         split = len(table.accuracy)

@@ -6,7 +6,7 @@ import polars as pl
 
 from clearminds.files.summary import BASE
 from clearminds.report.numbers import listed
-from clearminds.report.outcomes import Measure, by_likelihood, gained, kept
+from clearminds.report.outcomes import Measure, by_likelihood, gained, kept, remaining
 from clearminds.report.result_table import ResultTable, limits, percent
 
 WHY = "the notes below the results say why"
@@ -39,11 +39,19 @@ def story(
         own: variants that are trained here; others are measured beside them.
     """
     rows = comparisons.filter(pl.col("model") == table.model, pl.col("target") == table.target, pl.col("other") == BASE)
-    gain, keep = gained(table, rows), kept(table, rows)
+    gain, keep, rest = gained(table, rows), kept(table, rows), remaining(rows)
+    where, instead = "On the other tasks", []
+    if not keep.changes and rest is not None:
+        keep, where, instead = (
+            rest,
+            "On those",
+            [f"BWT is undefined: {WHY}. {rest.name} is over the tasks that are left."],
+        )
     return [
         _asked(table, items, seeds, trained, own),
         *_verdicts(gain, f"On {table.target}"),
-        *_verdicts(keep, "On the other tasks"),
+        *instead,
+        *_verdicts(keep, where),
         *_extremes(gain, keep),
         *_detectable(gain, keep),
     ]

@@ -95,7 +95,7 @@ def _write(specs: Specs, there: list[dict], missing: list[Missing], sound: "Soun
     drawing.unlink()
     path = Path(specs.layout.partial_report.path())
     write_text(path, render(data))
-    return terminal_table(made.summary), path
+    return terminal_table(made.summary, made.comparisons), path
 
 
 def _unreadable(logs: Path) -> list[Path]:
