@@ -62,6 +62,7 @@ def test_the_largest_ti_of_those_that_keep_bwt_is_named():
     assert (found.variant, found.seed) == ("good", 0)
     assert "TI +40.00 % (+30.0 to +50.0), BWT -1.00 % (-4.0 to +2.0); 95 % intervals over items and seeds" in found.why
     assert "Next is timid" in found.runner_up and "TI of timid against good, item by item: better" in found.runner_up
+    assert "BWT +0.00 % (-1.0 to +1.0); 95 % intervals over items and seeds." in found.runner_up
     assert choose(table, comparisons(), loss=40).variant == "greedy"
     assert choose(table, comparisons(), loss=10).variant == "wide"
 

@@ -76,6 +76,28 @@ def test_intervals_are_lines_and_are_said():
     assert "truth: TI +8.00 %, BWT -30.00 % (-40.0 to -20.0)" in said(drawing)
 
 
+@pytest.mark.parametrize(
+    ("alone", "said_so"),
+    [
+        ((), ["lines: 95 % intervals over items and seeds"]),
+        (("truth",), ["lines: 95 % intervals", "over items and seeds: stm", "over items only, this seed: truth"]),
+        (("stm", "truth"), ["lines: 95 % intervals over items only, this seed"]),
+    ],
+)
+def test_what_intervals_are_over_stands_in_the_figure(alone, said_so):
+    own = (
+        pl.when(pl.col("variant").is_in(alone))
+        .then(pl.lit("items only, this seed"))
+        .otherwise(pl.lit("items and seeds"))
+    )
+    frame = with_limits(summary(*RUNS), stm=(1.0, 10.0, -4.0, 1.0), truth=(None, None, -40.0, -20.0))
+    drawing = svg(drawn(frame.with_columns(interval=pl.when(pl.col("variant") != "base").then(own))))
+    lines = re.findall("<tspan[^>]*>([^<]*)</tspan>", drawing)
+    assert [line for line in lines if "interval" in line or line.startswith("over ")] == said_so
+    what = "items only, this seed" if "stm" in alone else "items and seeds"
+    assert f"stm: TI +5.50 % (+1.0 to +10.0), BWT -1.50 % (-4.0 to +1.0); 95 % intervals over {what}" in said(drawing)
+
+
 def test_a_panel_per_target():
     drawing = svg(drawn(summary(*RUNS, targets=("sums", "gcd"))))
     assert points(drawing) == 2 * MARKS

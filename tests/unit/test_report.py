@@ -207,7 +207,9 @@ def test_the_numbers_are_there(data):
         "25.0 %",  # format failures and masked share
         "train_adapter 2 1 h 01 min 1,000 20 2.00 GB",
         "build_masks 1 0.4 s – – 0.00 GB",
-        "intervals of 95 % are in brackets, over items and seeds where a variant has several seeds.",
+        "Numbers of variants with several seeds are means over these.",
+        "in brackets, over items and seeds (stm); over items only, this seed (truth). Those over items only are of one",
+        "its 95 % intervals as lines (over items and seeds (stm); over items only, this seed (truth)), a faint",
         "torch 2.13.0",
     ):
         assert expected in text, expected

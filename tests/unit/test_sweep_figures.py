@@ -63,10 +63,12 @@ def test_a_change_of_likelihood_is_not_called_ti():
         ti=pl.lit(None, pl.Float64), eval_task=pl.col("target"), role=pl.lit("likelihood"), relative_change=pl.lit(1.0)
     )
     row = {"model": "tiny", "target": "sums", "other": "base", "measure": "sums", "role": "likelihood"}
-    rows = [{**row, "variant": "stm-tau2", "low": 0.5, "high": 1.5}]
+    rows = [{**row, "variant": "stm-tau2", "low": 0.5, "high": 1.5, "interval": "items only, this seed"}]
     [sweep] = sweeps(study, table, pl.DataFrame(rows, schema=COMPARISONS), counts(study))
     found = [(row["gain_low"], row["gain_high"]) for row in sweep.rows]
     assert found == [(None, None), (0.5, 1.5)], "of the comparisons, which have it over seeds"
+    assert sweep.over == {"items only, this seed": ["stm-tau2"]}
+    assert ">upright: 95 % intervals over items only, this seed</tspan>" in sweep.svg
     assert sweep.gain == "change of likelihood"
     assert "change of likelihood (%)" in texts(sweep.svg) and "TI (%)" not in texts(sweep.svg)
 

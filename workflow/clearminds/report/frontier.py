@@ -5,6 +5,8 @@ import polars as pl
 
 from clearminds.files.summary import BASE
 from clearminds.report.figures import GREY, PALETTE, SIZE, message, styled
+from clearminds.report.numbers import listed
+from clearminds.report.result_table import over
 
 SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down")
 AXES = ("gain", "bwt")
@@ -36,14 +38,14 @@ def ti_bwt(
 def gains(summary: pl.DataFrame, comparisons: pl.DataFrame) -> pl.DataFrame:
     """One row per run, the base's too, with `gain`: its TI, or without one the change of the target's likelihood.
 
-    `gain_low` and `gain_high` are the interval of its variant's. Args: as of `ti_bwt`.
+    `gain_low` and `gain_high` are the interval of its variant's, `interval` what that is over. Args: as of `ti_bwt`.
     """
     run = ["model", "target", "variant", "seed"]
     likelihood = summary.filter(pl.col("eval_task") == pl.col("target"), pl.col("role") == "likelihood")
     own = likelihood.select(*run, own="relative_change")
     limits = comparisons.filter(
         pl.col("measure") == pl.col("target"), pl.col("role") == "likelihood", pl.col("other") == BASE
-    ).select(*run[:3], "low", "high")
+    ).select(*run[:3], "low", "high", own_interval="interval")
     return (
         summary.unique(run, keep="first", maintain_order=True)
         .join(own, on=run, how="left", nulls_equal=True, maintain_order="left")
@@ -52,8 +54,9 @@ def gains(summary: pl.DataFrame, comparisons: pl.DataFrame) -> pl.DataFrame:
             gain=pl.coalesce("ti", "own"),
             gain_low=pl.when(pl.col("ti").is_null()).then("low").otherwise("ti_low"),
             gain_high=pl.when(pl.col("ti").is_null()).then("high").otherwise("ti_high"),
+            interval=pl.coalesce("interval", "own_interval"),
         )
-        .drop("own", "low", "high")
+        .drop("own", "low", "high", "own_interval")
     )
 
 
@@ -67,7 +70,7 @@ def _of_panel(panel: pl.DataFrame, published: pl.DataFrame | None) -> pl.DataFra
 
 def _panel(runs: pl.DataFrame, variants: list[str], published: pl.DataFrame | None) -> alt.LayerChart | alt.FacetChart:
     model, target = runs.select("model", "target").row(0)
-    limits = ("ti", "gain_low", "gain_high", "bwt_low", "bwt_high")
+    limits = ("ti", "gain_low", "gain_high", "bwt_low", "bwt_high", "interval")
     means = runs.group_by("variant", maintain_order=True).agg(pl.col(*AXES).mean(), pl.col(*limits).first())
     runs = runs.with_columns(said=pl.struct("variant", "seed", *AXES).map_elements(_of_run, pl.String))
     means = means.with_columns(said=pl.struct("variant", *AXES, *limits).map_elements(_of_variant, pl.String))
@@ -95,10 +98,19 @@ def _panel(runs: pl.DataFrame, variants: list[str], published: pl.DataFrame | No
         layers += _others(published, x.copy(), y.copy())
     subtitle = [
         "up: better at the target; right: more of the rest kept",
-        "large: means; small: seeds; lines: 95 % intervals",
+        "large: means; small: seeds",
+        *lines_are(runs),
     ]
     title = alt.TitleParams(f"{model}, trained on {target}", subtitle=subtitle)
     return alt.layer(*layers).properties(width=SIZE["width"], height=SIZE["width"], title=title)
+
+
+def lines_are(runs: pl.DataFrame) -> list[str]:
+    """What lines of intervals are over, as lines of a subtitle; none where there are no intervals. Args: of `gains`."""
+    found = over(runs.filter(pl.any_horizontal(pl.col("gain_low", "bwt_low").is_not_null())))
+    if len(found) < 2:
+        return [f"lines: 95 % intervals over {words}" for words in found]
+    return ["lines: 95 % intervals", *(f"over {words}: {listed(names, 1)}" for words, names in found.items())]
 
 
 def _intervals(means: pl.DataFrame, x: alt.X, y: alt.Y, colour: alt.Color) -> list[alt.Chart]:
@@ -131,7 +143,9 @@ def _of_run(row: dict) -> str:
 def _of_variant(row: dict) -> str:
     """A mark in words, as its label for pointers and screen readers."""
     gain = f"change of likelihood {row['gain']:+.2f} %" if row["ti"] is None else f"TI {row['gain']:+.2f} %"
-    return f"{row['variant']}: {gain}{_limits(row, 'gain')}, BWT {row['bwt']:+.2f} %{_limits(row, 'bwt')}"
+    known = row["gain_low"] is not None or row["bwt_low"] is not None
+    what = f"; 95 % intervals over {row['interval']}" if known and row["interval"] else ""
+    return f"{row['variant']}: {gain}{_limits(row, 'gain')}, BWT {row['bwt']:+.2f} %{_limits(row, 'bwt')}{what}"
 
 
 def _limits(row: dict, name: str) -> str:

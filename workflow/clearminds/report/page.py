@@ -24,7 +24,7 @@ from clearminds.report.embedded import embedded
 from clearminds.report.flips import Flips
 from clearminds.report.outcomes import by_likelihood
 from clearminds.report.published import SCHEMA, source
-from clearminds.report.result_table import limits, percent, result_tables
+from clearminds.report.result_table import limits, over, over_in_words, percent, result_tables
 from clearminds.report.samples import Sample
 from clearminds.report.story import story
 from clearminds.report.sweeps import Sweep
@@ -159,6 +159,7 @@ def render(data: ReportData) -> str:
     environment.filters |= {
         "percent": percent,
         "limits": limits,
+        "over_in_words": over_in_words,
         "tone": numbers.tone,
         "score": numbers.score,
         "items": numbers.items,
@@ -181,6 +182,9 @@ def render(data: ReportData) -> str:
         stories=[
             story(table, items, data.comparisons, data.seeds, _trained_on(data, table), data.said) for table in tables
         ],
+        over=(intervals := over(data.summary)),
+        alone=any("items only" in words for words in intervals),
+        several=any(row.seeds > 1 for table in tables for row in table.rows),
         formats=_format_failures(data.summary),
         counts=data.counts.to_dicts(),
         differences=differences(data.trained),

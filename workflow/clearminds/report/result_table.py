@@ -1,12 +1,15 @@
 """The summary as a table of variant x task, to be read: on the terminal, in Markdown and in the report."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import polars as pl
 
 from clearminds.files.summary import BASE
-from clearminds.report.numbers import score
+from clearminds.report.numbers import listed, score
 from clearminds.report.text_table import LATEX, MARKDOWN, TERMINAL, Style, joined, text_table
+
+NAMED = 6  # of more variants a note counts the rest
 
 
 @dataclass(frozen=True)
@@ -94,15 +97,25 @@ def _limits(runs: pl.DataFrame, what: str) -> tuple[float, float] | None:
 
 
 def intervals_over(summary: pl.DataFrame) -> list[str]:
-    """What the intervals of TI and BWT are over: one sentence, and the variants it is of where there are several."""
+    """What the intervals of TI and BWT are over: one sentence, if there are any."""
+    found = over(summary)
+    return [f"[...]: 95 % intervals {over_in_words(found)}."] if found else []
+
+
+def over(rows: pl.DataFrame) -> dict[str, list[str]]:
+    """What intervals are over, and the variants of which they are. Args: with the columns `variant` and `interval`."""
+    known = rows.drop_nulls("interval").select("variant", "interval").unique(maintain_order=True)
     found: dict[str, list[str]] = {}
-    known = summary.drop_nulls("interval").select("variant", "interval").unique(maintain_order=True)
-    for variant, over in known.iter_rows():
-        found.setdefault(over, []).append(variant)
-    return [
-        f"[...]: 95 % intervals over {over}{'' if len(found) == 1 else ' (' + ', '.join(variants) + ')'}."
-        for over, variants in found.items()
-    ]
+    for variant, words in known.iter_rows():
+        found.setdefault(words, []).append(variant)
+    return found
+
+
+def over_in_words(found: Mapping[str, list[str]]) -> str:
+    """The same in a sentence; variants are named where their intervals are over different things. Args: of `over`."""
+    if len(found) == 1:
+        return f"over {next(iter(found))}"
+    return "; ".join(f"over {words} ({listed(variants, NAMED)})" for words, variants in found.items())
 
 
 def detectable(summary: pl.DataFrame) -> list[str]:

@@ -62,7 +62,7 @@ def choose(summary: pl.DataFrame, comparisons: pl.DataFrame, loss: float = LOSS)
     why = (
         f"{best['variant']}: of the variants whose BWT interval stays above {-loss:g} % it has the largest TI"
         f"{_as_have(best, rest)}. "
-        f"TI {_with_limits(best, 'ti')}, BWT {_with_limits(best, 'bwt')}; 95 % intervals over {best['interval']}."
+        f"TI {_with_limits(best, 'ti')}, BWT {_with_limits(best, 'bwt')}{_over(best)}."
     )
     why += _of_the_target(best)
     other = rest[0]["variant"] if rest else None
@@ -104,11 +104,17 @@ def _runner_up(best: dict, rest: list[dict], comparisons: pl.DataFrame) -> str:
     other = rest[0]
     names = [best["variant"], other["variant"]]
     pair = comparisons.filter(pl.col("variant").is_in(names), pl.col("other").is_in(names), pl.col("measure") == "TI")
-    said = f"Next is {other['variant']}: TI {_with_limits(other, 'ti')}, BWT {_with_limits(other, 'bwt')}."
+    said = (
+        f"Next is {other['variant']}: TI {_with_limits(other, 'ti')}, BWT {_with_limits(other, 'bwt')}{_over(other)}."
+    )
     if pair.is_empty():
         return said
     row = pair.row(0, named=True)
     return f"{said} TI of {row['variant']} against {row['other']}, item by item: {row['verdict']}."
+
+
+def _over(row: dict) -> str:
+    return f"; 95 % intervals over {row['interval']}"
 
 
 def _with_limits(row: dict, name: str) -> str:
