@@ -46,14 +46,12 @@ def test_it_says_what_was_asked_and_what_came_out_with_intervals():
     assert told(measured(*RUNS, **LIMITS), pairs) == (
         "What does fine-tuning tiny on sums gain there, and what does it lose elsewhere? "
         "2 variants were trained on 160 examples, with one seed, each measured on 72 items of sums and 48 of gcd. "
-        "On sums (TI, corrected for all comparisons): stm and truth are better than the base. "
-        "On the other tasks (BWT, corrected for all comparisons): truth is worse than the base; "
-        "no difference from the base is shown for stm. "
+        "On sums (TI): stm and truth are better than the base. On the other tasks (BWT): truth is worse than the base; "
+        "no difference from the base is shown for stm. These verdicts are corrected for the study's comparisons; "
+        "the smallest true change that they find four times out of five is a TI of 4 % and a BWT of 9 to 10 %. "
         "The largest TI is that of truth: TI +8.00 % [+2.0, +14.0], BWT -30.00 % [-40.0, -20.0]. "
         "The largest BWT is that of stm: TI +5.00 % [+1.0, +9.0], BWT -1.00 % [-3.0, +1.0]. "
-        "The smallest is that of truth: TI +8.00 % [+2.0, +14.0], BWT -30.00 % [-40.0, -20.0]. "
-        "The smallest true change that a study of this size finds, four times out of five and corrected likewise, "
-        "is 4 % of TI and 9 to 10 % of BWT."
+        "The smallest is that of truth: TI +8.00 % [+2.0, +14.0], BWT -30.00 % [-40.0, -20.0]."
     )
 
 
@@ -72,10 +70,12 @@ def test_a_target_measured_by_likelihood_has_its_change_in_the_place_of_ti():
         high=pl.when(own).then(5.0),
     )
     text = told(frame, pairs)
-    assert "each measured on 72 items of sums and 48 of gcd. On sums (change of likelihood, " in text
-    assert "corrected for all comparisons): stm is better than the base; truth is worse than the base. " in text
+    assert "each measured on 72 items of sums and 48 of gcd. On sums (change of likelihood): " in text
+    assert "likelihood): stm is better than the base; truth is worse than the base. " in text
     assert "The largest change of likelihood is that of stm: change of likelihood +3.00 % [-4.0, +5.0], BWT " in text
-    assert "undefined" not in text and "TI" not in text and "of change of likelihood and 9 to 10 %" in text
+    assert (
+        "undefined" not in text and "TI" not in text and "a change of likelihood of 4 % and a BWT of 9 to 10 %" in text
+    )
 
 
 def test_a_base_score_of_0_leaves_a_bwt_over_the_other_tasks():
@@ -93,7 +93,7 @@ def test_a_base_score_of_0_leaves_a_bwt_over_the_other_tasks():
         "BWT is undefined: the notes below the results say why. BWT without lcm is over the tasks that are left."
         in text
     )
-    assert "On those (BWT without lcm, corrected for all comparisons): truth is worse than the base; no diff" in text
+    assert "On those (BWT without lcm): truth is worse than the base; no diff" in text
     assert "The largest BWT without lcm is that of stm: TI +5.00 %, BWT without lcm -1.00 % [-12.0, +2.0]." in text
     assert text.count("undefined") == 1
     nothing = told(frame, pairs.filter(~left))
@@ -124,7 +124,7 @@ def test_what_others_trained_is_not_said_to_be_trained_here():
 
 def test_a_bwt_of_other_tasks_says_nothing_of_what_bwt_finds():
     pairs = compared(stm=("better", "worse")).with_columns(measure=pl.lit("BWT without gcd"))
-    assert "The smallest true change" not in told(measured(*RUNS), pairs)
+    assert "the smallest true change" not in told(measured(*RUNS), pairs)
 
 
 def test_without_comparisons_or_intervals_it_says_less_and_guesses_nothing():

@@ -353,8 +353,8 @@ def test_harness_filters_are_taken_in_their_order(study):
 
 
 def test_tables_are_aligned_plain_text(study):
-    summary = summarise(study(("base", None, BASE), ("stm", 0, STM_0), ("stm", 1, STM_1)), TASKS)
-    text = terminal_table(summary, NONE)
+    made = tables(study(("base", None, BASE), ("stm", 0, STM_0), ("stm", 1, STM_1)), TASKS)
+    summary, text = made.summary, terminal_table(made.summary, made.comparisons)
     assert text.isascii() and all(c == "\n" or c.isprintable() for c in text)
     lines = text.splitlines()[2:6]
     assert len({len(line) for line in lines}) == 1
@@ -367,11 +367,11 @@ def test_tables_are_aligned_plain_text(study):
         *("+37.50", f"[{ti_low},", f"{ti_high}]", "-11.25", f"[{bwt_low},", f"{bwt_high}]", "0.368", "0.607"),
     ]
     assert "[...]: 95 % intervals over items and seeds." in text
-    smallest = summary.filter(pl.col("seed") == 0).row(0, named=True)
-    said = f"TI {smallest['ti_detectable']:.0f} %, BWT {smallest['bwt_detectable']:.0f} %."
-    assert f"Smallest change from the base that is found with a chance of 80 %: {said}" in text
-    assert "| stm " in markdown_table(summary, NONE)
-    latex = latex_table(summary, NONE).splitlines()
+    one, other = (compared_in(made.comparisons, "stm", "base", name)["detectable_holm"] for name in ("TI", "BWT"))
+    assert f"corrected for the study's comparisons: a TI of {one:.0f} % and a BWT of {other:.1f} %." in text
+    assert "Smallest change" not in terminal_table(summary, NONE)
+    assert "| stm " in markdown_table(summary, made.comparisons)
+    latex = latex_table(summary, made.comparisons).splitlines()
     assert [line.split(" & ")[0].split()[0] for line in latex if line.endswith("\\\\")] == ["variant", "base", "stm"]
     assert len({line.count("&") for line in latex if line.endswith("\\\\")}) == 1
     free = [line for line in latex if line and not line.endswith("\\\\") and not line.startswith(("%", "\\"))]

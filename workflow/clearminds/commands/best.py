@@ -129,7 +129,7 @@ def _difference(row: dict) -> str:
         return row["note"] or "undefined"
     return (
         f"{row['difference']:+.2f} ({row['low']:+.2f} to {row['high']:+.2f}, {row['unit']}, over {row['interval']}), "
-        f"p after Holm {row['p_holm']:.3g}: {row['verdict']}; detectable: {row['detectable']:.1f}"
+        f"after Holm p {row['p_holm']:.3g}, detectable {row['detectable_holm']:.1f}: {row['verdict']}"
     )
 
 

@@ -29,6 +29,11 @@ def items(number: float | None) -> str:
     return f"{count(number)} item{'' if number == 1 else 's'}"
 
 
+def ends(sizes: Sequence[float]) -> str:
+    """From the least to the largest of some sizes, as whole numbers from 10 on, else with a decimal."""
+    return " to ".join(dict.fromkeys(f"{round(end, 0 if end >= 10 else 1):g}" for end in (min(sizes), max(sizes))))
+
+
 def gigabytes(value: float | None) -> str:
     """Bytes as GB."""
     return "–" if value is None else f"{value / 1e9:.2f} GB"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from clearminds.files.summary import BASE
-from clearminds.report.numbers import listed, score
+from clearminds.report.numbers import ends, listed, score
 from clearminds.report.text_table import LATEX, MARKDOWN, TERMINAL, Style, joined, text_table
 
 NAMED = 6  # of more variants a note counts the rest
@@ -58,8 +58,8 @@ def result_tables(summary: pl.DataFrame, comparisons: pl.DataFrame) -> list[Resu
             for wanted in (("target", "ood"), ("likelihood", "drift"))
         )
         rows = [_result_row(variant, runs, accuracy + beside) for (variant,), runs in _parts(part, "variant")]
-        pairs = comparisons.filter(pl.col("model") == model, pl.col("target") == target, pl.col("other") == BASE)
-        notes = [*undefined(part), *remaining_bwt(pairs), *intervals_over(part), *detectable(part)]
+        pairs = _with_base(comparisons, model, target)
+        notes = [*undefined(part), *remaining_bwt(pairs), *intervals_over(part)]
         notes += [*format_failures(part), *overlapping(part)]
         tables.append(ResultTable(model, target, accuracy, beside, roles, rows, notes))
     return tables
@@ -67,6 +67,10 @@ def result_tables(summary: pl.DataFrame, comparisons: pl.DataFrame) -> list[Resu
 
 def _parts(frame: pl.DataFrame, *keys: str) -> list[tuple[tuple, pl.DataFrame]]:
     return list(frame.partition_by(*keys, as_dict=True, maintain_order=True).items())
+
+
+def _with_base(comparisons: pl.DataFrame, model: str, target: str) -> pl.DataFrame:
+    return comparisons.filter(pl.col("model") == model, pl.col("target") == target, pl.col("other") == BASE)
 
 
 def _result_row(variant: str, runs: pl.DataFrame, tasks: list[str]) -> ResultRow:
@@ -118,15 +122,19 @@ def over_in_words(found: Mapping[str, list[str]]) -> str:
     return "; ".join(f"over {words} ({listed(variants, NAMED)})" for words, variants in found.items())
 
 
-def detectable(summary: pl.DataFrame) -> list[str]:
-    """The smallest differences from the base that a study of this size finds, of all variants: one sentence."""
+def detectable(comparisons: pl.DataFrame) -> list[str]:
+    """The smallest TI and BWT that a study of this size finds, of all variants: one sentence.
+
+    Args:
+        comparisons: of one model and target, with the base.
+    """
     found = []
-    for name in ("ti", "bwt"):
-        values = summary[f"{name}_detectable"].drop_nulls().to_list()
-        if values:
-            limits = [f"{value:.0f}" for value in (min(values), max(values))]
-            found.append(f"{name.upper()} {' to '.join(dict.fromkeys(limits))} %")
-    return [f"Smallest change from the base that is found with a chance of 80 %: {', '.join(found)}."] if found else []
+    for name in ("TI", "BWT"):  # one without an undefined task is named otherwise
+        sizes = comparisons.filter(pl.col("measure") == name)["detectable_holm"].drop_nulls().to_list()
+        if sizes:
+            found.append(f"a {name} of {ends(sizes)} %")
+    said = "Smallest change from the base that is found with a chance of 80 %, corrected for the study's comparisons"
+    return [f"{said}: {listed(found)}."] if found else []
 
 
 def format_failures(summary: pl.DataFrame) -> list[str]:
@@ -209,6 +217,7 @@ def latex_table(summary: pl.DataFrame, comparisons: pl.DataFrame) -> str:
 def _printed(summary: pl.DataFrame, comparisons: pl.DataFrame, style: Style) -> str:
     blocks = []
     for table in result_tables(summary, comparisons):
+        notes = [*table.notes, *detectable(_with_base(comparisons, table.model, table.target))]
         tasks = table.accuracy + table.beside
         names = [task if table.roles[task] == "ood" else f"{task} ({table.roles[task]})" for task in tasks]
         split = len(table.accuracy)
@@ -227,7 +236,7 @@ def _printed(summary: pl.DataFrame, comparisons: pl.DataFrame, style: Style) -> 
                 ]
             )
         heading = style.heading.format(model=table.model, target=table.target)
-        blocks += [heading, text_table(lines, headers, style), *map(style.note.format, table.notes)]
+        blocks += [heading, text_table(lines, headers, style), *map(style.note.format, notes)]
     return joined(blocks)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 import polars as pl
 
 from clearminds.files.summary import BASE
-from clearminds.report.numbers import listed
+from clearminds.report.numbers import ends, listed
 from clearminds.report.outcomes import Measure, by_likelihood, gained, kept, remaining
 from clearminds.report.result_table import ResultTable, limits, percent
 
@@ -52,8 +52,8 @@ def story(
         *_verdicts(gain, f"On {table.target}"),
         *instead,
         *_verdicts(keep, where),
-        *_extremes(gain, keep),
         *_detectable(gain, keep),
+        *_extremes(gain, keep),
     ]
 
 
@@ -83,11 +83,20 @@ def _verdicts(measure: Measure, where: str) -> list[str]:
         names = [variant for variant, found in measure.verdicts.items() if found == verdict]
         if names:
             said.append(words.format(names=_named(names), verb="is" if len(names) == 1 else "are"))
-    return [f"{where} ({measure.name}, corrected for all comparisons): {'; '.join(said)}."] if said else []
+    return [f"{where} ({measure.name}): {'; '.join(said)}."] if said else []
 
 
 def _named(names: list[str]) -> str:
     return listed(names) if len(names) <= NAMED else f"{len(names)} variants"
+
+
+def _detectable(*measures: Measure) -> list[str]:
+    """How the verdicts were reached, and what they could have found."""
+    found = [f"a {measure.name} of {ends(measure.detectable)} %" for measure in measures if measure.detectable]
+    if not any(measure.verdicts for measure in measures):
+        return []
+    size = f"; the smallest true change that they find four times out of five is {listed(found)}" if found else ""
+    return [f"These verdicts are corrected for the study's comparisons{size}."]
 
 
 def _extremes(gain: Measure, keep: Measure) -> list[str]:
@@ -119,19 +128,3 @@ def _both(variant: str, *measures: Measure) -> str:
     """A variant's numbers, with their intervals."""
     found = [(measure.name, measure.changes[variant]) for measure in measures if variant in measure.changes]
     return ", ".join(f"{name} {percent(value)} %{limits(interval)}" for name, (value, interval) in found)
-
-
-def _detectable(*measures: Measure) -> list[str]:
-    said = []
-    for measure in measures:
-        if values := measure.detectable:
-            ends = dict.fromkeys(f"{end:.0f}" for end in (min(values), max(values)))
-            said.append(f"{' to '.join(ends)} % of {measure.name}")
-    return (
-        [
-            "The smallest true change that a study of this size finds, four times out of five and corrected likewise, "
-            f"is {listed(said)}."
-        ]
-        if said
-        else []
-    )
