@@ -146,8 +146,8 @@ def test_the_adapter_is_exported_with_a_card_of_the_study(run, monkeypatch, caps
         "# the adapter's own card",
         "## Why this variant\n\nstm-2.5: of the variants",
         "| stm-2.5 ",
-        "TI of `stm-2.5` against `rephrase`: +3.00 (+1.00 to +5.00, % of base, over items and seeds), after Holm p 0.02, "
-        "detectable 4.0: better",
+        "TI of `stm-2.5` against `rephrase`: +3.00 (+1.00 to +5.00, % of base, over items and seeds), after Holm p",
+        "after Holm p 0.02, detectable 4.0: better",
         "- `sums` (target",
         '"learning_rate": 0.0005',
         "## Limits",

@@ -11,6 +11,7 @@ from itertools import pairwise
 from types import SimpleNamespace
 
 import jinja2
+import polars as pl
 import pyarrow as pa
 import pytest
 from docutils.core import publish_parts
@@ -100,7 +101,6 @@ def data(evaluations, tmp_path):
             "truth": {"responses": "reference"},
         },
         training={"adapter": "lora", "learning_rate": 0.0005, "target_modules": ["q", "v"]},
-        seeds=[0, 1],
         summary=summary,
         counts=counts_table(
             [{"path": tmp_path / "masks.parquet", "model": "tiny", "target": "sums", "variant": "stm"}]
@@ -376,6 +376,32 @@ def test_what_is_published_of_the_same_model_is_a_table_with_its_source(data):
     shown = published({"tiny": "google/gemma-2-2b-it@0123"}, ["mbpp"])
     text = " ".join(Page(report.render(replace(data, published=shown))).text.split())
     assert "arXiv 2501.14315" in text and "ground truth tiny, mbpp -21.76 % -38.19 %" in text
+
+
+@pytest.mark.parametrize(("target", "words"), [("sums", "Hollow marks are"), ("mbpp", "which no figure here draws")])
+def test_published_values_are_called_hollow_marks_where_they_are_drawn(data, target, words):
+    shown = published({"tiny": "google/gemma-2-2b-it@0123"}, ["mbpp"]).with_columns(target=pl.lit(target))
+    page = report.render(replace(data, published=shown))
+    assert words in page and page.count("Hollow marks are") == (target == "sums")
+
+
+def test_what_is_said_of_all_variants_leaves_out_those_that_are_trained_elsewhere(data):
+    shown = replace(data, variants={**data.variants, "truth": {"adapter": {"path": "x"}}})
+    for one, those in ((data, "All variants"), (shown, "All that are trained here")):
+        text = " ".join(Page(report.render(one)).text.split())
+        assert f"{those} adapter lora" in text and "2 variants, 1 model, seeds 0, 1." in text
+        assert ("All variants of a target that are trained here train on the same examples" in text) == (one is shown)
+        assert "where a variant names a value of its own" not in text
+        assert ("1 more, trained elsewhere, is measured beside" in text) == (one is shown)
+    own = replace(data, variants={**data.variants, "stm": {**data.variants["stm"], "training": {"rank": 2}}})
+    assert "where a variant names a value of its own, that one" in report.render(own)
+
+
+def test_what_was_not_compared_with_the_training_data_is_named(data):
+    said = "Not looked at: whether items of sums, gcd and text are in the training data too."
+    assert said in report.render(data)
+    looked = replace(data, summary=data.summary.with_columns(n_overlap=pl.lit(0, pl.Int64)))
+    assert "Not looked at" not in report.render(looked)
 
 
 def test_there_are_no_parts_of_a_template_s_code_and_no_blank_ids(data):

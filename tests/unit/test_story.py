@@ -35,10 +35,10 @@ def compared(**verdicts):
     return pl.DataFrame(rows, schema=COMPARISONS)
 
 
-def told(frame, comparisons, seeds=(0,), trained=160, elsewhere=()):
+def told(frame, comparisons, trained=160, elsewhere=(), items=None):
     [table] = result_tables(frame, comparisons)
     own = {row.variant for row in table.rows} - {BASE, *elsewhere}
-    return " ".join(story(table, {"sums": 72, "gcd": 48}, comparisons, seeds, trained, own))
+    return " ".join(story(table, items or {"sums": 72, "gcd": 48}, comparisons, trained, own))
 
 
 def test_it_says_what_was_asked_and_what_came_out_with_intervals():
@@ -122,14 +122,31 @@ def test_what_others_trained_is_not_said_to_be_trained_here():
     assert "One variant was trained" in text and "1 more, trained elsewhere, is measured beside." in text
 
 
+def test_seeds_are_those_of_the_table_and_one_item_is_one():
+    runs = (*RUNS, ("stm", 1, 5.0, -1.0), ("stm", 2, 5.0, -1.0))
+    text = told(measured(*runs), COMPARISONS.to_frame(), 1, items={"sums": 1, "gcd": 1})
+    assert (
+        "2 variants were trained on 1 example, with 1 to 3 seeds, each measured on 1 item of sums and 1 of gcd." in text
+    )
+    text = told(measured(*runs[:2], *runs[3:]), COMPARISONS.to_frame())
+    assert "One variant was trained on 160 examples, with 3 seeds, each" in text
+
+
+def test_where_nothing_is_trained_here_it_is_said():
+    text = told(measured(*RUNS), COMPARISONS.to_frame(), elsewhere=("stm", "truth"))
+    assert (
+        "2 variants, trained elsewhere, are measured on 72 items of sums and 48 of gcd." in text and "seed" not in text
+    )
+
+
 def test_a_bwt_of_other_tasks_says_nothing_of_what_bwt_finds():
     pairs = compared(stm=("better", "worse")).with_columns(measure=pl.lit("BWT without gcd"))
     assert "the smallest true change" not in told(measured(*RUNS), pairs)
 
 
 def test_without_comparisons_or_intervals_it_says_less_and_guesses_nothing():
-    text = told(measured(*RUNS[:2]), COMPARISONS.to_frame(), (0, 1), None)
-    assert "One variant was trained, with 2 seeds" in text and "[" not in text and "corrected" not in text
+    text = told(measured(*RUNS[:2]), COMPARISONS.to_frame(), None)
+    assert "One variant was trained, with one seed" in text and "[" not in text and "corrected" not in text
     undefined = told(measured(RUNS[0], ("stm", 0, None, None)), COMPARISONS.to_frame())
     assert "TI is undefined: the notes" in undefined and "BWT is undefined" in undefined
     assert "The largest" not in undefined and "None" not in undefined

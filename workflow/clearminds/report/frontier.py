@@ -105,6 +105,12 @@ def _panel(runs: pl.DataFrame, variants: list[str], published: pl.DataFrame | No
     return alt.layer(*layers).properties(width=SIZE["width"], height=SIZE["width"], title=title)
 
 
+def drawn_published(summary: pl.DataFrame, published: pl.DataFrame) -> bool:
+    """Whether published values have marks: beside a TI alone, in a panel that there is."""
+    panels = summary.drop_nulls(["ti", "bwt"]).select("model", "target")
+    return not published.join(panels, on=["model", "target"], how="semi").is_empty()
+
+
 def lines_are(runs: pl.DataFrame) -> list[str]:
     """What lines of intervals are over, as lines of a subtitle; none where there are no intervals. Args: of `gains`."""
     found = over(runs.filter(pl.any_horizontal(pl.col("gain_low", "bwt_low").is_not_null())))

@@ -24,9 +24,9 @@ def score(value: float) -> str:
     return f"{value:.2g}" if 0 < value < 0.0005 else f"{value:.3f}"
 
 
-def items(number: float | None) -> str:
-    """How many items."""
-    return f"{count(number)} item{'' if number == 1 else 's'}"
+def items(number: float | None, name: str = "item") -> str:
+    """How many items, or other things of a name whose plural ends in s."""
+    return f"{count(number)} {name}{'' if number == 1 else 's'}"
 
 
 def ends(sizes: Sequence[float]) -> str:

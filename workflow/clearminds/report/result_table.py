@@ -152,14 +152,21 @@ def format_failures(summary: pl.DataFrame) -> list[str]:
 
 
 def overlapping(summary: pl.DataFrame) -> list[str]:
-    """Which tasks have items that are in the training data too, and TI and BWT of each variant without those."""
-    base = summary.filter(pl.col("variant") == BASE, pl.col("n_overlap") > 0)
+    """Which tasks have items that are in the training data too, and TI and BWT of each variant without those.
+
+    Those of tasks that have not been compared with these data are named, as in the report of a run that failed.
+    """
+    of_base = summary.filter(pl.col("variant") == BASE)
+    unseen = of_base.filter(pl.col("n_overlap").is_null())["eval_task"].to_list()
+    base = of_base.filter(pl.col("n_overlap") > 0)
     notes = [
         f"{n:,} of {items:,} items of {task} are in the training data too, by their whole prompt or 13 words in a row."
         for task, n, items in base.select("eval_task", "n_overlap", "n_items").iter_rows()
     ]
     runs = summary.filter(pl.col("variant") != BASE).unique(["variant", "seed"], maintain_order=True)
-    for name in ("ti", "bwt") if notes else ():
+    if unseen:
+        notes.append(f"Not looked at: whether items of {listed(unseen, NAMED)} are in the training data too.")
+    for name in ("ti", "bwt") if base.height else ():
         means = runs.group_by("variant", maintain_order=True).agg(pl.col(f"{name}_without_overlap").mean()).drop_nulls()
         if means.height:
             said = ", ".join(f"{variant} {percent(value)}" for variant, value in means.iter_rows())

@@ -1,13 +1,14 @@
 """What was asked and what came out, in a few sentences made from the result table and the comparisons."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import polars as pl
 
 from clearminds.files.summary import BASE
-from clearminds.report.numbers import ends, listed
+from clearminds.report.numbers import count, ends, listed
+from clearminds.report.numbers import items as numbered
 from clearminds.report.outcomes import Measure, by_likelihood, gained, kept, remaining
-from clearminds.report.result_table import ResultTable, limits, percent
+from clearminds.report.result_table import ResultRow, ResultTable, limits, percent
 
 WHY = "the notes below the results say why"
 NAMED = 6  # more variants than these are counted, not named
@@ -22,9 +23,8 @@ CLAIMS = {
 
 def story(
     table: ResultTable,
-    items: dict[str, int],
+    items: Mapping[str, int],
     comparisons: pl.DataFrame,
-    seeds: Sequence[int],
     trained: int | None,
     own: Collection[str],
 ) -> list[str]:
@@ -34,7 +34,6 @@ def story(
         table: of `result_table`.
         items: per task, how many it has.
         comparisons: of `files.summary`, of all models and targets; may be empty.
-        seeds: of the trainings.
         trained: examples that every variant trains on; None where that is not known.
         own: variants that are trained here; others are measured beside them.
     """
@@ -48,7 +47,7 @@ def story(
             [f"BWT is undefined: {WHY}. {rest.name} is over the tasks that are left."],
         )
     return [
-        _asked(table, items, seeds, trained, own),
+        _asked(table, items, trained, own),
         *_verdicts(gain, f"On {table.target}"),
         *instead,
         *_verdicts(keep, where),
@@ -57,23 +56,31 @@ def story(
     ]
 
 
-def _asked(
-    table: ResultTable, items: dict[str, int], seeds: Sequence[int], trained: int | None, own: Collection[str]
-) -> str:
-    variants = sum(row.variant in own for row in table.rows)
+def _asked(table: ResultTable, items: Mapping[str, int], trained: int | None, own: Collection[str]) -> str:
+    variants = [row for row in table.rows if row.variant in own]
     others = sum(row.variant not in own and row.variant != BASE for row in table.rows)
     tasks = [*([table.target] if by_likelihood(table) else []), *table.accuracy]
-    measured = [f"{items[task]:,} items of {task}" for task in tasks[:1]]
-    measured += [f"{items[task]:,} of {task}" for task in tasks[1:]]
-    examples = "" if trained is None else f" on {trained:,} examples"
-    seeded = f"{len(seeds)} seeds" if len(seeds) > 1 else "one seed"
-    what = f", each measured on {listed(measured)}" if measured else ""
-    trainings = f"{variants} variants were" if variants != 1 else "One variant was"
+    numbers = [f"{numbered(items[task]) if n == 0 else count(items[task])} of {task}" for n, task in enumerate(tasks)]
+    on = f" on {listed(numbers)}" if numbers else ""
+    question = f"What does fine-tuning {table.model} on {table.target} gain there, and what does it lose elsewhere?"
+    if not variants:
+        elsewhere = (
+            f"{others} variants, trained elsewhere, are" if others != 1 else "One variant, trained elsewhere, is"
+        )
+        return f"{question} {elsewhere} measured{on}."
+    trainings = f"{len(variants)} variants were" if len(variants) > 1 else "One variant was"
+    examples = "" if trained is None else f" on {numbered(trained, 'example')}"
     beside = f" {others} more, trained elsewhere, {'are' if others != 1 else 'is'} measured beside." if others else ""
-    return (
-        f"What does fine-tuning {table.model} on {table.target} gain there, and what does it lose elsewhere? "
-        f"{trainings} trained{examples}, with {seeded}{what}.{beside}"
-    )
+    each = f", each measured{on}" if on else ""
+    return f"{question} {trainings} trained{examples}, with {_seeds(variants)}{each}.{beside}"
+
+
+def _seeds(rows: Sequence[ResultRow]) -> str:
+    """How many seeds variants have, which those of a run that failed may not have alike."""
+    least, most = min(row.seeds for row in rows), max(row.seeds for row in rows)
+    if most == 1:
+        return "one seed"
+    return f"{most} seeds" if least == most else f"{least} to {most} seeds"
 
 
 def _verdicts(measure: Measure, where: str) -> list[str]:

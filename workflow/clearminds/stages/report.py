@@ -79,7 +79,6 @@ def gather(
         models=models,
         variants=_variants(settings),
         training=study["training"],
-        seeds=study["seeds"],
         summary=summary,
         counts=counts,
         matching=_matching(files["masks"], facts),
