@@ -208,7 +208,7 @@ def test_the_numbers_are_there(data):
         "train_adapter 2 1 h 01 min 1,000 20 2.00 GB",
         "build_masks 1 0.4 s – – 0.00 GB",
         "Numbers of variants with several seeds are means over these.",
-        "in brackets, over items and seeds (stm); over items only, this seed (truth). Where they are over items only, another",
+        "over items only, this seed (truth). Where they are over items only, another seed can give other numbers",
         "its 95 % intervals as lines (over items and seeds (stm); over items only, this seed (truth)), a faint",
         "torch 2.13.0",
     ):
