@@ -80,6 +80,28 @@ def test_every_variant_can_be_chosen_and_counts_as_its_mask(found, layout):
             assert found.count("#tau-masked") == row["n_response"] - row["n_kept"]
 
 
+ANOTHER_TARGET = """() => {
+  const [first] = data.groups;
+  const turned = (one) => ({ ...one, weights: one.weights.toReversed() });
+  data.groups.push({ ...first, variants: first.variants.toReversed(), shown: first.shown.map(turned) });
+  const option = document.createElement("option");
+  option.value = "1:0";
+  byId("example").append(option);
+}"""
+
+
+def test_a_chosen_variant_stays_chosen_where_another_target_lists_them_otherwise(found):
+    page = found.page
+    page.evaluate(ANOTHER_TARGET)
+    value, text = rules(page, "variant:")[0]
+    page.select_option("#rule", value)
+    counted = found.count("#tau-kept")
+    page.select_option("#example", "1:0")
+    assert page.locator("#rule option:checked").inner_text() == text
+    assert found.count("#tau-kept") == counted
+    assert rules(page, "variant:")[-1] == (value, text), "and the page's list is the other target's"
+
+
 def test_a_token_tells_its_numbers_to_pointers_and_keys(found):
     page = found.page
     token = page.locator("#response .token").nth(2)

@@ -62,8 +62,23 @@ def test_the_largest_ti_of_those_that_keep_bwt_is_named():
     assert (found.variant, found.seed) == ("good", 0)
     assert "TI +40.00 % (+30.0 to +50.0), BWT -1.00 % (-4.0 to +2.0); 95 % intervals over items and seeds" in found.why
     assert "Next is timid" in found.runner_up and "TI of timid against good, item by item: better" in found.runner_up
+    assert "BWT +0.00 % (-1.0 to +1.0); 95 % intervals over items and seeds." in found.runner_up
     assert choose(table, comparisons(), loss=40).variant == "greedy"
     assert choose(table, comparisons(), loss=10).variant == "wide"
+
+
+@pytest.mark.parametrize(
+    ("equal", "said"),
+    [
+        (("b",), ", as has b; of equals the first named is taken. TI"),
+        (("b", "c", "d", "e"), ", as have b, c, d and 1 other; of equals the first named is taken. TI"),
+        ((), "the largest TI. TI"),
+    ],
+)
+def test_of_equal_variants_the_first_named_is_taken_and_it_is_said(equal, said):
+    table = summary(low=(5, 0, 1), a=(40, 0, 3), **dict.fromkeys(equal, (40 + 1e-13, 0, 3)))
+    found = choose(table, comparisons())
+    assert found.variant == "a" and said in found.why
 
 
 def test_a_target_that_is_shown_to_be_worse_is_told():
@@ -132,7 +147,8 @@ def test_the_adapter_is_exported_with_a_card_of_the_study(run, monkeypatch, caps
         "p after Holm 0.02: better; detectable after Holm: 4.0",
         "## Why this variant\n\nstm-2.5: of the variants",
         "| stm-2.5 ",
-        "TI of `stm-2.5` against `rephrase`: +3.00 (+1.00 to +5.00, % of base, over items and seeds)",
+        "TI of `stm-2.5` against `rephrase`: +3.00 (+1.00 to +5.00, % of base, over items and seeds), after Holm p",
+        "after Holm p 0.02, detectable 4.0: better",
         "- `sums` (target",
         '"learning_rate": 0.0005',
         "## Limits",

@@ -109,7 +109,7 @@ def test_results_without_the_items_that_were_trained_on_stand_beside(study):
     assert stm["ti"] == pytest.approx(100 / 3)
     assert stm["ti_without_overlap"] == pytest.approx(0)  # 2 of 8 before and after
     assert stm["bwt_without_overlap"] is None  # no item of the other task was trained on
-    text = terminal_table(made.summary)
+    text = terminal_table(made.summary, made.comparisons)
     assert "2 of 10 items of sums are in the training data too" in text
     assert "TI without such items: stm +0.00." in text
 
@@ -137,7 +137,7 @@ def test_where_nothing_is_compared_nothing_is_said(study):
     clean = tables(study, TASKS, {"sums": [example("a", "Another?")]})
     assert clean.summary["n_overlap"].to_list() == [0] * 4
     assert clean.summary["score_without_overlap"].null_count() == 4
-    assert "training data" not in terminal_table(clean.summary)
+    assert "training data" not in terminal_table(clean.summary, clean.comparisons)
 
 
 def test_where_every_item_was_trained_on_nothing_is_left(study):

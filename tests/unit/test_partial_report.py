@@ -37,8 +37,8 @@ def made(path: str, *inputs: str) -> None:
 
 
 @pytest.fixture
-def say(tmp_path, monkeypatch):
-    """Says what is missing, given the failures on the way to it, of a study whose results are there."""
+def specs(tmp_path, monkeypatch):
+    """Of a study whose results are there."""
     monkeypatch.chdir(tmp_path)
     names = {"results": "results/s", "models": ["m"], "targets": ["sums"], "suites": ["all"], "seeds": [0]}
     stages = dict.fromkeys(STAGES.values(), lambda wildcards: {})
@@ -54,6 +54,12 @@ def say(tmp_path, monkeypatch):
     made(ADAPTER, MASKS)
     made(TRAINED, ADAPTER)
     made(BASE)
+    return specs
+
+
+@pytest.fixture
+def say(specs):
+    """Says what is missing, given the failures on the way to it."""
 
     def write(asked=(BASE, TRAINED), **failures):
         return partial_report.write(specs, lambda paths: failures, asked.__contains__).splitlines()
@@ -95,6 +101,15 @@ def test_a_damaged_table_is_named_and_left_out(say, damaged):
         f"missing: {BASE}: {NOT_RUN}",
         f"missing: {TRAINED}: {damaged} is damaged; delete it, then run again",
     ]
+
+
+@pytest.mark.parametrize(("kind", "path"), [("masks", MASKS), ("adapters", ADAPTER)])
+def test_what_earlier_settings_made_is_not_shown(specs, kind, path):
+    row = {"model": "m", "target": "sums", "variant": "stm", "draw": None, "seed": 0, "path": path}
+    assert partial_report.Soundness(specs).shows(kind, row)
+    specs.text = lambda stage: lambda wildcards: canonical({"tau": 4})
+    later = partial_report.Soundness(specs)
+    assert not later.shows(kind, row) and later.shows("scores", row), "of other kinds only that they are whole is known"
 
 
 def test_what_stops_the_report_is_a_line_and_no_error(say, monkeypatch):

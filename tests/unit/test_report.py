@@ -11,6 +11,7 @@ from itertools import pairwise
 from types import SimpleNamespace
 
 import jinja2
+import polars as pl
 import pyarrow as pa
 import pytest
 from docutils.core import publish_parts
@@ -18,6 +19,7 @@ from test_tokens_view import tables
 
 from clearminds.checkout import WORKFLOW
 from clearminds.files import contracts
+from clearminds.files.summary import COMPARISONS
 from clearminds.files.tables import read_provenance, write_table
 from clearminds.report import figures, tokens_view
 from clearminds.report import page as report
@@ -99,7 +101,6 @@ def data(evaluations, tmp_path):
             "truth": {"responses": "reference"},
         },
         training={"adapter": "lora", "learning_rate": 0.0005, "target_modules": ["q", "v"]},
-        seeds=[0, 1],
         summary=summary,
         counts=counts_table(
             [{"path": tmp_path / "masks.parquet", "model": "tiny", "target": "sums", "variant": "stm"}]
@@ -107,7 +108,7 @@ def data(evaluations, tmp_path):
         matching=[
             report.Matching("tiny", "sums", 160, 151, {"self_output": {"dropped": 9, "too_long": 1}, "reference": {}})
         ],
-        ti_bwt_svg=figures.svg(ti_bwt(summary)),
+        ti_bwt_svg=figures.svg(ti_bwt(summary, COMPARISONS.to_frame())),
         perplexity=[
             report.PerplexityFigure(
                 "tiny",
@@ -206,7 +207,9 @@ def test_the_numbers_are_there(data):
         "25.0 %",  # format failures and masked share
         "train_adapter 2 1 h 01 min 1,000 20 2.00 GB",
         "build_masks 1 0.4 s – – 0.00 GB",
-        "intervals of 95 % are in brackets, over items and seeds where a variant has several seeds.",
+        "Numbers of variants with several seeds are means over these.",
+        "over items only, this seed (truth). Where they are over items only, another seed can give other numbers",
+        "its 95 % intervals as lines (over items and seeds (stm); over items only, this seed (truth)), a faint",
         "torch 2.13.0",
     ):
         assert expected in text, expected
@@ -373,6 +376,32 @@ def test_what_is_published_of_the_same_model_is_a_table_with_its_source(data):
     shown = published({"tiny": "google/gemma-2-2b-it@0123"}, ["mbpp"])
     text = " ".join(Page(report.render(replace(data, published=shown))).text.split())
     assert "arXiv 2501.14315" in text and "ground truth tiny, mbpp -21.76 % -38.19 %" in text
+
+
+@pytest.mark.parametrize(("target", "words"), [("sums", "Hollow marks are"), ("mbpp", "which no figure here draws")])
+def test_published_values_are_called_hollow_marks_where_they_are_drawn(data, target, words):
+    shown = published({"tiny": "google/gemma-2-2b-it@0123"}, ["mbpp"]).with_columns(target=pl.lit(target))
+    page = report.render(replace(data, published=shown))
+    assert words in page and page.count("Hollow marks are") == (target == "sums")
+
+
+def test_what_is_said_of_all_variants_leaves_out_those_that_are_trained_elsewhere(data):
+    shown = replace(data, variants={**data.variants, "truth": {"adapter": {"path": "x"}}})
+    for one, those in ((data, "All variants"), (shown, "All that are trained here")):
+        text = " ".join(Page(report.render(one)).text.split())
+        assert f"{those} adapter lora" in text and "2 variants, 1 model, seeds 0, 1." in text
+        assert ("All variants of a target that are trained here train on the same examples" in text) == (one is shown)
+        assert "where a variant names a value of its own" not in text
+        assert ("1 more, trained elsewhere, is measured beside" in text) == (one is shown)
+    own = replace(data, variants={**data.variants, "stm": {**data.variants["stm"], "training": {"rank": 2}}})
+    assert "where a variant names a value of its own, that one" in report.render(own)
+
+
+def test_what_was_not_compared_with_the_training_data_is_named(data):
+    said = "Not looked at: whether items of sums, gcd and text are in the training data too."
+    assert said in report.render(data)
+    looked = replace(data, summary=data.summary.with_columns(n_overlap=pl.lit(0, pl.Int64)))
+    assert "Not looked at" not in report.render(looked)
 
 
 def test_there_are_no_parts_of_a_template_s_code_and_no_blank_ids(data):

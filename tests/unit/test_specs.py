@@ -175,6 +175,13 @@ def test_a_task_of_the_harness_keeps_the_study_s_name():
     assert task == {"name": "facts", "evaluate": "lm_eval", "harness": "mmlu"}
 
 
+@pytest.mark.parametrize(("policy", "sources"), [("drop", []), ("reference", ["reference"])])
+def test_the_report_reads_references_that_a_source_falls_back_to(policy, sources):
+    own = {"variants": {"own": {"responses": "self_output"}}, "match/sources": ["rephrase"]}
+    study = demo({**own, "sources/self_output/when_none_accepted": policy})
+    assert json.loads(spec(study, "report"))["names"]["sources"] == ["rephrase", "self_output", *sources]
+
+
 def test_what_a_target_is_tested_on_concerns_the_tables_only():
     suite = {"suites/small": ["products", "gcd", "lcm"]}
     before, after = demo(suite), demo({**suite, "tasks/sums/tested_on": "gcd"})

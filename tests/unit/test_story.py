@@ -35,10 +35,10 @@ def compared(**verdicts):
     return pl.DataFrame(rows, schema=COMPARISONS)
 
 
-def told(frame, comparisons, seeds=(0,), trained=160, elsewhere=()):
-    [table] = result_tables(frame)
+def told(frame, comparisons, trained=160, elsewhere=(), items=None):
+    [table] = result_tables(frame, comparisons)
     own = {row.variant for row in table.rows} - {BASE, *elsewhere}
-    return " ".join(story(table, {"sums": 72, "gcd": 48}, comparisons, seeds, trained, own))
+    return " ".join(story(table, items or {"sums": 72, "gcd": 48}, comparisons, trained, own))
 
 
 def test_it_says_what_was_asked_and_what_came_out_with_intervals():
@@ -46,15 +46,75 @@ def test_it_says_what_was_asked_and_what_came_out_with_intervals():
     assert told(measured(*RUNS, **LIMITS), pairs) == (
         "What does fine-tuning tiny on sums gain there, and what does it lose elsewhere? "
         "2 variants were trained on 160 examples, with one seed, each measured on 72 items of sums and 48 of gcd. "
-        "On sums (TI, corrected for all comparisons): stm and truth are better than the base. "
-        "On the other tasks (BWT, corrected for all comparisons): truth is worse than the base; "
-        "no difference from the base is shown for stm. "
+        "On sums (TI): stm and truth are better than the base. On the other tasks (BWT): truth is worse than the base; "
+        "no difference from the base is shown for stm. These verdicts are corrected for the study's comparisons; "
+        "the smallest true change that they find four times out of five is a TI of 4 % and a BWT of 9 to 10 %. "
         "The largest TI is that of truth: TI +8.00 % [+2.0, +14.0], BWT -30.00 % [-40.0, -20.0]. "
         "The largest BWT is that of stm: TI +5.00 % [+1.0, +9.0], BWT -1.00 % [-3.0, +1.0]. "
-        "The smallest is that of truth: TI +8.00 % [+2.0, +14.0], BWT -30.00 % [-40.0, -20.0]. "
-        "The smallest true change that a study of this size finds, four times out of five and corrected likewise, "
-        "is 4 % of TI and 9 to 10 % of BWT."
+        "The smallest is that of truth: TI +8.00 % [+2.0, +14.0], BWT -30.00 % [-40.0, -20.0]."
     )
+
+
+def test_a_target_measured_by_likelihood_has_its_change_in_the_place_of_ti():
+    frame = measured(*((v, s, None, bwt) for v, s, _, bwt in RUNS), **LIMITS).with_columns(
+        role=pl.when(pl.col("eval_task") == "sums").then(pl.lit("likelihood")).otherwise("role")
+    )
+    pairs = compared(stm=("better", "no difference shown"), truth=("worse", "worse"))
+    own = pl.col("role") == "ti"
+    values = {"stm": 3.0, "truth": -2.0}
+    pairs = pairs.with_columns(
+        measure=pl.when(own).then(pl.lit("sums")).otherwise("measure"),
+        role=pl.when(own).then(pl.lit("likelihood")).otherwise("role"),
+        difference=pl.when(own).then(pl.col("variant").replace_strict(values)),
+        low=pl.when(own).then(-4.0),
+        high=pl.when(own).then(5.0),
+    )
+    text = told(frame, pairs)
+    assert "each measured on 72 items of sums and 48 of gcd. On sums (change of likelihood): " in text
+    assert "likelihood): stm is better than the base; truth is worse than the base. " in text
+    assert "The largest change of likelihood is that of stm: change of likelihood +3.00 % [-4.0, +5.0], BWT " in text
+    assert (
+        "undefined" not in text and "TI" not in text and "a change of likelihood of 4 % and a BWT of 9 to 10 %" in text
+    )
+
+
+def test_a_base_score_of_0_leaves_a_bwt_over_the_other_tasks():
+    frame = measured(*((v, s, ti, None) for v, s, ti, _ in RUNS))
+    pairs = compared(stm=("better", "no difference shown"), truth=("better", "worse"))
+    left = pl.col("role") == "bwt"
+    pairs = pairs.with_columns(
+        measure=pl.when(left).then(pl.lit("BWT without lcm")).otherwise("measure"),
+        difference=pl.when(left).then(pl.when(pl.col("variant") == "stm").then(-1.0).otherwise(-9.0)),
+        low=pl.when(left).then(-12.0),
+        high=pl.when(left).then(2.0),
+    )
+    text = told(frame, pairs)
+    assert (
+        "BWT is undefined: the notes below the results say why. BWT without lcm is over the tasks that are left."
+        in text
+    )
+    assert "On those (BWT without lcm): truth is worse than the base; no diff" in text
+    assert "The largest BWT without lcm is that of stm: TI +5.00 %, BWT without lcm -1.00 % [-12.0, +2.0]." in text
+    assert text.count("undefined") == 1
+    nothing = told(frame, pairs.filter(~left))
+    assert "BWT is undefined: the notes below" in nothing and "without" not in nothing
+
+
+def test_variants_of_equal_numbers_share_their_place():
+    """Equal but for noise of floating point: 0.1 + 0.2 is more than 0.3."""
+    runs = ((BASE, None, 0.0, 0.0), ("a", 0, 75.0, 0.1 + 0.2), ("b", 0, 75.0 + 1e-12, 0.3), ("c", 0, 1.0, 0.3))
+    text = told(measured(*runs, a=(60.0, 90.0, -1.0, 1.0)), COMPARISONS.to_frame())
+    assert "The largest TI is shared by a (TI +75.00 % [+60.0, +90.0], BWT +0.30 % [-1.0, +1.0]) and b (TI " in text
+    assert "BWT is the same for all variants: a (" in text and "smallest" not in text and "largest BWT" not in text
+    many = ((BASE, None, 0.0, 0.0), *((name, 0, 1.0, -2.0) for name in "abcdef"), ("g", 0, 0.0, -3.0))
+    text = told(measured(*many), COMPARISONS.to_frame())
+    assert "The largest TI is shared by a (TI +1.00 %, BWT -2.00 %), b (" in text and ") and 3 others." in text
+    assert "The smallest is that of g: TI +0.00 %, BWT -3.00 %." in text
+
+
+def test_of_one_variant_nothing_is_the_largest():
+    text = told(measured(*RUNS[:2], **LIMITS), COMPARISONS.to_frame())
+    assert text.endswith("stm comes to TI +5.00 % [+1.0, +9.0], BWT -1.00 % [-3.0, +1.0].") and "largest" not in text
 
 
 def test_what_others_trained_is_not_said_to_be_trained_here():
@@ -62,14 +122,31 @@ def test_what_others_trained_is_not_said_to_be_trained_here():
     assert "One variant was trained" in text and "1 more, trained elsewhere, is measured beside." in text
 
 
+def test_seeds_are_those_of_the_table_and_one_item_is_one():
+    runs = (*RUNS, ("stm", 1, 5.0, -1.0), ("stm", 2, 5.0, -1.0))
+    text = told(measured(*runs), COMPARISONS.to_frame(), 1, items={"sums": 1, "gcd": 1})
+    assert (
+        "2 variants were trained on 1 example, with 1 to 3 seeds, each measured on 1 item of sums and 1 of gcd." in text
+    )
+    text = told(measured(*runs[:2], *runs[3:]), COMPARISONS.to_frame())
+    assert "One variant was trained on 160 examples, with 3 seeds, each" in text
+
+
+def test_where_nothing_is_trained_here_it_is_said():
+    text = told(measured(*RUNS), COMPARISONS.to_frame(), elsewhere=("stm", "truth"))
+    assert (
+        "2 variants, trained elsewhere, are measured on 72 items of sums and 48 of gcd." in text and "seed" not in text
+    )
+
+
 def test_a_bwt_of_other_tasks_says_nothing_of_what_bwt_finds():
     pairs = compared(stm=("better", "worse")).with_columns(measure=pl.lit("BWT without gcd"))
-    assert "The smallest true change" not in told(measured(*RUNS), pairs)
+    assert "the smallest true change" not in told(measured(*RUNS), pairs)
 
 
 def test_without_comparisons_or_intervals_it_says_less_and_guesses_nothing():
-    text = told(measured(*RUNS[:2]), COMPARISONS.to_frame(), (0, 1), None)
-    assert "One variant was trained, with 2 seeds" in text and "[" not in text and "corrected" not in text
+    text = told(measured(*RUNS[:2]), COMPARISONS.to_frame(), None)
+    assert "One variant was trained, with one seed" in text and "[" not in text and "corrected" not in text
     undefined = told(measured(RUNS[0], ("stm", 0, None, None)), COMPARISONS.to_frame())
     assert "TI is undefined: the notes" in undefined and "BWT is undefined" in undefined
     assert "The largest" not in undefined and "None" not in undefined

@@ -15,6 +15,7 @@ from clearminds.report.text_table import LATEX, MARKDOWN
 from clearminds.stages.statistics.exact import holm
 from clearminds.stages.summarise import summarise, tables
 
+NONE = COMPARISONS.to_frame()
 ACCURACY = {"evaluate": "accuracy", "metric": "accuracy", "filter": "lenient"}
 TASKS = {
     "gcd": ACCURACY,
@@ -163,11 +164,10 @@ def test_a_base_score_of_0_leaves_a_blank_with_a_reason(study):
     assert score_of(summary, "stm", 0, "gcd", "ti") == pytest.approx(50)
     assert undefined(summary) == [
         "tiny trained on sums: the base model scores 0 on gcd, so BWT and its relative change are undefined.",
-        "tiny trained on sums: the column bwt_remaining of the table has BWT without gcd.",
     ]
     assert score_of(summary, "stm", 0, "sums", "bwt_remaining") == pytest.approx(-25)  # of mmlu alone
     assert score_of(summary, "stm", 0, "sums", "bwt_left_out") == "gcd"
-    assert undefined(summary)[0] in terminal_table(summary)
+    assert undefined(summary)[0] in terminal_table(summary, NONE)
 
     summary = summarise(study(("base", None, {**BASE, "sums": 0}), ("stm", 0, STM_0)), TASKS)
     assert summary["ti"].to_list() == [None] * 10
@@ -249,6 +249,14 @@ def test_a_base_score_of_0_names_the_task_and_offers_bwt_over_the_others(study):
     assert (whole["difference"], whole["verdict"], whole["note"]) == (None, None, "the base scores 0 on gcd")
     assert (rest["difference"], rest["note"]) == (pytest.approx(-25), "over mmlu")
     assert compared(made, "stm", "base", "gcd")["difference"] == pytest.approx(50)  # points are defined
+    said = f"BWT without gcd: stm -25.00 % [{rest['low']:+.1f}, {rest['high']:+.1f}], too few items to tell."
+    assert said in terminal_table(made.summary, made.comparisons)
+
+
+def test_where_no_task_is_left_no_bwt_is_offered(study):
+    made = tables(study(("base", None, {**BASE, "gcd": 0, "mmlu": (0, 0)}), ("stm", 0, STM_0)), TASKS)
+    text = terminal_table(made.summary, made.comparisons)
+    assert "scores 0 on gcd" in text and "scores 0 on mmlu" in text and "without" not in text
 
 
 def test_mistakes_of_format_are_told_from_wrong_answers(study):
@@ -257,7 +265,7 @@ def test_mistakes_of_format_are_told_from_wrong_answers(study):
     # of 10 items 5 are right; items 0 and 5 lack the format, and 5 is wrong
     assert (gcd["score"], gcd["wrong_answer"], gcd["format_failure"]) == (0.5, 0.4, 0.1)
     assert score_of(summary, "base", None, "mmlu", "wrong_answer") is None
-    printed = terminal_table(summary)
+    printed = terminal_table(summary, NONE)
     assert "Wrong on gcd, in another format than the asked one + in that one: base 10.0 + 40.0 %, stm 10.0" in printed
     assert "Wrong on mmlu" not in printed and "Wrong on text" not in printed
 
@@ -291,7 +299,7 @@ def test_without_another_accuracy_task_bwt_is_blank(study):
     summary = summarise(study(("base", None, only), ("stm", 0, only)), {task: TASKS[task] for task in only})
     assert summary["bwt"].to_list() == [None] * 4
     assert summary["ti"].to_list() == [0] * 4
-    assert "BWT is blank" in terminal_table(summary)
+    assert "BWT is blank" in terminal_table(summary, NONE)
 
 
 @pytest.mark.parametrize("lacking", ["base", "stm"])
@@ -363,8 +371,8 @@ def test_harness_filters_are_taken_in_their_order(study):
 
 
 def test_tables_are_aligned_plain_text(study):
-    summary = summarise(study(("base", None, BASE), ("stm", 0, STM_0), ("stm", 1, STM_1)), TASKS)
-    text = terminal_table(summary)
+    made = tables(study(("base", None, BASE), ("stm", 0, STM_0), ("stm", 1, STM_1)), TASKS)
+    summary, text = made.summary, terminal_table(made.summary, made.comparisons)
     assert text.isascii() and all(c == "\n" or c.isprintable() for c in text)
     lines = text.splitlines()[2:6]
     assert len({len(line) for line in lines}) == 1
@@ -377,16 +385,16 @@ def test_tables_are_aligned_plain_text(study):
         *("+37.50", f"[{ti_low},", f"{ti_high}]", "-11.25", f"[{bwt_low},", f"{bwt_high}]", "0.368", "0.607"),
     ]
     assert "[...]: 95 % intervals over items and seeds." in text
-    smallest = summary.filter(pl.col("seed") == 0).row(0, named=True)
-    said = f"TI {smallest['ti_detectable']:.0f} %, BWT {smallest['bwt_detectable']:.0f} %."
-    assert f"Smallest change from the base that is found with a chance of 80 %: {said}" in text
-    assert "| stm " in markdown_table(summary)
-    latex = latex_table(summary).splitlines()
+    one, other = (compared_in(made.comparisons, "stm", "base", name)["detectable_holm"] for name in ("TI", "BWT"))
+    assert f"corrected for the study's comparisons: a TI of {one:.0f} % and a BWT of {other:.1f} %." in text
+    assert "Smallest change" not in terminal_table(summary, NONE)
+    assert "| stm " in markdown_table(summary, made.comparisons)
+    latex = latex_table(summary, made.comparisons).splitlines()
     assert [line.split(" & ")[0].split()[0] for line in latex if line.endswith("\\\\")] == ["variant", "base", "stm"]
     assert len({line.count("&") for line in latex if line.endswith("\\\\")}) == 1
     free = [line for line in latex if line and not line.endswith("\\\\") and not line.startswith(("%", "\\"))]
     assert not free, "a note outside of a comment would be typeset in the middle of a paper"
-    (table,) = result_tables(summary)
+    (table,) = result_tables(summary, NONE)
     assert (table.accuracy, table.beside) == (["sums", "gcd", "mmlu"], ["text", "chat"])
 
 

@@ -4,6 +4,7 @@ import polars as pl
 import pytest
 from test_figures import points, summary, texts
 
+from clearminds.files.summary import COMPARISONS
 from clearminds.report.sweeps import sweeps
 
 COUNTS = {"variant": pl.String, "kept_share": pl.Float64, "model": pl.String, "target": pl.String}
@@ -32,7 +33,8 @@ def runs(names, seeds=(0,)):
 
 
 def made(study, seeds=(0,), targets=("sums",)):
-    return sweeps(study, summary(*runs(study, seeds), targets=targets), counts(study, targets))
+    table = summary(*runs(study, seeds), targets=targets)
+    return sweeps(study, table, COMPARISONS.to_frame(), counts(study, targets))
 
 
 def test_a_study_without_sweeps_has_none():
@@ -60,7 +62,13 @@ def test_a_change_of_likelihood_is_not_called_ti():
     table = summary(*runs(study)).with_columns(
         ti=pl.lit(None, pl.Float64), eval_task=pl.col("target"), role=pl.lit("likelihood"), relative_change=pl.lit(1.0)
     )
-    [sweep] = sweeps(study, table, counts(study))
+    row = {"model": "tiny", "target": "sums", "other": "base", "measure": "sums", "role": "likelihood"}
+    rows = [{**row, "variant": "stm-tau2", "low": 0.5, "high": 1.5, "interval": "items only, this seed"}]
+    [sweep] = sweeps(study, table, pl.DataFrame(rows, schema=COMPARISONS), counts(study))
+    found = [(row["gain_low"], row["gain_high"]) for row in sweep.rows]
+    assert found == [(None, None), (0.5, 1.5)], "of the comparisons, which have it over seeds"
+    assert sweep.over == {"items only, this seed": ["stm-tau2"]}
+    assert ">upright: 95 % intervals over items only, this seed</tspan>" in sweep.svg
     assert sweep.gain == "change of likelihood"
     assert "change of likelihood (%)" in texts(sweep.svg) and "TI (%)" not in texts(sweep.svg)
 
@@ -98,5 +106,5 @@ def test_there_is_one_for_each_sweep_and_target_and_equal_ones_are_equal_bytes()
 def test_a_variant_whose_training_failed_has_a_row_without_numbers():
     study = variants(["2", "3", "4"])
     partial = summary(*runs(list(study)[:2]))
-    [sweep] = sweeps(study, partial, counts(list(study)))
+    [sweep] = sweeps(study, partial, COMPARISONS.to_frame(), counts(list(study)))
     assert (sweep.rows[2]["gain"], sweep.rows[2]["bwt"]) == (None, None) and points(sweep.svg) == 2 + 2 + 3

@@ -33,7 +33,7 @@ def main(
 ) -> None:
     with readable(summary, comparisons):
         table, pairs = pl.read_parquet(summary), pl.read_parquet(comparisons)
-    save_figure([svg(frontier_of(job.settings, table))], "", ti_bwt, ti_bwt_pdf)
+    save_figure([svg(frontier_of(job.settings, table, pairs))], "", ti_bwt, ti_bwt_pdf)
     data = gather(
         job.settings,
         files_of(job.settings),

@@ -31,8 +31,8 @@ def main(
     trained = {name: read_table(path, EXAMPLES).to_pylist() for name, path in seen_examples(names).items()}
     made = tables(evaluation_rows(names), task_kinds(job.settings.tasks), trained, names.get("seen"))
     write_text(csv, made.summary.write_csv())
-    write_text(md, markdown_table(made.summary))
-    write_text(tex, latex_table(made.summary))
+    write_text(md, markdown_table(made.summary, made.comparisons))
+    write_text(tex, latex_table(made.summary, made.comparisons))
     write_text(comparisons_csv, made.comparisons.write_csv())
     write_text(comparisons_md, printed_comparisons(made.comparisons, MARKDOWN))
     write_text(comparisons_tex, printed_comparisons(made.comparisons, LATEX))

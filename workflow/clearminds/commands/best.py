@@ -113,7 +113,7 @@ def card(study: Study, choice: Choice, summary: pl.DataFrame, comparisons: pl.Da
     return "\n\n".join(
         [
             f"## Why this variant\n\n{choice.why} {choice.runner_up}".rstrip(),
-            f"## The study `{study.study}`\n\n{markdown_table(summary).strip()}",
+            f"## The study `{study.study}`\n\n{markdown_table(summary, comparisons).strip()}",
             "\n".join(["### Comparisons", "", *lines]),
             f"## Data\n\n{_tasks(summary)}\n\n```json\n{json.dumps(data, indent=1, ensure_ascii=False)}\n```",
             "## Settings\n\n```json\n"
@@ -131,7 +131,7 @@ def _difference(row: dict) -> str:
     detectable = "none, by so few items" if least is None else f"{least:.1f}"
     return (
         f"{row['difference']:+.2f} ({row['low']:+.2f} to {row['high']:+.2f}, {row['unit']}, over {row['interval']}), "
-        f"p after Holm {row['p_holm']:.3g}: {row['verdict']}; detectable after Holm: {detectable}"
+        f"after Holm p {row['p_holm']:.3g}, detectable {detectable}: {row['verdict']}"
     )
 
 

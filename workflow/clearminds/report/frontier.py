@@ -5,12 +5,16 @@ import polars as pl
 
 from clearminds.files.summary import BASE
 from clearminds.report.figures import GREY, PALETTE, SIZE, message, styled
+from clearminds.report.numbers import listed
+from clearminds.report.result_table import over
 
 SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down")
 AXES = ("gain", "bwt")
 
 
-def ti_bwt(summary: pl.DataFrame, published: pl.DataFrame | None = None) -> alt.TopLevelMixin:
+def ti_bwt(
+    summary: pl.DataFrame, comparisons: pl.DataFrame, published: pl.DataFrame | None = None
+) -> alt.TopLevelMixin:
     """TI over BWT, both in percent: a mark per variant, with its 95 % intervals as lines, and a faint one per seed.
 
     The base is at 0/0. One panel per model and target. Of a target that is measured by likelihood alone, and so has no
@@ -18,9 +22,10 @@ def ti_bwt(summary: pl.DataFrame, published: pl.DataFrame | None = None) -> alt.
 
     Args:
         summary: as `summarise` gives it; runs without one of the two, or without BWT, have no mark.
+        comparisons: of the same runs; may be empty, which leaves likelihoods without intervals.
         published: of `published.published`: others' values, hollow.
     """
-    runs = gains(summary)
+    runs = gains(summary, comparisons)
     variants = runs["variant"].unique(maintain_order=True).to_list()
     panels = runs.drop_nulls(["gain", "bwt"]).partition_by("model", "target", maintain_order=True)
     charts = [_panel(panel, variants, _of_panel(panel, published)) for panel in panels]
@@ -30,16 +35,28 @@ def ti_bwt(summary: pl.DataFrame, published: pl.DataFrame | None = None) -> alt.
     return styled(charts[0] if len(charts) == 1 else together)
 
 
-def gains(summary: pl.DataFrame) -> pl.DataFrame:
-    """One row per run, the base's too, with `gain`: its TI, or without one the change of the target's likelihood."""
+def gains(summary: pl.DataFrame, comparisons: pl.DataFrame) -> pl.DataFrame:
+    """One row per run, the base's too, with `gain`: its TI, or without one the change of the target's likelihood.
+
+    `gain_low` and `gain_high` are the interval of its variant's, `interval` what that is over. Args: as of `ti_bwt`.
+    """
     run = ["model", "target", "variant", "seed"]
     likelihood = summary.filter(pl.col("eval_task") == pl.col("target"), pl.col("role") == "likelihood")
+    own = likelihood.select(*run, own="relative_change")
+    limits = comparisons.filter(
+        pl.col("measure") == pl.col("target"), pl.col("role") == "likelihood", pl.col("other") == BASE
+    ).select(*run[:3], "low", "high", own_interval="interval")
     return (
         summary.unique(run, keep="first", maintain_order=True)
-        .join(
-            likelihood.select(*run, own="relative_change"), on=run, how="left", nulls_equal=True, maintain_order="left"
+        .join(own, on=run, how="left", nulls_equal=True, maintain_order="left")
+        .join(limits, on=run[:3], how="left", maintain_order="left")
+        .with_columns(
+            gain=pl.coalesce("ti", "own"),
+            gain_low=pl.when(pl.col("ti").is_null()).then("low").otherwise("ti_low"),
+            gain_high=pl.when(pl.col("ti").is_null()).then("high").otherwise("ti_high"),
+            interval=pl.coalesce("interval", "own_interval"),
         )
-        .with_columns(gain=pl.coalesce("ti", "own"))
+        .drop("own", "low", "high", "own_interval")
     )
 
 
@@ -53,7 +70,7 @@ def _of_panel(panel: pl.DataFrame, published: pl.DataFrame | None) -> pl.DataFra
 
 def _panel(runs: pl.DataFrame, variants: list[str], published: pl.DataFrame | None) -> alt.LayerChart | alt.FacetChart:
     model, target = runs.select("model", "target").row(0)
-    limits = ("ti", "ti_low", "ti_high", "bwt_low", "bwt_high")
+    limits = ("ti", "gain_low", "gain_high", "bwt_low", "bwt_high", "interval")
     means = runs.group_by("variant", maintain_order=True).agg(pl.col(*AXES).mean(), pl.col(*limits).first())
     runs = runs.with_columns(said=pl.struct("variant", "seed", *AXES).map_elements(_of_run, pl.String))
     means = means.with_columns(said=pl.struct("variant", *AXES, *limits).map_elements(_of_variant, pl.String))
@@ -81,17 +98,32 @@ def _panel(runs: pl.DataFrame, variants: list[str], published: pl.DataFrame | No
         layers += _others(published, x.copy(), y.copy())
     subtitle = [
         "up: better at the target; right: more of the rest kept",
-        "large: means; small: seeds; lines: 95 % intervals",
+        "large: means; small: seeds",
+        *lines_are(runs),
     ]
     title = alt.TitleParams(f"{model}, trained on {target}", subtitle=subtitle)
     return alt.layer(*layers).properties(width=SIZE["width"], height=SIZE["width"], title=title)
 
 
+def drawn_published(summary: pl.DataFrame, published: pl.DataFrame) -> bool:
+    """Whether published values have marks: beside a TI alone, in a panel that there is."""
+    panels = summary.drop_nulls(["ti", "bwt"]).select("model", "target")
+    return not published.join(panels, on=["model", "target"], how="semi").is_empty()
+
+
+def lines_are(runs: pl.DataFrame) -> list[str]:
+    """What lines of intervals are over, as lines of a subtitle; none where there are no intervals. Args: of `gains`."""
+    found = over(runs.filter(pl.any_horizontal(pl.col("gain_low", "bwt_low").is_not_null())))
+    if len(found) < 2:
+        return [f"lines: 95 % intervals over {words}" for words in found]
+    return ["lines: 95 % intervals", *(f"over {words}: {listed(names, 1)}" for words, names in found.items())]
+
+
 def _intervals(means: pl.DataFrame, x: alt.X, y: alt.Y, colour: alt.Color) -> list[alt.Chart]:
-    """A line for each interval there is. TI's are of TI: where a likelihood takes its place there are none."""
+    """A line for each interval there is."""
     lines = []
     for known, encoded in (
-        (means.drop_nulls(["ti", "ti_low"]), {"x": x, "y": alt.Y("ti_low:Q"), "y2": "ti_high:Q"}),
+        (means.drop_nulls("gain_low"), {"x": x, "y": alt.Y("gain_low:Q"), "y2": "gain_high:Q"}),
         (means.drop_nulls("bwt_low"), {"x": alt.X("bwt_low:Q"), "x2": "bwt_high:Q", "y": y}),
     ):
         if known.height:
@@ -117,9 +149,11 @@ def _of_run(row: dict) -> str:
 def _of_variant(row: dict) -> str:
     """A mark in words, as its label for pointers and screen readers."""
     gain = f"change of likelihood {row['gain']:+.2f} %" if row["ti"] is None else f"TI {row['gain']:+.2f} %"
-    return f"{row['variant']}: {gain}{_limits(row, 'ti')}, BWT {row['bwt']:+.2f} %{_limits(row, 'bwt')}"
+    known = row["gain_low"] is not None or row["bwt_low"] is not None
+    what = f"; 95 % intervals over {row['interval']}" if known and row["interval"] else ""
+    return f"{row['variant']}: {gain}{_limits(row, 'gain')}, BWT {row['bwt']:+.2f} %{_limits(row, 'bwt')}{what}"
 
 
 def _limits(row: dict, name: str) -> str:
     low, high = row[f"{name}_low"], row[f"{name}_high"]
-    return "" if low is None or row["ti" if name == "ti" else "bwt"] is None else f" ({low:+.1f} to {high:+.1f})"
+    return "" if low is None else f" ({low:+.1f} to {high:+.1f})"

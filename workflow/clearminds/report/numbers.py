@@ -1,5 +1,7 @@
 """Numbers as the page says them: counts, shares, times and memory."""
 
+from collections.abc import Sequence
+
 
 def tone(change: float | None) -> str:
     """The colour of a change: none where it rounds to 0, so that no noise of floating point is shown as a loss."""
@@ -22,9 +24,14 @@ def score(value: float) -> str:
     return f"{value:.2g}" if 0 < value < 0.0005 else f"{value:.3f}"
 
 
-def items(number: float | None) -> str:
-    """How many items."""
-    return f"{count(number)} item{'' if number == 1 else 's'}"
+def items(number: float | None, name: str = "item") -> str:
+    """How many items, or other things of a name whose plural ends in s."""
+    return f"{count(number)} {name}{'' if number == 1 else 's'}"
+
+
+def ends(sizes: Sequence[float]) -> str:
+    """From the least to the largest of some sizes, as whole numbers from 10 on, else with a decimal."""
+    return " to ".join(dict.fromkeys(f"{round(end, 0 if end >= 10 else 1):g}" for end in (min(sizes), max(sizes))))
 
 
 def gigabytes(value: float | None) -> str:
@@ -43,7 +50,10 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min {rest:02d} s" if minutes else f"{seconds:.1f} s"
 
 
-def listed(names: list[str]) -> str:
-    """Names in a sentence: a, b and c."""
+def listed(names: Sequence[str], most: int | None = None) -> str:
+    """Names in a sentence: a, b and c. Args: most: more than these are counted: a, b and 3 others."""
+    if most is not None and len(names) > most:
+        rest = len(names) - most
+        names = [*names[:most], f"{rest} other{'' if rest == 1 else 's'}"]
     *first, last = names or [""]
     return f"{', '.join(first)} and {last}" if first else last

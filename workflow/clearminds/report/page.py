@@ -22,8 +22,10 @@ from clearminds.report.analyses import Section
 from clearminds.report.costs import per_stage
 from clearminds.report.embedded import embedded
 from clearminds.report.flips import Flips
+from clearminds.report.frontier import drawn_published
+from clearminds.report.outcomes import by_likelihood
 from clearminds.report.published import SCHEMA, source
-from clearminds.report.result_table import limits, percent, result_tables
+from clearminds.report.result_table import limits, over, over_in_words, percent, result_tables
 from clearminds.report.samples import Sample
 from clearminds.report.story import story
 from clearminds.report.sweeps import Sweep
@@ -66,7 +68,6 @@ class ReportData:
         models: model id -> its origin.
         variants: variant id -> its settings in the config.
         training: the settings that all variants share.
-        seeds: seeds of the training runs.
         summary: of `summarise.summarise`.
         counts: of `token_counts.counts_table`.
         matching: one per model and target.
@@ -103,7 +104,6 @@ class ReportData:
     models: Mapping[str, str]
     variants: Mapping[str, Mapping]
     training: Mapping[str, object]
-    seeds: Sequence[int]
     summary: pl.DataFrame
     counts: pl.DataFrame
     matching: Sequence[Matching]
@@ -158,6 +158,7 @@ def render(data: ReportData) -> str:
     environment.filters |= {
         "percent": percent,
         "limits": limits,
+        "over_in_words": over_in_words,
         "tone": numbers.tone,
         "score": numbers.score,
         "items": numbers.items,
@@ -166,19 +167,27 @@ def render(data: ReportData) -> str:
         "duration": numbers.duration,
         "gigabytes": numbers.gigabytes,
         "turns": turns,
+        "by_likelihood": by_likelihood,
         "colour": tokens_view.colour,
         "kept": tokens_view.kept,
         "drawing": Markup,  # of our own drawings, in which every text has been escaped
     }
-    tables, script = result_tables(data.summary), _asset("page.js")
+    tables, script = result_tables(data.summary, data.comparisons), _asset("page.js")
     stages = per_stage(data.runs).to_dicts()
+    own = [name for name, keys in data.variants.items() if "responses" in keys]  # others are not trained here
     return environment.get_template("page.html.jinja").render(
         data=data,
         tables=tables,
         items=(items := _items(data.summary)),
-        stories=[
-            story(table, items, data.comparisons, data.seeds, _trained_on(data, table), data.said) for table in tables
-        ],
+        stories=[story(table, items, data.comparisons, _trained_on(data, table), own) for table in tables],
+        elsewhere=[name for name in data.variants if name not in own],
+        overridden=any(keys.get("training") for name, keys in data.variants.items() if name in own),
+        compared=data.summary.filter(pl.col("variant") != BASE)["variant"].n_unique(),
+        seeds=data.summary.filter(pl.col("variant").is_in(own))["seed"].unique().sort().to_list(),
+        hollow=drawn_published(data.summary, data.published),
+        over=(intervals := over(data.summary)),
+        alone=any("items only" in words for words in intervals),
+        several=any(row.seeds > 1 for table in tables for row in table.rows),
         formats=_format_failures(data.summary),
         counts=data.counts.to_dicts(),
         differences=differences(data.trained),
@@ -190,6 +199,7 @@ def render(data: ReportData) -> str:
         start=_start(data),
         bins=tokens_view.BINS,
         budgets={"tokens": tokens_view.BUDGET, "flips": flips.BUDGET},
+        most={"tokens": tokens_view.MOST, "flips": flips.MOST},
         config=json.dumps(data.config, indent=2, ensure_ascii=False, default=str),
         base=BASE,
         policy=POLICY.format(b64encode(sha256(script.encode()).digest()).decode()),

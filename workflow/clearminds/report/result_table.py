@@ -1,12 +1,15 @@
 """The summary as a table of variant x task, to be read: on the terminal, in Markdown and in the report."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import polars as pl
 
 from clearminds.files.summary import BASE
-from clearminds.report.numbers import score
+from clearminds.report.numbers import ends, listed, score
 from clearminds.report.text_table import LATEX, MARKDOWN, TERMINAL, Style, joined, text_table
+
+NAMED = 6  # of more variants a note counts the rest
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,12 @@ class ResultTable:
         return [task for task in self.accuracy if self.roles[task] == "ood"]
 
 
-def result_tables(summary: pl.DataFrame) -> list[ResultTable]:
-    """The summary as variant x task, one table per model and target."""
+def result_tables(summary: pl.DataFrame, comparisons: pl.DataFrame) -> list[ResultTable]:
+    """The summary as variant x task, one table per model and target.
+
+    Args:
+        summary, comparisons: as `files.summary` says, of the same runs; the latter may be empty.
+    """
     tables = []
     for (model, target), part in _parts(summary, "model", "target"):
         roles = dict(part.filter(pl.col("variant") == BASE).select("eval_task", "role").iter_rows())
@@ -51,13 +58,19 @@ def result_tables(summary: pl.DataFrame) -> list[ResultTable]:
             for wanted in (("target", "ood"), ("likelihood", "drift"))
         )
         rows = [_result_row(variant, runs, accuracy + beside) for (variant,), runs in _parts(part, "variant")]
-        notes = [*undefined(part), *intervals_over(part), *detectable(part), *format_failures(part), *overlapping(part)]
+        pairs = _with_base(comparisons, model, target)
+        notes = [*undefined(part), *remaining_bwt(pairs), *intervals_over(part)]
+        notes += [*format_failures(part), *overlapping(part)]
         tables.append(ResultTable(model, target, accuracy, beside, roles, rows, notes))
     return tables
 
 
 def _parts(frame: pl.DataFrame, *keys: str) -> list[tuple[tuple, pl.DataFrame]]:
     return list(frame.partition_by(*keys, as_dict=True, maintain_order=True).items())
+
+
+def _with_base(comparisons: pl.DataFrame, model: str, target: str) -> pl.DataFrame:
+    return comparisons.filter(pl.col("model") == model, pl.col("target") == target, pl.col("other") == BASE)
 
 
 def _result_row(variant: str, runs: pl.DataFrame, tasks: list[str]) -> ResultRow:
@@ -88,26 +101,40 @@ def _limits(runs: pl.DataFrame, what: str) -> tuple[float, float] | None:
 
 
 def intervals_over(summary: pl.DataFrame) -> list[str]:
-    """What the intervals of TI and BWT are over: one sentence, and the variants it is of where there are several."""
+    """What the intervals of TI and BWT are over: one sentence, if there are any."""
+    found = over(summary)
+    return [f"[...]: 95 % intervals {over_in_words(found)}."] if found else []
+
+
+def over(rows: pl.DataFrame) -> dict[str, list[str]]:
+    """What intervals are over, and the variants of which they are. Args: with the columns `variant` and `interval`."""
+    known = rows.drop_nulls("interval").select("variant", "interval").unique(maintain_order=True)
     found: dict[str, list[str]] = {}
-    known = summary.drop_nulls("interval").select("variant", "interval").unique(maintain_order=True)
-    for variant, over in known.iter_rows():
-        found.setdefault(over, []).append(variant)
-    return [
-        f"[...]: 95 % intervals over {over}{'' if len(found) == 1 else ' (' + ', '.join(variants) + ')'}."
-        for over, variants in found.items()
-    ]
+    for variant, words in known.iter_rows():
+        found.setdefault(words, []).append(variant)
+    return found
 
 
-def detectable(summary: pl.DataFrame) -> list[str]:
-    """The smallest differences from the base that a study of this size finds, of all variants: one sentence."""
+def over_in_words(found: Mapping[str, list[str]]) -> str:
+    """The same in a sentence; variants are named where their intervals are over different things. Args: of `over`."""
+    if len(found) == 1:
+        return f"over {next(iter(found))}"
+    return "; ".join(f"over {words} ({listed(variants, NAMED)})" for words, variants in found.items())
+
+
+def detectable(comparisons: pl.DataFrame) -> list[str]:
+    """The smallest TI and BWT that a study of this size finds, of all variants: one sentence.
+
+    Args:
+        comparisons: of one model and target, with the base.
+    """
     found = []
-    for name in ("ti", "bwt"):
-        values = summary[f"{name}_detectable"].drop_nulls().to_list()
-        if values:
-            limits = [f"{value:.0f}" for value in (min(values), max(values))]
-            found.append(f"{name.upper()} {' to '.join(dict.fromkeys(limits))} %")
-    return [f"Smallest change from the base that is found with a chance of 80 %: {', '.join(found)}."] if found else []
+    for name in ("TI", "BWT"):  # one without an undefined task is named otherwise
+        sizes = comparisons.filter(pl.col("measure") == name)["detectable_holm"].drop_nulls().to_list()
+        if sizes:
+            found.append(f"a {name} of {ends(sizes)} %")
+    said = "Smallest change from the base that is found with a chance of 80 %, corrected for the study's comparisons"
+    return [f"{said}: {listed(found)}."] if found else []
 
 
 def format_failures(summary: pl.DataFrame) -> list[str]:
@@ -125,14 +152,21 @@ def format_failures(summary: pl.DataFrame) -> list[str]:
 
 
 def overlapping(summary: pl.DataFrame) -> list[str]:
-    """Which tasks have items that are in the training data too, and TI and BWT of each variant without those."""
-    base = summary.filter(pl.col("variant") == BASE, pl.col("n_overlap") > 0)
+    """Which tasks have items that are in the training data too, and TI and BWT of each variant without those.
+
+    Those of tasks that have not been compared with these data are named, as in the report of a run that failed.
+    """
+    of_base = summary.filter(pl.col("variant") == BASE)
+    unseen = of_base.filter(pl.col("n_overlap").is_null())["eval_task"].to_list()
+    base = of_base.filter(pl.col("n_overlap") > 0)
     notes = [
         f"{n:,} of {items:,} items of {task} are in the training data too, by their whole prompt or 13 words in a row."
         for task, n, items in base.select("eval_task", "n_overlap", "n_items").iter_rows()
     ]
     runs = summary.filter(pl.col("variant") != BASE).unique(["variant", "seed"], maintain_order=True)
-    for name in ("ti", "bwt") if notes else ():
+    if unseen:
+        notes.append(f"Not looked at: whether items of {listed(unseen, NAMED)} are in the training data too.")
+    for name in ("ti", "bwt") if base.height else ():
         means = runs.group_by("variant", maintain_order=True).agg(pl.col(f"{name}_without_overlap").mean()).drop_nulls()
         if means.height:
             said = ", ".join(f"{variant} {percent(value)}" for variant, value in means.iter_rows())
@@ -150,8 +184,6 @@ def undefined(summary: pl.DataFrame) -> list[str]:
                 role, "its relative change is"
             )
             notes.append(f"{where}: the base model scores 0 on {task}, so {what} undefined.")
-        if rest := part["bwt_left_out"][0]:
-            notes.append(f"{where}: the column bwt_remaining of the table has BWT without {rest}.")
         if "target" not in part["role"]:
             notes.append(f"{where}: TI is blank, because no suite measures accuracy on {target}.")
         if "ood" not in part["role"]:
@@ -159,24 +191,40 @@ def undefined(summary: pl.DataFrame) -> list[str]:
     return notes
 
 
-def terminal_table(summary: pl.DataFrame) -> str:
+def remaining_bwt(comparisons: pl.DataFrame) -> list[str]:
+    """What BWT is over the tasks that base scores of 0 leave: one sentence, none where no task is left out, or left.
+
+    Args:
+        comparisons: of one model and target, with the base.
+    """
+    rows = comparisons.filter(pl.col("role") == "bwt", pl.col("measure") != "BWT").drop_nulls("difference")
+    found: dict[str, list[str]] = {}
+    for row in rows.iter_rows(named=True):
+        interval = None if row["low"] is None else (row["low"], row["high"])
+        said = f"{row['variant']} {percent(row['difference'])} %{limits(interval)}, {row['verdict']}"
+        found.setdefault(row["measure"], []).append(said)
+    return [f"{measure}: {'; '.join(variants)}." for measure, variants in found.items()]
+
+
+def terminal_table(summary: pl.DataFrame, comparisons: pl.DataFrame) -> str:
     """The result tables in aligned plain text: mean scores over seeds, TI, BWT (percent), likelihood and drift."""
-    return _printed(summary, TERMINAL)
+    return _printed(summary, comparisons, TERMINAL)
 
 
-def markdown_table(summary: pl.DataFrame) -> str:
+def markdown_table(summary: pl.DataFrame, comparisons: pl.DataFrame) -> str:
     """The result tables in GitHub's Markdown, with the columns of `terminal_table`."""
-    return _printed(summary, MARKDOWN)
+    return _printed(summary, comparisons, MARKDOWN)
 
 
-def latex_table(summary: pl.DataFrame) -> str:
+def latex_table(summary: pl.DataFrame, comparisons: pl.DataFrame) -> str:
     """The result tables for LaTeX, with the columns of `terminal_table`; notes as comments."""
-    return _printed(summary, LATEX)
+    return _printed(summary, comparisons, LATEX)
 
 
-def _printed(summary: pl.DataFrame, style: Style) -> str:
+def _printed(summary: pl.DataFrame, comparisons: pl.DataFrame, style: Style) -> str:
     blocks = []
-    for table in result_tables(summary):
+    for table in result_tables(summary, comparisons):
+        notes = [*table.notes, *detectable(_with_base(comparisons, table.model, table.target))]
         tasks = table.accuracy + table.beside
         names = [task if table.roles[task] == "ood" else f"{task} ({table.roles[task]})" for task in tasks]
         split = len(table.accuracy)
@@ -195,7 +243,7 @@ def _printed(summary: pl.DataFrame, style: Style) -> str:
                 ]
             )
         heading = style.heading.format(model=table.model, target=table.target)
-        blocks += [heading, text_table(lines, headers, style), *map(style.note.format, table.notes)]
+        blocks += [heading, text_table(lines, headers, style), *map(style.note.format, notes)]
     return joined(blocks)
 
 

@@ -1,15 +1,18 @@
 """What was asked and what came out, in a few sentences made from the result table and the comparisons."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import polars as pl
 
 from clearminds.files.summary import BASE
-from clearminds.report.numbers import listed
+from clearminds.report.numbers import count, ends, listed
+from clearminds.report.numbers import items as numbered
+from clearminds.report.outcomes import Measure, by_likelihood, gained, kept, remaining
 from clearminds.report.result_table import ResultRow, ResultTable, limits, percent
 
 WHY = "the notes below the results say why"
 NAMED = 6  # more variants than these are counted, not named
+TIED = 3  # likewise of those that share a place
 CLAIMS = {
     "better": "{names} {verb} better than the base",
     "worse": "{names} {verb} worse than the base",
@@ -20,9 +23,8 @@ CLAIMS = {
 
 def story(
     table: ResultTable,
-    items: dict[str, int],
+    items: Mapping[str, int],
     comparisons: pl.DataFrame,
-    seeds: Sequence[int],
     trained: int | None,
     own: Collection[str],
 ) -> list[str]:
@@ -32,98 +34,104 @@ def story(
         table: of `result_table`.
         items: per task, how many it has.
         comparisons: of `files.summary`, of all models and targets; may be empty.
-        seeds: of the trainings.
         trained: examples that every variant trains on; None where that is not known.
         own: variants that are trained here; others are measured beside them.
     """
     rows = comparisons.filter(pl.col("model") == table.model, pl.col("target") == table.target, pl.col("other") == BASE)
+    gain, keep, rest = gained(table, rows), kept(table, rows), remaining(rows)
+    where, instead = "On the other tasks", []
+    if not keep.changes and rest is not None:
+        keep, where, instead = (
+            rest,
+            "On those",
+            [f"BWT is undefined: {WHY}. {rest.name} is over the tasks that are left."],
+        )
     return [
-        _asked(table, items, seeds, trained, own),
-        *_verdicts(rows, "ti", f"On {table.target}"),
-        *_verdicts(rows, "bwt", "On the other tasks"),
-        *_extremes([row for row in table.rows if row.variant != BASE]),
-        *_detectable(rows),
+        _asked(table, items, trained, own),
+        *_verdicts(gain, f"On {table.target}"),
+        *instead,
+        *_verdicts(keep, where),
+        *_detectable(gain, keep),
+        *_extremes(gain, keep),
     ]
 
 
-def _asked(
-    table: ResultTable, items: dict[str, int], seeds: Sequence[int], trained: int | None, own: Collection[str]
-) -> str:
-    variants = sum(row.variant in own for row in table.rows)
+def _asked(table: ResultTable, items: Mapping[str, int], trained: int | None, own: Collection[str]) -> str:
+    variants = [row for row in table.rows if row.variant in own]
     others = sum(row.variant not in own and row.variant != BASE for row in table.rows)
-    measured = [f"{items[task]:,} items of {task}" for task in table.accuracy[:1]]
-    measured += [f"{items[task]:,} of {task}" for task in table.accuracy[1:]]
-    examples = "" if trained is None else f" on {trained:,} examples"
-    seeded = f"{len(seeds)} seeds" if len(seeds) > 1 else "one seed"
-    what = f", each measured on {listed(measured)}" if measured else ""
-    trainings = f"{variants} variants were" if variants != 1 else "One variant was"
+    tasks = [*([table.target] if by_likelihood(table) else []), *table.accuracy]
+    numbers = [f"{numbered(items[task]) if n == 0 else count(items[task])} of {task}" for n, task in enumerate(tasks)]
+    on = f" on {listed(numbers)}" if numbers else ""
+    question = f"What does fine-tuning {table.model} on {table.target} gain there, and what does it lose elsewhere?"
+    if not variants:
+        elsewhere = (
+            f"{others} variants, trained elsewhere, are" if others != 1 else "One variant, trained elsewhere, is"
+        )
+        return f"{question} {elsewhere} measured{on}."
+    trainings = f"{len(variants)} variants were" if len(variants) > 1 else "One variant was"
+    examples = "" if trained is None else f" on {numbered(trained, 'example')}"
     beside = f" {others} more, trained elsewhere, {'are' if others != 1 else 'is'} measured beside." if others else ""
-    return (
-        f"What does fine-tuning {table.model} on {table.target} gain there, and what does it lose elsewhere? "
-        f"{trainings} trained{examples}, with {seeded}{what}.{beside}"
-    )
+    each = f", each measured{on}" if on else ""
+    return f"{question} {trainings} trained{examples}, with {_seeds(variants)}{each}.{beside}"
 
 
-def _verdicts(own: pl.DataFrame, role: str, where: str) -> list[str]:
+def _seeds(rows: Sequence[ResultRow]) -> str:
+    """How many seeds variants have, which those of a run that failed may not have alike."""
+    least, most = min(row.seeds for row in rows), max(row.seeds for row in rows)
+    if most == 1:
+        return "one seed"
+    return f"{most} seeds" if least == most else f"{least} to {most} seeds"
+
+
+def _verdicts(measure: Measure, where: str) -> list[str]:
     """Which variants are better, worse or neither, by the corrected tests of the comparisons."""
-    rows = own.filter(pl.col("role") == role).unique("variant", keep="first", maintain_order=True)
     said = []
     for verdict, words in CLAIMS.items():
-        names = rows.filter(pl.col("verdict") == verdict)["variant"].to_list()
+        names = [variant for variant, found in measure.verdicts.items() if found == verdict]
         if names:
             said.append(words.format(names=_named(names), verb="is" if len(names) == 1 else "are"))
-    measure = {"ti": "TI", "bwt": "BWT"}[role]
-    return [f"{where} ({measure}, corrected for all comparisons): {'; '.join(said)}."] if said else []
+    return [f"{where} ({measure.name}): {'; '.join(said)}."] if said else []
 
 
 def _named(names: list[str]) -> str:
     return listed(names) if len(names) <= NAMED else f"{len(names)} variants"
 
 
-def _extremes(rows: Iterable[ResultRow]) -> list[str]:
-    """The largest TI and the largest BWT, each with its interval."""
-    said = []
-    found = list(rows)
-    by_ti = [row for row in found if row.ti is not None]
-    by_bwt = [row for row in found if row.bwt is not None]
-    if by_ti:
-        best = max(by_ti, key=lambda row: row.ti or 0.0)
-        said.append(f"The largest TI is that of {best.variant}: {_both(best)}.")
-    else:
-        said.append(f"TI is undefined: {WHY}.")
-    if by_bwt:
-        least = max(by_bwt, key=lambda row: row.bwt or 0.0)
-        most = min(by_bwt, key=lambda row: row.bwt or 0.0)
-        said.append(f"The largest BWT is that of {least.variant}: {_both(least)}.")
-        if most.variant != least.variant:
-            said.append(f"The smallest is that of {most.variant}: {_both(most)}.")
-    else:
-        said.append(f"BWT is undefined: {WHY}.")
-    return said
+def _detectable(*measures: Measure) -> list[str]:
+    """How the verdicts were reached, and what they could have found."""
+    found = [f"a {measure.name} of {ends(measure.detectable)} %" for measure in measures if measure.detectable]
+    if not any(measure.verdicts for measure in measures):
+        return []
+    size = f"; the smallest true change that they find four times out of five is {listed(found)}" if found else ""
+    return [f"These verdicts are corrected for the study's comparisons{size}."]
 
 
-def _both(row: ResultRow) -> str:
-    parts = [
-        f"{name} {percent(value)} %{limits(interval)}"
-        for name, value, interval in (("TI", row.ti, row.ti_limits), ("BWT", row.bwt, row.bwt_limits))
-        if value is not None
-    ]
-    return ", ".join(parts)
+def _extremes(gain: Measure, keep: Measure) -> list[str]:
+    """The largest gain, and the largest and smallest of what is kept, each with its interval."""
+    variants = list(dict.fromkeys([*gain.changes, *keep.changes]))
+    if len(variants) == 1:
+        return [f"{variants[0]} comes to {_both(variants[0], gain, keep)}.", *_undefined(gain, keep)]
+
+    def said(measure: Measure, names: list[str], which: str) -> str:
+        numbers = {name: _both(name, gain, keep) for name in names}
+        if len(names) == 1:
+            return f"The {which} is that of {names[0]}: {numbers[names[0]]}."
+        tied = listed([f"{name} ({own})" for name, own in numbers.items()], TIED)
+        if len(names) == len(measure.changes):
+            return f"{measure.name} is the same for all variants: {tied}."
+        return f"The {which} is shared by {tied}."
+
+    found = [said(measure, measure.most(), f"largest {measure.name}") for measure in (gain, keep) if measure.changes]
+    if keep.changes and keep.least() != keep.most():
+        found.append(said(keep, keep.least(), "smallest"))
+    return [*found, *_undefined(gain, keep)]
 
 
-def _detectable(own: pl.DataFrame) -> list[str]:
-    said = []
-    for role, name in (("ti", "TI"), ("bwt", "BWT")):
-        # those without overlapping items, or without an undefined task, are named otherwise
-        values = own.filter(pl.col("role") == role, pl.col("measure") == name)["detectable_holm"].drop_nulls()
-        if len(values):
-            ends = dict.fromkeys(f"{end:.0f}" for end in (min(values), max(values)))
-            said.append(f"{' to '.join(ends)} % of {name}")
-    return (
-        [
-            "The smallest true change that a study of this size finds, four times out of five and corrected likewise, "
-            f"is {listed(said)}."
-        ]
-        if said
-        else []
-    )
+def _undefined(*measures: Measure) -> list[str]:
+    return [f"{measure.name} is undefined: {WHY}." for measure in measures if not measure.changes]
+
+
+def _both(variant: str, *measures: Measure) -> str:
+    """A variant's numbers, with their intervals."""
+    found = [(measure.name, measure.changes[variant]) for measure in measures if variant in measure.changes]
+    return ", ".join(f"{name} {percent(value)} %{limits(interval)}" for name, (value, interval) in found)

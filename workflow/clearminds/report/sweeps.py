@@ -7,10 +7,12 @@ import altair as alt
 import polars as pl
 
 from clearminds.report.figures import GREY, PALETTE, styled, svg
-from clearminds.report.frontier import gains
+from clearminds.report.frontier import gains, lines_are
+from clearminds.report.outcomes import CHANGE
+from clearminds.report.result_table import over
 
 PANELS = {"gain": "{} (%)", "bwt": "BWT (%)", "masked": "tokens masked (%)"}
-LIMITS = ("gain_low", "gain_high", "bwt_low", "bwt_high")  # 95 % intervals of variants; those of gain are of TI
+LIMITS = ("gain_low", "gain_high", "bwt_low", "bwt_high")  # 95 % intervals of variants
 LOG_FROM = 10  # a key whose values are this many times apart gets a logarithmic axis
 WIDTH, HEIGHT = 320, 130
 
@@ -26,6 +28,7 @@ class Sweep:
             means over seeds: `gain` (as of `frontier.gains`), `bwt`, and `LIMITS`. None: there is none (yet).
         gain: what that is: TI, or the change of likelihood.
         svg: the curves; None where no key has two numbers.
+        over: what intervals are over, as of `result_table.over`, of the sweep's variants.
     """
 
     model: str
@@ -35,14 +38,17 @@ class Sweep:
     rows: list[dict]
     gain: str
     svg: str | None
+    over: dict[str, list[str]]
 
 
-def sweeps(variants: Mapping[str, Mapping], summary: pl.DataFrame, counts: pl.DataFrame) -> list[Sweep]:
+def sweeps(
+    variants: Mapping[str, Mapping], summary: pl.DataFrame, comparisons: pl.DataFrame, counts: pl.DataFrame
+) -> list[Sweep]:
     """All sweeps of a study, one for each model and target.
 
     Args:
         variants: variant id -> its settings in the config, where `swept` says of which sweep it is.
-        summary: of `summarise.summarise`.
+        summary, comparisons: of `summarise.tables`; the latter may be empty.
         counts: of `token_counts.counts_table`.
     """
     members: dict[str, dict[str, dict]] = {}
@@ -54,18 +60,15 @@ def sweeps(variants: Mapping[str, Mapping], summary: pl.DataFrame, counts: pl.Da
     masks = counts.group_by("model", "target", "variant").agg(masked=100 * (1 - pl.col("kept_share")).mean())
     found = []
     for (model, target), runs in (
-        gains(summary).partition_by("model", "target", as_dict=True, maintain_order=True).items()
+        gains(summary, comparisons).partition_by("model", "target", as_dict=True, maintain_order=True).items()
     ):
         shares = masks.filter(pl.col("model") == model, pl.col("target") == target).select("variant", "masked")
-        measured = _measured(runs).join(shares, on="variant", how="full", coalesce=True)
-        gain = "TI" if runs["ti"].count() else "change of likelihood"
+        measured = runs.select("variant", "seed", "gain", "bwt", *LIMITS, "interval").join(
+            shares, on="variant", how="full", coalesce=True
+        )
+        gain = "TI" if runs["ti"].count() else CHANGE
         found += [_sweep(model, target, name, values, measured, gain) for name, values in members.items()]
     return found
-
-
-def _measured(runs: pl.DataFrame) -> pl.DataFrame:
-    limits = [pl.when(pl.col("ti").is_not_null()).then(f"ti_{end}").alias(f"gain_{end}") for end in ("low", "high")]
-    return runs.select("variant", "seed", "gain", "bwt", *limits, "bwt_low", "bwt_high")
 
 
 def _sweep(
@@ -74,14 +77,14 @@ def _sweep(
     keys = list(next(iter(values.values())))
     numbers = {key: {x for one in values.values() if (x := _number(one[key])) is not None} for key in keys}
     keys.sort(key=lambda key: -len(numbers[key]))  # of equally many the first one stays first
-    over, *others = keys
+    key, *others = keys
     grid = pl.DataFrame(
         [
             {
                 "variant": variant,
-                "x": _number(one[over]),
-                "series": ", ".join(f"{_short(key)} {one[key]}" for key in others),
-                "other": "" if _number(one[over]) is not None else f"{_short(over)} {one[over]}",
+                "x": _number(one[key]),
+                "series": ", ".join(f"{_short(other)} {one[other]}" for other in others),
+                "other": "" if _number(one[key]) is not None else f"{_short(key)} {one[key]}",
             }
             for variant, one in values.items()
         ],
@@ -97,11 +100,11 @@ def _sweep(
         for row in means.iter_rows(named=True)
     ]
     drawn = (
-        svg(_curves(f"{name}: {model}, trained on {target}", _short(over), means, runs, gain))
-        if len(numbers[over]) > 1
+        svg(_curves(f"{name}: {model}, trained on {target}", _short(key), means, runs, gain))
+        if len(numbers[key]) > 1
         else None
     )
-    return Sweep(model, target, name, keys, rows, gain, drawn)
+    return Sweep(model, target, name, keys, rows, gain, drawn, over(runs))
 
 
 def _number(value: object) -> float | None:
@@ -138,7 +141,11 @@ def _curves(title: str, over: str, means: pl.DataFrame, runs: pl.DataFrame, gain
     ]
     head = alt.TitleParams(
         title,
-        subtitle=["points: runs; lines: through means, upright: 95 % intervals", "dashed: values that are no number"],
+        subtitle=[
+            "points: runs; lines: through means",
+            *(line.replace("lines:", "upright:") for line in lines_are(runs)),
+            "dashed: values that are no number",
+        ],
     )
     return styled(alt.vconcat(*panels, title=head))
 

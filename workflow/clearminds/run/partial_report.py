@@ -9,7 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from clearminds.files.digests import file_sha256
-from clearminds.files.layout import Artefact, run_records
+from clearminds.files.layout import Artefact, draw_of, run_records
 from clearminds.files.reported_files import reported_files
 from clearminds.files.study_files import evaluation_rows, task_kinds
 from clearminds.job.outcome import printable
@@ -83,11 +83,11 @@ def _write(specs: Specs, there: list[dict], missing: list[Missing], sound: "Soun
     settings = Settings(**spec)
     made = tables(there, task_kinds(spec["tasks"]))
     files = {
-        kind: [row for row in rows if sound.whole(row["path"])]
+        kind: [row for row in rows if sound.shows(kind, row)]
         for kind, rows in reported_files(specs.names, spec["study"].get("analyses", [])).items()
     }
     drawing = Path(specs.layout.partial_ti_bwt.path())
-    save_svg(frontier_of(settings, made.summary), drawing)
+    save_svg(frontier_of(settings, made.summary, made.comparisons), drawing)
     logs = Path(specs.layout.logs)
     data = gather(
         settings, {**files, "evaluations": there}, made.summary, logs, drawing, missing, comparisons=made.comparisons
@@ -95,7 +95,7 @@ def _write(specs: Specs, there: list[dict], missing: list[Missing], sound: "Soun
     drawing.unlink()
     path = Path(specs.layout.partial_report.path())
     write_text(path, render(data))
-    return terminal_table(made.summary), path
+    return terminal_table(made.summary, made.comparisons), path
 
 
 def _unreadable(logs: Path) -> list[Path]:
@@ -138,6 +138,19 @@ class Soundness:
     def evaluation(self, row: dict) -> bool:
         """Whether an evaluation, its adapter and its masks are of the settings and code of now."""
         return all(self._made_by(kind, wildcards) for kind, wildcards in self._chain(row))
+
+    def shows(self, kind: str, row: dict) -> bool:
+        """Whether a file that the report reads is whole, and a mask or adapter of the settings and code of now too.
+
+        Args:
+            kind, row: as of `reported_files`.
+        """
+        layout = self.specs.layout
+        if kind == "masks":
+            return self._made_by(layout.masks, SimpleNamespace(**{**row, "draw": draw_of(row["draw"])}))
+        if kind == "adapters":
+            return self._made_by(layout.adapter, SimpleNamespace(**row))
+        return self.whole(row["path"])
 
     def why_not(self, row: dict) -> str:
         """Why an evaluation is missing for which no job has failed."""

@@ -257,7 +257,12 @@ class StageSettings:
         ]
         # the data that somebody else trained on are scored, whatever variants do
         theirs = ["reference"] if any(one.trained_on for one in (study.given or {}).values()) else []
-        used = dict.fromkeys([*study.match.sources, *(v.responses for v in study.variants.values()), *theirs])
+        policies = {name: source.when_none_accepted for name, source in study.sources.items()}
+        own = [name for v in study.variants.values() for name in source_names([], v.responses, policies)]
+        fallen_back = ["reference"] if "reference" in own else []  # last, where no variant and no matching names it
+        used = dict.fromkeys(
+            [*study.match.sources, *(v.responses for v in study.variants.values()), *theirs, *fallen_back]
+        )
         return {
             "results": self.layout.results,
             "models": list(study.models),

@@ -79,7 +79,6 @@ def gather(
         models=models,
         variants=_variants(settings),
         training=study["training"],
-        seeds=study["seeds"],
         summary=summary,
         counts=counts,
         matching=_matching(files["masks"], facts),
@@ -96,7 +95,7 @@ def gather(
         rules=words.rules(files["masks"], facts),
         trained=trained_rows(files["adapters"], [_amounts(row["path"]) for row in files["adapters"]]),
         matched_by=study["match"].get("by", "examples"),
-        sweeps=sweeps(study["variants"], summary, counts),
+        sweeps=sweeps(study["variants"], summary, comparisons, counts),
         analyses=sections(others(files.get("analyses", [])), order),
         comparisons=comparisons,
         said=words.said(_variants(settings), study.get("sources", {}), study["training"]),
@@ -113,9 +112,9 @@ def gather(
     )
 
 
-def frontier_of(settings: Settings, summary: pl.DataFrame) -> alt.TopLevelMixin:
+def frontier_of(settings: Settings, summary: pl.DataFrame, comparisons: pl.DataFrame) -> alt.TopLevelMixin:
     """The figure of TI over BWT, with published values of the same models and targets."""
-    return ti_bwt(summary, published(_origins(settings), settings.names["targets"]))
+    return ti_bwt(summary, comparisons, published(_origins(settings), settings.names["targets"]))
 
 
 def _origins(settings: Settings) -> dict[str, str]:

@@ -35,7 +35,7 @@ function fillRules() {
   const sources = [...new Set(example.responses.map((response) => response.source))];
   const options = sources.map((name) => ["source:" + name, "by the threshold below: " + name]);
   group.variants.forEach((name, place) => {
-    if (example.weights[place]) options.push(["variant:" + place, "by " + name]);
+    if (example.weights[place]) options.push(["variant:" + name, "by " + name]);
   });
   rule.replaceChildren(...options.map(([value, text]) => {
     const option = element("option", text);
@@ -50,10 +50,10 @@ function weightsOf(packed) {
 }
 
 function pick() {
-  const { example } = chosenExample();
+  const { group, example } = chosenExample();
   const rule = byId("rule").value;
   if (rule.startsWith("variant:")) {
-    const [place, packed] = example.weights[Number(rule.slice(8))];
+    const [place, packed] = example.weights[group.variants.indexOf(rule.slice("variant:".length))];
     return { response: example.responses[place], weights: weightsOf(packed) };
   }
   return { response: example.responses.find((one) => "source:" + one.source === rule), weights: null };

@@ -11,8 +11,11 @@ from dataclasses import dataclass
 import polars as pl
 
 from clearminds.files.summary import BASE
+from clearminds.report.numbers import listed
 
 LOSS = 5.0  # percent of the base's scores
+DIGITS = 2  # of a TI as it is printed
+NAMED = 3  # more variants of the same TI are counted, not named
 
 
 @dataclass(frozen=True)
@@ -51,18 +54,27 @@ def choose(summary: pl.DataFrame, comparisons: pl.DataFrame, loss: float = LOSS)
         return Choice(
             None, None, "No variant can be named: TI or BWT is undefined, or has too few items for an interval."
         )
-    # of equal TI the first that the study names
-    passed = known.filter(pl.col("bwt_low") > -loss).sort("ti", descending=True, maintain_order=True).to_dicts()
+    # as printed, so that noise of floating point makes none larger; of equal TI the first that the study names
+    passed = sorted(known.filter(pl.col("bwt_low") > -loss).to_dicts(), key=lambda row: -round(row["ti"], DIGITS))
     if not passed:
         return Choice(None, None, _none_passed(known, comparisons, loss))
     best, *rest = passed
     why = (
-        f"{best['variant']}: of the variants whose BWT interval stays above {-loss:g} % it has the largest TI. "
-        f"TI {_with_limits(best, 'ti')}, BWT {_with_limits(best, 'bwt')}; 95 % intervals over {best['interval']}."
+        f"{best['variant']}: of the variants whose BWT interval stays above {-loss:g} % it has the largest TI"
+        f"{_as_have(best, rest)}. "
+        f"TI {_with_limits(best, 'ti')}, BWT {_with_limits(best, 'bwt')}{_over(best)}."
     )
     why += _of_the_target(best)
     other = rest[0]["variant"] if rest else None
     return Choice(best["variant"], seeds[best["variant"]], why, _runner_up(best, rest, comparisons), other)
+
+
+def _as_have(best: dict, rest: list[dict]) -> str:
+    """Which others have the same TI; nothing where none has."""
+    equal = [row["variant"] for row in rest if round(row["ti"], DIGITS) == round(best["ti"], DIGITS)]
+    if not equal:
+        return ""
+    return f", as {'have' if equal[1:] else 'has'} {listed(equal, NAMED)}; of equals the first named is taken"
 
 
 def _of_the_target(best: dict) -> str:
@@ -92,13 +104,19 @@ def _runner_up(best: dict, rest: list[dict], comparisons: pl.DataFrame) -> str:
     other = rest[0]
     names = [best["variant"], other["variant"]]
     pair = comparisons.filter(pl.col("variant").is_in(names), pl.col("other").is_in(names), pl.col("measure") == "TI")
-    said = f"Next is {other['variant']}: TI {_with_limits(other, 'ti')}, BWT {_with_limits(other, 'bwt')}."
+    said = (
+        f"Next is {other['variant']}: TI {_with_limits(other, 'ti')}, BWT {_with_limits(other, 'bwt')}{_over(other)}."
+    )
     if pair.is_empty():
         return said
     row = pair.row(0, named=True)
     return f"{said} TI of {row['variant']} against {row['other']}, item by item: {row['verdict'] or row['note']}."
 
 
+def _over(row: dict) -> str:
+    return f"; 95 % intervals over {row['interval']}"
+
+
 def _with_limits(row: dict, name: str) -> str:
     limits = "no interval" if row[f"{name}_low"] is None else f"{row[f'{name}_low']:+.1f} to {row[f'{name}_high']:+.1f}"
-    return f"{row[name]:+.2f} % ({limits})"
+    return f"{row[name]:+.{DIGITS}f} % ({limits})"
