@@ -4,15 +4,15 @@ Snakemake's own records are in `.snakemake/`: where results were moved, restored
 file that is there as current, whatever the config says; and no record of its own tells that a file was edited,
 damaged, or made by a command run by hand. So what counts is each job's record (`job_memory`): Snakemake is told what
 made a file, and compares it like any other: an unchanged step is reused, a changed one reruns. A file that is not what
-is on record, or whose origin nobody has on record, is made again.
+is on record, that was made of another version of its inputs, or whose origin nobody has on record, is made again.
 """
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from clearminds.files.layout import Layout
-from clearminds.reuse.integrity import Deviation, deviations
-from clearminds.reuse.job_memory import memories
+from clearminds.reuse.integrity import Deviation, deviations, replaced_inputs
+from clearminds.reuse.job_memory import made_files, memories
 from clearminds.reuse.snakemake_compat import Records
 
 UNKNOWN = ["'unknown'"]  # as params: equal to no job's
@@ -31,12 +31,14 @@ def adopt(layout: Layout, snakemake: Path = Path(".snakemake")) -> list[Deviatio
     if not Path(layout.results).is_dir():
         return []
     ledger, jobs = Records(snakemake), memories(Path(layout.jobs))
+    made = made_files(jobs.values())
     wrong: dict[str, Deviation] = {}
     for memory, record in jobs.items():
         there = [path for path in record["outputs"] if Path(path).is_file()]
         found = [one for one in deviations(memory, record) if one.counts]
         wrong |= {one.path: one for one in found}
-        params = UNKNOWN if found else sorted(map(repr, (record["spec"], record["code"])))
+        believed = not (found or replaced_inputs(memory, record, made))
+        params = sorted(map(repr, (record["spec"], record["code"]))) if believed else UNKNOWN
         checksums = {name: f"sha256:{value}" for name, value in record["inputs"].items()}
         for path in there:
             if ledger.params(path) != params:

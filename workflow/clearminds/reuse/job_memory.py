@@ -16,6 +16,7 @@ companions. An edit in place changes the kept link too, so nothing is taken back
 import json
 import os
 import shutil
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -189,6 +190,11 @@ def find_record(jobs: Path, output: Path, stage: str, name: str) -> dict | None:
 def records(jobs: Path) -> dict[str, dict]:
     """The records of all jobs of a study, by the path of each output. Args: the folder of all memories."""
     return {path: record for record in memories(jobs).values() for path in record["outputs"]}
+
+
+def made_files(jobs: Iterable[dict]) -> dict[str, str]:
+    """The SHA-256 that every output of every job had, by its path. Args: the records of all jobs."""
+    return {path: sha256 for record in jobs for path, sha256 in record["outputs"].items()}
 
 
 def memories(jobs: Path) -> dict[Path, dict]:
