@@ -213,6 +213,25 @@ def memories_of(path) -> Path:
     return next(memory for memory, record in memories(Path(LAYOUT.jobs)).items() if path in record["outputs"])
 
 
+def test_outputs_that_are_gone_are_on_snakemake_s_record_too(study):
+    """It compares the params of a job only if all outputs that it declares have a record."""
+    tables = [LAYOUT.summary.path(), LAYOUT.summary_csv.path()]
+    for path in tables:
+        study.write(path, path)
+    study.keep("summarise", tables, [ADAPTER])
+    os.remove(tables[1])
+    assert adopt(LAYOUT) == []
+    ledger = Records(Path(".snakemake"))
+    assert ledger.params(tables[0]) == ledger.params(tables[1]) not in (None, UNKNOWN)
+    declared = [getattr(LAYOUT, name) for name, kind in Layout.outputs().items() if kind.stage == "summarise"]
+    others = {kind.path() for kind in declared} - set(tables)
+    assert len(others) == 7 and all(ledger.params(path) == UNKNOWN for path in others)  # an earlier version made fewer
+    assert ledger.params(SEQUENCES) == ledger.params(SCORES)
+    os.remove(tables[0])
+    os.remove(SCORES)
+    assert adopt(LAYOUT) == []
+
+
 def test_verify_names_a_result_of_another_version_of_its_input(study, capsys):
     study.write(SCORES, "made again")
     study.keep("score_token_perplexity", [SCORES, SEQUENCES], ["data.jsonl"])

@@ -10,7 +10,7 @@ is on record, that was made of another version of its inputs, or whose origin no
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from clearminds.files.layout import Layout
+from clearminds.files.layout import Layout, outputs_with
 from clearminds.reuse.integrity import Deviation, deviations, replaced_inputs
 from clearminds.reuse.job_memory import made_files, memories
 from clearminds.reuse.snakemake_compat import Records
@@ -35,14 +35,18 @@ def adopt(layout: Layout, snakemake: Path = Path(".snakemake")) -> list[Deviatio
     wrong: dict[str, Deviation] = {}
     for memory, record in jobs.items():
         there = [path for path in record["outputs"] if Path(path).is_file()]
+        if not there:
+            continue
         found = [one for one in deviations(memory, record) if one.counts]
         wrong |= {one.path: one for one in found}
         believed = not (found or replaced_inputs(memory, record, made))
         params = sorted(map(repr, (record["spec"], record["code"]))) if believed else UNKNOWN
         checksums = {name: f"sha256:{value}" for name, value in record["inputs"].items()}
-        for path in there:
-            if ledger.params(path) != params:
-                ledger.write(path, rule=record["rule"], params=params, checksums=checksums)
+        # of those that are gone too: Snakemake compares no params of a job where one of its outputs has no record
+        for path in dict.fromkeys([*record["outputs"], *outputs_with(layout, there[0])]):
+            expected = params if path in record["outputs"] else UNKNOWN
+            if ledger.params(path) != expected:
+                ledger.write(path, rule=record["rule"], params=expected, checksums=checksums)
     for path in results_without_record(layout, jobs.values()):
         if not ledger.has(path):
             ledger.write(path, params=UNKNOWN)
