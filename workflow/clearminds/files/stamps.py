@@ -7,7 +7,8 @@ clock's grain of a file system would leave it as it is.
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from clearminds.errors import UserError
@@ -51,9 +52,10 @@ class Stamps:
         """
         return self._hash(str(file), file, file_sha256, anew)
 
-    def content_sha256(self, file: Path) -> str | None:
-        """As `sha256`, of what the file says (`tables.content_sha256`)."""
-        return self._hash(f"content of {file}", file, content_sha256)
+    def content_sha256(self, file: Path, also: Sequence[str] = ()) -> str | None:
+        """As `sha256`, of what the file says. Args: as of `tables.content_sha256`."""
+        of = f" with {', '.join(also)}" if also else ""
+        return self._hash(f"content{of} of {file}", file, partial(content_sha256, also=also))
 
     def _hash(self, key: str, file: Path, of: Callable[[Path], str], anew: bool = False) -> str | None:
         if (now := stamp(file)) is None:

@@ -15,7 +15,7 @@ import shlex
 import sys
 import time
 import traceback
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -92,6 +92,7 @@ def launch(
     runtime: type | None = None,
     *,
     also_reads: Callable[[Any], list[Path]] = lambda settings: [],
+    facts: Callable[[Any], Sequence[str]] = lambda settings: (),
     reuse: bool = True,
     unused: Collection[str] = (),
 ) -> None:
@@ -103,6 +104,7 @@ def launch(
         settings: the stage's class of what its result depends on.
         runtime: its class of what only tells how to run, where it reads any of that.
         also_reads: settings to the input files that are not among the arguments.
+        facts: settings to what the result depends on of how its input tables came to be, as of `content_sha256`.
         reuse: whether a result whose settings, code and inputs are what they were may be taken back instead of made
             again; not where a stage reads what is not an input file, such as a hub.
         unused: optional packages that libraries would import, as of `imports_compat.spare`.
@@ -119,7 +121,8 @@ def launch(
         inputs = digests([*given.inputs, *also_reads(job.settings)])
         if rank() is None:  # of several processes the one that waits for them has checked
             refuse_altered(given.memory, inputs)
-        origin = made_by(stage, job.spec, job.code, known_code.parts(stage, job.spec), inputs)
+        parts = known_code.parts(stage, job.spec)
+        origin = made_by(stage, job.spec, job.code, parts, inputs, facts(job.settings))
         forced = guard.RUN in os.environ and is_forced(stage, given.outputs)
         if memory and reuse and given.running.reuse and not forced and memory.take_back(origin):
             lifecycle.info("taken back: settings, code and inputs are what they were")

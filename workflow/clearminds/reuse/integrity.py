@@ -94,8 +94,8 @@ def replaced_inputs(memory: Path, record: dict, made: Mapping[str, str], *, save
     other = [path for path, read in record["inputs"].items() if made.get(path, read) != read and Path(path).is_file()]
     if not other or not any(Path(path).is_file() for path in record["outputs"]):
         return []
-    stamps, contents = Stamps(memory / STAMPS), record.get("contents", {})
-    found = [path for path in other if stamps.content_sha256(Path(path)) != contents.get(path)]
+    stamps, contents, also = Stamps(memory / STAMPS), record.get("contents", {}), record.get("facts", ())
+    found = [path for path in other if stamps.content_sha256(Path(path), also) != contents.get(path)]
     if save:
         stamps.save()
     return found

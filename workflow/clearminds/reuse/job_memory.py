@@ -16,7 +16,7 @@ companions. An edit in place changes the kept link too, so nothing is taken back
 import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -135,7 +135,14 @@ class JobMemory:
         return found | {kept / f"{n}.{output.name}": output for n, output in enumerate(self.outputs)}
 
 
-def made_by(rule: str, spec: dict, code: str, definitions: dict[str, str], inputs: dict[str, str]) -> dict:
+def made_by(
+    rule: str,
+    spec: dict,
+    code: str,
+    definitions: dict[str, str],
+    inputs: dict[str, str],
+    facts: Sequence[str] = (),
+) -> dict:
     """What a result depends on, as JSON.
 
     Args:
@@ -144,6 +151,7 @@ def made_by(rule: str, spec: dict, code: str, definitions: dict[str, str], input
         code: its fingerprint.
         definitions: what each definition behind that says by itself.
         inputs: SHA-256 by path.
+        facts: of how its inputs came to be that it depends on, as of `content_sha256`.
 
     Returns:
         these, with the SHA-256 of what each input says (`contents`).
@@ -154,7 +162,8 @@ def made_by(rule: str, spec: dict, code: str, definitions: dict[str, str], input
         "code": code,
         "definitions": definitions,
         "inputs": inputs,
-        "contents": {path: content_sha256(Path(path)) for path in inputs},
+        "contents": {path: content_sha256(Path(path), facts) for path in inputs},
+        **({"facts": list(facts)} if facts else {}),
     }
 
 
