@@ -7,7 +7,7 @@ made a file, and compares it like any other: an unchanged step is reused, a chan
 is on record, that was made of another version of its inputs, or whose origin nobody has on record, is made again.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from clearminds.files.layout import Layout, outputs_with
@@ -18,12 +18,18 @@ from clearminds.reuse.snakemake_compat import Records
 UNKNOWN = ["'unknown'"]  # as params: equal to no job's
 
 
-def adopt(layout: Layout, snakemake: Path = Path(".snakemake")) -> list[Deviation]:
+def adopt(
+    layout: Layout,
+    snakemake: Path = Path(".snakemake"),
+    other: Callable[[Path, dict], Deviation | None] = lambda memory, record: None,
+) -> list[Deviation]:
     """Bring Snakemake's records in line with the jobs'.
 
     Args:
         layout: of the study.
         snakemake: its folder.
+        other: the folder and the record of a job to a file of the user's that its result would be made of now, and is
+            not made of; None: there is none.
 
     Returns:
         the files that are not as recorded, each once; what they make wrong will be made again.
@@ -38,6 +44,8 @@ def adopt(layout: Layout, snakemake: Path = Path(".snakemake")) -> list[Deviatio
         if not there:
             continue
         found = [one for one in deviations(memory, record) if one.counts]
+        if not found and (file := other(memory, record)):
+            found = [file]
         wrong |= {one.path: one for one in found}
         believed = not (found or replaced_inputs(memory, record, made))
         params = sorted(map(repr, (record["spec"], record["code"]))) if believed else UNKNOWN
