@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clearminds.commands import store_stats, store_verify
+from clearminds.files.digests import file_sha256
 from clearminds.model.batches import plan
 from clearminds.reuse import fill_store
 from clearminds.reuse.fill_store import fill
@@ -61,6 +62,30 @@ def test_a_few_rows_of_a_large_part_are_those_asked_for(tmp_path):
     rng = random.Random(0)
     for wanted in ([0], [999], [127, 128], rng.sample(range(1000), 30), range(1000)):
         assert held(store, wanted) == expected({n: items[n] for n in wanted})
+
+
+def test_a_value_that_was_read_stays_whatever_the_clock_of_a_later_writer_says(tmp_path, monkeypatch):
+    store = store_in(tmp_path)
+    for hours, value in (5, 1.0), (0, 2.0), (-5, 3.0):
+        monkeypatch.setattr("clearminds.reuse.store.time.time_ns", lambda hours=hours: (1000 + hours) * 3600 * 10**9)
+        store.add(rows(store, {"same": [value], value: [value]}))
+        assert held(store, ["same"]) == expected({"same": [1.0]})
+    assert held(store, [2.0, 3.0]) == expected({2.0: [2.0], 3.0: [3.0]})
+
+
+def test_a_part_that_was_hashed_slowly_comes_after_one_that_was_read_meanwhile(tmp_path, monkeypatch):
+    store, fast = store_in(tmp_path), store_in(tmp_path)
+    read, hashed = {}, iter([True])
+
+    def slow(file):
+        if next(hashed, None):  # of the first part that is written: another one comes and is read
+            fast.add(rows(fast, {"same": [1.0]}))
+            read.update(held(fast, ["same"]))
+        return file_sha256(file)
+
+    monkeypatch.setattr("clearminds.reuse.store.file_sha256", slow)
+    store.add(rows(store, {"same": [2.0]}))
+    assert read == held(store, ["same"]) == expected({"same": [1.0]})
 
 
 def write_many(folder, writer):

@@ -6,7 +6,8 @@ words in its `about.json`). It holds immutable Parquet parts, written to a tempo
     {time in ns}-{first 16 digits of its SHA-256}.parquet     columns: key (16 bytes), and the values
 
 Any number of processes write at once, since no two write the same file. Where a key is in two parts, the first part
-by name wins, so that a value that was read stays what it is. A part whose bytes are not those that its name says is
+by name wins, so that a value that was read stays what it is: a new part's name comes after all that are there, whatever
+the writer's clock says. A part whose bytes are not those that its name says is
 named, set aside as `.damaged`, and its keys count as never computed. Namespaces from before there
 were versions (`former_code`) are read too, and never written.
 """
@@ -32,6 +33,7 @@ log = logging.getLogger("clearminds")
 
 KEY = pa.binary(16)
 DIGITS = 16  # of a part's SHA-256, in its name
+NUMBER = 20  # digits of the time in its name
 ROW_GROUP = 128  # rows that are decoded together: a look-up often wants a few of a part
 
 
@@ -105,7 +107,9 @@ class Store:
             )
             with open(temporary, "rb") as handle:
                 os.fsync(handle.fileno())
-            part = self.folder / f"{time.time_ns():020d}-{file_sha256(temporary)[:DIGITS]}.parquet"
+            promised = file_sha256(temporary)[:DIGITS]
+            # numbered last of all, and after every part that is there: whoever reads has read those before this one
+            part = self.folder / f"{max(time.time_ns(), self._newest() + 1):0{NUMBER}d}-{promised}.parquet"
             os.replace(temporary, part)
         except OSError as error:
             error.filename = error.filename or str(self.folder)
@@ -118,6 +122,10 @@ class Store:
         """Every part, those of former namespaces among them, first by name first."""
         parts = (part for folder in (self.folder, *self.former) for part in folder.glob("*.parquet"))
         return sorted(parts, key=lambda part: part.name)
+
+    def _newest(self) -> int:
+        """The number of the last part that is there; 0 where there is none."""
+        return max((int(number) for part in self.parts() if (number := part.name[:NUMBER]).isdigit()), default=0)
 
     def _keys(self, part: Path) -> list[bytes] | None:
         try:
