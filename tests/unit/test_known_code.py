@@ -28,7 +28,7 @@ def another_process() -> None:
     """Forget what this process has found."""
     known_code._taken.clear()
     known_code._known.cache_clear()
-    known_code.sources.cache_clear()
+    known_code._first.cache_clear()
 
 
 def unreadable(monkeypatch) -> None:
