@@ -1,17 +1,25 @@
 """Which source each of the project's modules was imported from in this process, told when it is imported.
 
+Its bytecode is that of this source. Python takes a bytecode whose time and size are those of the source, which an edit
+may have kept; one that holds the source's hash it compares by that, and keeps it so when it compiles again.
+
 Imports come late: what needs torch is imported after a job has waited for a GPU, hours after its code was compared with
 the run's. A comparison of files at the end would not notice an edit that was taken back meanwhile; this does.
 """
 
 import hashlib
+import py_compile
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from importlib.util import cache_from_source
 from pathlib import Path
+from py_compile import PycInvalidationMode, PyCompileError
 from types import CodeType, ModuleType
 
 PACKAGE = __package__.partition(".")[0]
+HASHED = 1  # the bit of a bytecode's flags, the second four bytes (PEP 552), that says so
 
 _imported: dict[str, str] = {}  # path of a source: the SHA-256 that it had
 
@@ -37,9 +45,25 @@ def _note(path: str) -> None:
     _imported[path] = hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
+def _compile_by_hash(path: str) -> None:
+    """Leave the bytecode of a source with its hash, if there is none or one that goes by its time."""
+    if sys.dont_write_bytecode:
+        return
+    try:
+        head = Path(cache_from_source(path)).read_bytes()[:8]
+    except OSError:
+        head = b""
+    if len(head) == 8 and head[4] & HASHED:
+        return
+    # where it cannot be written or compiled, the import says so or does without
+    with suppress(OSError, PyCompileError):
+        py_compile.compile(path, doraise=True, invalidation_mode=PycInvalidationMode.CHECKED_HASH)
+
+
 class _Loader(SourceFileLoader):
     def get_code(self, fullname: str) -> CodeType | None:
         _note(self.path)
+        _compile_by_hash(self.path)
         return super().get_code(fullname)
 
 
