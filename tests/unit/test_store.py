@@ -7,6 +7,7 @@ import random
 from itertools import chain
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -86,6 +87,24 @@ def test_a_part_that_was_hashed_slowly_comes_after_one_that_was_read_meanwhile(t
     monkeypatch.setattr("clearminds.reuse.store.file_sha256", slow)
     store.add(rows(store, {"same": [2.0]}))
     assert read == held(store, ["same"]) == expected({"same": [1.0]})
+
+
+def test_values_tell_the_versions_of_the_libraries_that_computed_them(tmp_path, monkeypatch):
+    store = store_in(tmp_path)
+    for n, versions in enumerate([{"torch": "2.12"}, {"torch": "2.13"}, {"torch": "2.13"}]):
+        monkeypatch.setattr("clearminds.reuse.store.library_versions", lambda versions=versions: versions)
+        store.add(rows(store, {n: [float(n)]}))
+    earlier = store.folder / f"{9:020d}-0.parquet"  # of an earlier version, whose parts do not say it
+    pq.write_table(rows(store, {3: [3.0]}), earlier)
+    earlier.rename(earlier.with_stem(f"{9:020d}-{file_sha256(earlier)[:16]}"))
+    for wanted, expected_versions in (
+        ([1, 2], [{"torch": "2.13"}]),
+        ([0, 1], [{"torch": "2.12"}, {"torch": "2.13"}]),
+        ([0, 3], [None, {"torch": "2.12"}]),
+    ):
+        reader = store_in(tmp_path)
+        assert held(reader, wanted) == expected({n: [float(n)] for n in wanted})
+        assert sorted(map(str, reader.computed_with())) == sorted(map(str, expected_versions))
 
 
 def write_many(folder, writer):

@@ -1,7 +1,8 @@
 """Reading and writing the Parquet files of `contracts`: atomically, with provenance, and checked when read.
 
 Provenance is one JSON object under the key `clearminds` of a file's metadata: contract, version, spec, code,
-fingerprints of model and tokenizer, library versions, and what the stage counted.
+fingerprints of model and tokenizer, library versions (of the job, and of those that computed what it took from a
+store), and what the stage counted.
 """
 
 import hashlib
@@ -212,4 +213,4 @@ def _is_ours(path: Path) -> bool:
         return False
 
 
-_OF_THE_RUN = ("spec", "code", "libraries", "counts", "masks", "scoring", "left_out")
+_OF_THE_RUN = ("spec", "code", "libraries", "computed_with", "counts", "masks", "scoring", "left_out")

@@ -26,13 +26,14 @@ import pyarrow.parquet as pq
 
 from clearminds.errors import one_line
 from clearminds.files.digests import digest, file_sha256
-from clearminds.files.tables import write_json
+from clearminds.files.tables import library_versions, write_json
 from clearminds.reuse.former_code import former_folders
 
 log = logging.getLogger("clearminds")
 
 KEY = pa.binary(16)
 DIGITS = 16  # of a part's SHA-256, in its name
+LIBRARIES = "libraries"  # in a part's metadata: the versions of those that its values were computed with
 NUMBER = 20  # digits of the time in its name
 ROW_GROUP = 128  # rows that are decoded together: a look-up often wants a few of a part
 
@@ -49,12 +50,17 @@ class Store:
         folder: of all namespaces of one kind, such as results/store/scores.
         about: what the values depend on beside their key; JSON-able.
         values: schema of the columns beside the key.
+
+    Attributes:
+        libraries: versions of libraries, as JSON, with which values were computed that were found; "null" of those
+            that do not say it.
     """
 
     def __init__(self, folder: Path, about: dict, values: pa.Schema):
         self.folder = Path(folder) / digest(about)[:16]
         self.former = former_folders(folder, about)  # are only read
         self.schema = pa.schema([pa.field("key", KEY), *values])
+        self.libraries: set[str] = set()
         if not (self.folder / "about.json").is_file():
             write_json(self.folder / "about.json", about)
 
@@ -87,8 +93,13 @@ class Store:
             if not rows or not self._whole(part):
                 continue
             found.append(_rows(part, sorted(rows.values()), names))
+            self.libraries.add((found[-1].schema.metadata or {}).get(LIBRARIES.encode(), b"null").decode())
             wanted -= rows.keys()
         return pa.concat_tables(found)
+
+    def computed_with(self) -> list[dict[str, str] | None]:
+        """The versions of libraries in `libraries`, each once, in one order: of a table's values there may be many."""
+        return [json.loads(versions) for versions in sorted(self.libraries)]
 
     def has(self, keys: Sequence[bytes]) -> set[bytes]:
         """Those of `keys` that are there, in parts that are whole."""
@@ -98,8 +109,9 @@ class Store:
         """Write one part. Args: rows: of the store's schema. Returns its path."""
         temporary = self.folder / f".{socket.gethostname()}.{os.getpid()}.{time.monotonic_ns()}.tmp"
         try:
+            facts = {LIBRARIES: json.dumps(library_versions(), sort_keys=True)}
             pq.write_table(
-                rows.cast(self.schema),
+                rows.cast(self.schema).replace_schema_metadata(facts),
                 temporary,
                 compression="zstd",
                 write_page_checksum=True,
