@@ -348,11 +348,20 @@ def test_python_of_its_own_runs_only_where_it_is_trusted(copy, tmp_path, monkeyp
     message = refusal(folder)
     assert message.startswith("config.json describes no model that can be loaded (")
     assert message.endswith("; it brings Python of its own: set trust_remote_code: true if you trust that")
-    accepted(folder, trust_remote_code=True)
+    trusted = accepted(folder, trust_remote_code=True)["model"]
+    (folder / "own.py").write_text(f"{OWN}# edited")
+    assert accepted(folder, trust_remote_code=True)["model"] != trusted  # else stores would serve what it computed
     without_a_layer = load_file(folder / "model.safetensors")
     without("layers.1.")(without_a_layer)
     save_file(without_a_layer, folder / "model.safetensors", metadata={"format": "pt"})
     assert refusal(folder, trust_remote_code=True).startswith("its tensors do not fit OwnModel, as config.json ")
+
+
+def test_python_that_does_not_run_is_no_part_of_a_model(copy):
+    folder = copy()
+    plain = accepted(folder)["model"]
+    (folder / "own.py").write_text(OWN)
+    assert accepted(folder)["model"] == plain
 
 
 # --- tokens -----------------------------------------------------------------------------------------------------------

@@ -4,6 +4,8 @@ import json
 import os
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from clearminds.commands.verify import main as verify
@@ -11,8 +13,10 @@ from clearminds.errors import UserError
 from clearminds.files import stamps
 from clearminds.files.digests import file_sha256
 from clearminds.files.layout import Layout
-from clearminds.reuse.integrity import Deviation, deviations, refuse_altered
-from clearminds.reuse.job_memory import JobMemory, digests, made_by
+from clearminds.reuse.adopt import UNKNOWN, adopt
+from clearminds.reuse.integrity import Deviation, as_made, deviations, refuse_altered, replaced_inputs
+from clearminds.reuse.job_memory import JobMemory, digests, made_by, memories
+from clearminds.reuse.snakemake_compat import Records
 
 LAYOUT = Layout.of("demo")
 ADAPTER = LAYOUT.adapter.path(model="m", target="t", variant="v", seed=0)
@@ -153,6 +157,90 @@ def test_a_file_that_changes_after_it_was_checked_is_refused(study):
     study.write(WEIGHTS, "another")
     with pytest.raises(UserError, match="changed while this job worked with it"):
         stamps.refuse_changed()
+
+
+# --- results of another version of their inputs -----------------------------------------------------------------------
+
+
+def believed(path) -> bool:
+    """Whether Snakemake is told what made a file."""
+    assert adopt(LAYOUT) == []
+    return Records(Path(".snakemake")).params(path) not in (None, UNKNOWN)
+
+
+def replaced() -> list[str]:
+    memory, record = next(one for one in memories(Path(LAYOUT.jobs)).items() if ADAPTER in one[1]["outputs"])
+    return replaced_inputs(memory, record, as_made(memory, record["inputs"]))
+
+
+def test_a_result_of_an_older_version_of_its_input_is_not_believed_whatever_the_times(study):
+    assert believed(ADAPTER) and believed(SCORES) and not replaced()
+    study.write(SCORES, "made again, of other settings")
+    study.keep("score_token_perplexity", [SCORES, SEQUENCES], ["data.jsonl"])
+    for path in study.folder.rglob("*"):
+        os.utime(path, (1, 1))
+    assert believed(SCORES) and not believed(ADAPTER) and replaced() == [SCORES]
+    study.write(SCORES, SCORES)
+    study.keep("score_token_perplexity", [SCORES, SEQUENCES], ["data.jsonl"])
+    assert believed(ADAPTER) and not replaced()
+
+
+def test_a_result_that_was_taken_back_under_other_bytes_of_the_same_content_is_believed(study):
+    rows = [{"x": 1}]
+    provenance = {"contract": "C", "version": 1, "spec": {"tau": "2"}}
+    masks = study.folder / SCORES
+
+    def write(tau):
+        facts = {"clearminds": json.dumps({**provenance, "spec": {"tau": tau}})}
+        masks.unlink()
+        pq.write_table(pa.Table.from_pylist(rows).replace_schema_metadata(facts), masks)
+        study.keep("score_token_perplexity", [SCORES, SEQUENCES], ["data.jsonl"])
+
+    write("2")
+    study.keep("train_adapter", [ADAPTER], [SCORES])
+    before = file_sha256(masks)
+    write("3")
+    assert file_sha256(masks) != before and believed(ADAPTER) and not replaced()
+    os.utime(masks, (1, 1))
+    assert believed(ADAPTER)  # its content is on record now, and found there by its stamp
+    assert "content of" in (memories_of(ADAPTER) / "stamps.json").read_text()
+    rows[0]["x"] = 2
+    write("3")
+    assert not believed(ADAPTER) and replaced() == [SCORES]
+
+
+def memories_of(path) -> Path:
+    return next(memory for memory, record in memories(Path(LAYOUT.jobs)).items() if path in record["outputs"])
+
+
+def test_outputs_that_are_gone_are_on_snakemake_s_record_too(study):
+    """It compares the params of a job only if all outputs that it declares have a record."""
+    tables = [LAYOUT.summary.path(), LAYOUT.summary_csv.path()]
+    for path in tables:
+        study.write(path, path)
+    study.keep("summarise", tables, [ADAPTER])
+    os.remove(tables[1])
+    assert adopt(LAYOUT) == []
+    ledger = Records(Path(".snakemake"))
+    assert ledger.params(tables[0]) == ledger.params(tables[1]) not in (None, UNKNOWN)
+    declared = [getattr(LAYOUT, name) for name, kind in Layout.outputs().items() if kind.stage == "summarise"]
+    others = {kind.path() for kind in declared} - set(tables)
+    assert len(others) == 7 and all(ledger.params(path) == UNKNOWN for path in others)  # an earlier version made fewer
+    assert ledger.params(SEQUENCES) == ledger.params(SCORES)
+    os.remove(tables[0])
+    os.remove(SCORES)
+    assert adopt(LAYOUT) == []
+
+
+def test_verify_names_a_result_of_another_version_of_its_input(study, capsys):
+    study.write(SCORES, "made again")
+    study.keep("score_token_perplexity", [SCORES, SEQUENCES], ["data.jsonl"])
+    with pytest.raises(SystemExit):
+        verify(["--directory", str(study.folder)])
+    assert capsys.readouterr().out.splitlines() == [
+        f"{ADAPTER}: was made of another {SCORES} than is there now",
+        "5 files below results/demo/ are as recorded, 1 are not",
+    ]
 
 
 # --- make verify ------------------------------------------------------------------------------------------------------

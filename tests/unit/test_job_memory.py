@@ -3,10 +3,13 @@
 import json
 import os
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from clearminds.files.digests import file_sha256
 from clearminds.files.layout import earlier_memory_of, memory_of
+from clearminds.reuse.integrity import replaced_inputs
 from clearminds.reuse.job_memory import JobMemory, digests, find_record, made_by, records
 
 
@@ -61,6 +64,29 @@ def test_other_settings_or_code_make_it_anew(job, changed):
 def test_another_input_makes_it_anew(job):
     job.input.write_text("another")
     assert not job.take_back()
+
+
+def test_a_fact_of_an_input_that_a_result_depends_on_makes_it_anew_and_others_do_not(tmp_path):
+    masks, adapter = tmp_path / "masks.parquet", tmp_path / "out" / "adapter"
+    adapter.parent.mkdir()
+
+    def origin(matched, tokens, facts=("counts.tokens",)):
+        told = {"contract": "masks", "version": 1, "counts": {"matched": matched, "tokens": tokens}}
+        table = pa.table({"n": [1]}).replace_schema_metadata({"clearminds": json.dumps(told)})
+        pq.write_table(table, masks)
+        return made_by("train", {}, "c", {}, digests([masks]), facts)
+
+    adapter.write_text("adapter")
+    memory = JobMemory(tmp_path / "memory", [adapter])
+    memory.keep(origin(8, 100))
+    made, content = {str(masks): "another"}, memory.record
+    for matched, tokens, expected in (9, 100, True), (9, 101, False), (8, 100, True):
+        adapter.unlink(missing_ok=True)
+        assert memory.take_back(origin(matched, tokens)) is expected
+        adapter.write_text("adapter")
+        assert (replaced_inputs(memory.folder, content, made) == []) is expected
+    plain = origin(8, 100, facts=())
+    assert "facts" not in plain and plain["contents"] == origin(9, 101, facts=())["contents"]
 
 
 def test_a_result_that_was_altered_in_place_is_made_anew(job):

@@ -28,7 +28,7 @@ def another_process() -> None:
     """Forget what this process has found."""
     known_code._taken.clear()
     known_code._known.cache_clear()
-    known_code.sources.cache_clear()
+    known_code._first.cache_clear()
 
 
 def unreadable(monkeypatch) -> None:
@@ -127,7 +127,7 @@ def test_a_job_that_starts_later_has_the_code_of_the_run(monkeypatch):
 def test_an_editor_s_lock_that_leads_nowhere_stops_no_job(tmp_path, monkeypatch):
     monkeypatch.setattr(known_code, "WORKFLOW", tmp_path)
     (tmp_path / ".#a.py").symlink_to("user@host.1")
-    assert known_code.sources() == known_code._sources()
+    assert known_code.sources() == known_code._sources()[0]
 
 
 def test_a_damaged_file_is_no_file():

@@ -17,6 +17,7 @@ from clearminds.files.layout import (
     draw_of,
     earlier_memory_of,
     memory_of,
+    outputs_with,
     same_file,
     seed_of,
     shards_of,
@@ -230,3 +231,15 @@ def test_no_path_is_put_together_but_in_the_layout():
         if texts := [text for text in texts if TEMPLATE.search(text)]:
             found[file.name] = texts
     assert found == STORES
+
+
+def test_the_outputs_of_a_job_follow_from_any_of_them():
+    names = {"scorer": "m", "model": "m", "task": "t.x", "split": "train", "source": "a.b"}
+    both = [LAYOUT.scores.path(**names), LAYOUT.sequences.path(**names)]
+    assert all(outputs_with(LAYOUT, path) == both for path in both)
+    for stage, first in {"summarise": LAYOUT.summary, "report": LAYOUT.report}.items():
+        declared = {getattr(LAYOUT, name).path() for name, kind in Layout.outputs().items() if kind.stage == stage}
+        assert len(declared) == 9
+        for path in declared:
+            assert outputs_with(LAYOUT, path)[0] == first.path() and set(outputs_with(LAYOUT, path)) == declared
+    assert outputs_with(LAYOUT, LAYOUT.model.path(model="m")) == [LAYOUT.model.path(model="m")]

@@ -96,7 +96,7 @@ def execute(
     before, gpus = everything(), gpus or gpus_of(demo({"runtime/gpus": 0}))
     given = SimpleNamespace(model_dump=lambda: study, models={}, tasks={}, suites={}, targets=[])
     inputs = SimpleNamespace(all_wait=False)
-    ignored = {name: lambda given: None for name in ("use", "settle_code")}
+    ignored = {name: lambda given: None for name in ("use", "settle_code")} | {"text": lambda stage: lambda names: ""}
     specs = SimpleNamespace(study=given, layout=Layout.of("s"), inputs=inputs, **ignored)
     prepare_execution(workflow, specs, gpus)
     assert everything() == before

@@ -7,11 +7,13 @@ import random
 from itertools import chain
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from clearminds.commands import store_stats, store_verify
+from clearminds.files.digests import file_sha256
 from clearminds.model.batches import plan
 from clearminds.reuse import fill_store
 from clearminds.reuse.fill_store import fill
@@ -61,6 +63,48 @@ def test_a_few_rows_of_a_large_part_are_those_asked_for(tmp_path):
     rng = random.Random(0)
     for wanted in ([0], [999], [127, 128], rng.sample(range(1000), 30), range(1000)):
         assert held(store, wanted) == expected({n: items[n] for n in wanted})
+
+
+def test_a_value_that_was_read_stays_whatever_the_clock_of_a_later_writer_says(tmp_path, monkeypatch):
+    store = store_in(tmp_path)
+    for hours, value in (5, 1.0), (0, 2.0), (-5, 3.0):
+        monkeypatch.setattr("clearminds.reuse.store.time.time_ns", lambda hours=hours: (1000 + hours) * 3600 * 10**9)
+        store.add(rows(store, {"same": [value], value: [value]}))
+        assert held(store, ["same"]) == expected({"same": [1.0]})
+    assert held(store, [2.0, 3.0]) == expected({2.0: [2.0], 3.0: [3.0]})
+
+
+def test_a_part_that_was_hashed_slowly_comes_after_one_that_was_read_meanwhile(tmp_path, monkeypatch):
+    store, fast = store_in(tmp_path), store_in(tmp_path)
+    read, hashed = {}, iter([True])
+
+    def slow(file):
+        if next(hashed, None):  # of the first part that is written: another one comes and is read
+            fast.add(rows(fast, {"same": [1.0]}))
+            read.update(held(fast, ["same"]))
+        return file_sha256(file)
+
+    monkeypatch.setattr("clearminds.reuse.store.file_sha256", slow)
+    store.add(rows(store, {"same": [2.0]}))
+    assert read == held(store, ["same"]) == expected({"same": [1.0]})
+
+
+def test_values_tell_the_versions_of_the_libraries_that_computed_them(tmp_path, monkeypatch):
+    store = store_in(tmp_path)
+    for n, versions in enumerate([{"torch": "2.12"}, {"torch": "2.13"}, {"torch": "2.13"}]):
+        monkeypatch.setattr("clearminds.reuse.store.library_versions", lambda versions=versions: versions)
+        store.add(rows(store, {n: [float(n)]}))
+    earlier = store.folder / f"{9:020d}-0.parquet"  # of an earlier version, whose parts do not say it
+    pq.write_table(rows(store, {3: [3.0]}), earlier)
+    earlier.rename(earlier.with_stem(f"{9:020d}-{file_sha256(earlier)[:16]}"))
+    for wanted, expected_versions in (
+        ([1, 2], [{"torch": "2.13"}]),
+        ([0, 1], [{"torch": "2.12"}, {"torch": "2.13"}]),
+        ([0, 3], [None, {"torch": "2.12"}]),
+    ):
+        reader = store_in(tmp_path)
+        assert held(reader, wanted) == expected({n: [float(n)] for n in wanted})
+        assert sorted(map(str, reader.computed_with())) == sorted(map(str, expected_versions))
 
 
 def write_many(folder, writer):

@@ -19,7 +19,7 @@ from clearminds.stages.train_adapter import Length
 from clearminds.stages.training.adapter import add_adapter
 from clearminds.stages.training.amounts import amounts
 from clearminds.stages.training.checkpoints import Checkpoints
-from clearminds.stages.training.length import optimiser_steps
+from clearminds.stages.training.length import counts_read, optimiser_steps
 from clearminds.stages.training.trainer import WeightedTrainer, seeded, train
 
 
@@ -55,6 +55,15 @@ def test_kept_tokens_are_those_of_the_matched_source_to_half_a_step(n, batch, ke
     assert steps >= 1 and abs(steps * a_step - wanted) <= max(a_step, a_step / 2 + 1e-6)
     if keep == 1.0:
         assert steps == epochs * -(-n // batch), "what masks nothing trains for its epochs"
+
+
+@pytest.mark.parametrize("by", ["steps", "tokens"])
+def test_the_count_that_a_length_depends_on_is_the_one_that_is_declared(by):
+    length, table = Length(epochs=2, batch_examples=4, by=by), masks(8)
+    [declared] = counts_read(length)
+    name = declared.removeprefix("counts.")
+    assert optimiser_steps(length, 4, table, {name: 80}) > optimiser_steps(length, 4, table, {name: 8})
+    assert counts_read(None) == []
 
 
 def test_a_training_takes_these_steps_and_records_what_it_has_seen(base, tmp_path):

@@ -122,6 +122,22 @@ def test_what_a_launcher_made_by_hand_of_another_spec_is_not_the_study_s(made):
     assert content_sha256(made.folder / MASKS) == before
 
 
+def test_an_adapter_of_former_masks_is_trained_again_whatever_the_times(made):
+    """Only the masks are made again, then all files get one time, as by a copy; and back."""
+    config = copy.deepcopy(made.config)
+    made.config["variants"]["stm-200"]["weights"]["tau"] = "50"
+    try:
+        run(made, "masks")
+        for path in (made.folder / "results").rglob("*"):
+            os.utime(path, (1_700_000_000, 1_700_000_000), follow_symlinks=False)
+        output = run(made, "--dry-run")
+        assert "rule train_adapter" in output and "rule evaluate_adapter" in output and "build_masks" not in output
+    finally:
+        made.config.update(config)
+    run(made, "masks")
+    assert "Nothing to be done" in run(made, "--dry-run")
+
+
 def test_an_edited_chat_template_is_fetched_again_whatever_its_time(made):
     template = made.folder.parent / "template.jinja"
     text, times = template.read_text(), (template.stat().st_atime_ns, template.stat().st_mtime_ns)

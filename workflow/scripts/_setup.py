@@ -18,8 +18,12 @@ os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
-from clearminds.collector import collect_less
-from clearminds.job import guard
+from clearminds.job import imported
+
+imported.watch()
+
+from clearminds.collector import collect_less  # noqa: E402
+from clearminds.job import guard  # noqa: E402
 
 collect_less()
 guard.watch()

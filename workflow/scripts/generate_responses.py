@@ -24,7 +24,7 @@ def main(job: Job[Settings, Runtime], *, examples: Path, model: Path, responses:
     from clearminds.model.special_tokens import check_special_tokens
     from clearminds.plugins.load import load
 
-    cost = {}
+    cost, computed = {}, {}
     source, loading = job.settings.source, job.settings.loading
     facts = fingerprints(model)
     chat = replace(Chat.from_folder(model.parent), special_tokens=job.settings.special_tokens)
@@ -38,11 +38,12 @@ def main(job: Job[Settings, Runtime], *, examples: Path, model: Path, responses:
         how = {"gpus": job.gpus, "vllm_python": job.runtime.vllm_python}
         with backend.Sampler(model.parent, dtype=source.dtype, loading=loading, **how) as sampler:
             found, progress, counts = generate(store, sampler, chat, rows, source, job.runtime, shard)
+        computed = {"computed_with": store.computed_with()}
         cost = {"store": counts, **(sampler.cost(progress) if counts["computed"] else {})}
     if shard:
         write_json(responses, {"shard": shard, **cost})
     else:
-        write_table(responses, found, contracts.RESPONSES, job.provenance(**facts))
+        write_table(responses, found, contracts.RESPONSES, job.provenance(**facts, **computed))
     return cost
 
 

@@ -6,8 +6,9 @@ import _setup  # noqa: F401
 
 from clearminds.files import contracts
 from clearminds.files.tables import write_table
+from clearminds.files.user_path import located
 from clearminds.job.launch import Job, Output, launch, log
-from clearminds.plugins.task_kinds.split_files import files_of
+from clearminds.plugins.task_kinds.split_files import files_below, files_of
 from clearminds.stages.prepare_task import Settings, prepare
 
 
@@ -18,6 +19,8 @@ def main(job: Job[Settings, None], *, task: str, examples: Output) -> None:
 
 
 def users_files(settings: Settings) -> list[Path]:
+    if settings.task["kind"] == "hub":  # or a folder of the user's that is laid out like one of the hub's
+        return files_below(located(settings.task["hub"]))
     return files_of(settings.task["splits"][settings.split]) if settings.task["kind"] == "file" else []
 
 

@@ -60,4 +60,5 @@ def files_of(settings: Settings) -> dict[str, list[dict]]:
     return reported_files(settings.names, settings.study.get("analyses", []))
 
 
-launch(main, Settings, also_reads=reads)
+# the report shows what was counted on the way to tables whose rows may be the same all the same
+launch(main, Settings, also_reads=reads, facts=lambda settings: ("counts", "masks", "scoring"))

@@ -61,6 +61,7 @@ def main(
     noise = None if dtype == "float32" else measure_noise(network(), encoded, statistics)
     facts = job.provenance(**fingerprints(model), scorer=weights, left_out=left_out, noise=noise)
     write_table(sequences, sequence_table(found), contracts.SEQUENCES, facts)
+    facts |= {"computed_with": store.computed_with()}
     write_table(scores, score_table(found, statistics), contracts.TOKEN_SCORES, facts)
     return cost
 

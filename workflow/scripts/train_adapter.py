@@ -12,6 +12,7 @@ from clearminds.job.launch import Job, Output, launch
 from clearminds.job.processes import rank, run_in_processes
 from clearminds.model.fingerprints import adapter_files, fingerprints
 from clearminds.stages.train_adapter import Material, Runtime, Settings, train_adapter
+from clearminds.stages.training.length import counts_read
 
 
 def main(
@@ -46,4 +47,10 @@ def main(
     return cost
 
 
-launch(main, Settings, Runtime, unused=("datasets", "pandas", "scipy"))
+launch(
+    main,
+    Settings,
+    Runtime,
+    facts=lambda settings: counts_read(settings.length),
+    unused=("datasets", "pandas", "scipy"),
+)

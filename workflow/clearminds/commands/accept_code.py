@@ -31,7 +31,7 @@ from clearminds.reuse.reporting_only import REPORTING_ONLY
 
 # what says how long it took, which code made it, or what a reader is told; a report is made again in seconds
 NOT_COMPARED = ("run.json", Layout.report.template, "README.md")
-OF_THE_CODE = ("code", "libraries", "versions")
+OF_THE_CODE = ("code", "libraries", "computed_with", "versions")
 NOTHING = "nothing was declared"
 # run in either checkout: of each job the digests of its roots and what its definitions say
 ASKED = """

@@ -19,7 +19,7 @@ from clearminds.errors import UserError
 from clearminds.reuse import stage_code as stages
 from clearminds.reuse.code import changed
 from clearminds.reuse.differences import differences
-from clearminds.reuse.integrity import deviations
+from clearminds.reuse.integrity import as_made, deviations, replaced_inputs
 from clearminds.run.dry_run import Planned, plan
 
 MOST = 4  # causes of one job, and names in one cause, that are written out
@@ -81,6 +81,9 @@ def own_causes(job: Planned, now: dict, directory: Path, forced: bool, follows: 
     with contextlib.chdir(directory):  # which records count their paths from
         if altered := [one for one in deviations(job.memory, job.record, save=False) if one.counts]:
             return list(map(str, altered))
+        made = as_made(job.memory, job.record["inputs"])
+        if replaced := replaced_inputs(job.memory, job.record, made, save=False):
+            return [f"made of another {path} than is there now" for path in replaced]
     if "Set of input files has changed" in job.reason:
         return differences(sorted(job.record["inputs"]), sorted(job.inputs), ("inputs",)) or ["other input files"]
     return ["Snakemake's own record of it differs" if "Params have changed" in job.reason else job.reason]

@@ -17,8 +17,8 @@ from clearminds.config.load import load_study
 from clearminds.errors import UserError
 from clearminds.files.layout import Layout
 from clearminds.reuse.adopt import results_without_record
-from clearminds.reuse.integrity import deviations
-from clearminds.reuse.job_memory import companions, memories
+from clearminds.reuse.integrity import deviations, replaced_inputs
+from clearminds.reuse.job_memory import companions, made_files, memories
 from clearminds.run.one_run import alive
 
 
@@ -26,9 +26,12 @@ def verify(layout: Layout) -> tuple[list[str], int]:
     """Compare a study's files with their records. Returns what is wrong, a line each, and how many files are right."""
     jobs, right = memories(Path(layout.jobs)), 0
     wrong: dict[str, None] = {}
+    made = made_files(jobs.values())
     for memory, record in jobs.items():
         found = deviations(memory, record, anew=True, save=False)
         wrong |= dict.fromkeys(map(str, found))
+        replaced = replaced_inputs(memory, record, made, save=False)
+        wrong |= {f"{min(record['outputs'])}: was made of another {path} than is there now": None for path in replaced}
         if there := [path for path in record["outputs"] if Path(path).is_file()]:
             right += len(there) + len(companions(record)) - sum(not one.is_input for one in found)
     wrong |= {f"{path}: no job has it on record": None for path in results_without_record(layout, jobs.values())}

@@ -282,6 +282,16 @@ def results_of(memory: Path) -> Path:
     return next((folder.parent for folder in memory.parents if folder.name == JOBS), memory)
 
 
+def outputs_with(layout: Layout, path: str) -> list[str]:
+    """Every output that the job which makes a file declares, the first one first. Args: the path of any of them."""
+    first = first_output(path)
+    found = [first]
+    for name, kind in Layout.outputs().items():
+        if kind.first and (wildcards := getattr(layout, kind.first).parse(first)) is not None:
+            found.append(getattr(layout, name).path(**wildcards))
+    return found
+
+
 def first_output(path: str) -> str:
     """The first output of the job that makes a file, which its memory is named by. Args: the path of any output."""
     for kind in Layout.outputs().values():

@@ -7,11 +7,13 @@ clock's grain of a file system would leave it as it is.
 
 import json
 import time
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from clearminds.errors import UserError
 from clearminds.files.digests import file_sha256
-from clearminds.files.tables import write_json
+from clearminds.files.tables import content_sha256, write_json
 
 YOUNGEST = 2_000_000_000  # nanoseconds; the coarsest clocks of file systems in use count in 2 s
 
@@ -48,23 +50,27 @@ class Stamps:
             file: read only if its stamp is not the known one.
             anew: read it whatever its stamp.
         """
+        return self._hash(str(file), file, file_sha256, anew)
+
+    def content_sha256(self, file: Path, also: Sequence[str] = ()) -> str | None:
+        """As `sha256`, of what the file says. Args: as of `tables.content_sha256`."""
+        of = f" with {', '.join(also)}" if also else ""
+        return self._hash(f"content{of} of {file}", file, partial(content_sha256, also=also))
+
+    def _hash(self, key: str, file: Path, of: Callable[[Path], str], anew: bool = False) -> str | None:
         if (now := stamp(file)) is None:
             return None
-        known = self._known.get(str(file))
+        known = self._known.get(key)
         if not anew and known is not None and tuple(known[1:]) == now:
             return known[0]
         try:
-            found = file_sha256(file)
-        except OSError:
+            found = of(file)
+        except (OSError, UserError):
             return None
-        self.learn(file, found, now)
-        return found
-
-    def learn(self, file: Path, sha256: str, seen: Stamp) -> None:
-        """Remember a hash. Args: the file, its hash, and the stamp that it had before it was read."""
-        if time.time_ns() - seen[1] > YOUNGEST:
-            self._known[str(file)] = [sha256, *seen]
+        if time.time_ns() - now[1] > YOUNGEST:
+            self._known[key] = [found, *now]
             self._changed = True
+        return found
 
     def save(self) -> None:
         """Write what is new; where that is not possible the files are read again next time."""

@@ -1,16 +1,18 @@
 """Reading and writing the Parquet files of `contracts`: atomically, with provenance, and checked when read.
 
 Provenance is one JSON object under the key `clearminds` of a file's metadata: contract, version, spec, code,
-fingerprints of model and tokenizer, library versions, and what the stage counted.
+fingerprints of model and tokenizer, library versions (of the job, and of those that computed what it took from a
+store), and what the stage counted.
 """
 
 import hashlib
 import importlib.metadata
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -172,15 +174,21 @@ def read_table(path: Path, contract: Contract, *, tokenizer: str | None = None) 
         return pq.read_table(path, schema=contract.schema)
 
 
-def content_sha256(path: Path) -> str:
+def content_sha256(path: Path, also: Collection[str] = ()) -> str:
     """SHA-256 of what a file says, in hexadecimal: of one of our tables, of its rows, columns and fingerprints only.
 
     Two runs may come to the same rows by other settings, or count other things on the way; who reads the rows need not
     care. Of a table the data pages are taken as they are in the file, and of its footer the schema and facts.
+
+    Args:
+        path: the file.
+        also: facts of how a table came to be that its reader does care for, as "counts" or "counts.matched".
     """
     if path.suffix != ".parquet" or not _is_ours(path):
         return file_sha256(path)
-    facts = {key: value for key, value in read_provenance(path).items() if key not in _OF_THE_RUN}
+    every = read_provenance(path)
+    facts = {key: value for key, value in every.items() if key not in _OF_THE_RUN}
+    facts |= {name: fact for name in also if (fact := _fact(every, name)) is not None}
     found = hashlib.sha256(json.dumps([str(pq.read_schema(path).remove_metadata()), facts], sort_keys=True).encode())
     with open(path, "rb") as handle:
         handle.seek(-8, os.SEEK_END)
@@ -192,6 +200,12 @@ def content_sha256(path: Path) -> str:
     return found.hexdigest()
 
 
+def _fact(facts: Any, name: str) -> Any:
+    for key in name.split("."):
+        facts = facts.get(key) if isinstance(facts, dict) else None
+    return facts
+
+
 def _is_ours(path: Path) -> bool:
     try:
         return b"clearminds" in (pq.read_metadata(path).metadata or {})
@@ -199,4 +213,4 @@ def _is_ours(path: Path) -> bool:
         return False
 
 
-_OF_THE_RUN = ("spec", "code", "libraries", "counts", "masks", "scoring", "left_out")
+_OF_THE_RUN = ("spec", "code", "libraries", "computed_with", "counts", "masks", "scoring", "left_out")

@@ -15,7 +15,7 @@ import shlex
 import sys
 import time
 import traceback
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from clearminds.errors import UserError
 from clearminds.files import stamps
 from clearminds.files.layout import job_name, job_title, rank_log, run_record
 from clearminds.files.tables import library_versions, write_json
-from clearminds.job import guard, outcome
+from clearminds.job import guard, outcome, same_code
 from clearminds.job.arguments import Arguments, Output, parse_arguments
 from clearminds.job.devices import require_devices, take_devices
 from clearminds.job.imports_compat import spare
@@ -37,12 +37,10 @@ from clearminds.reuse import known_code
 from clearminds.reuse.forced import is_forced
 from clearminds.reuse.integrity import refuse_altered
 from clearminds.reuse.job_memory import JobMemory, digests, made_by
-from clearminds.reuse.run_code import changed_since
 
 __all__ = ["Job", "Output", "launch", "log"]
 
 Main = Callable[..., dict | None]
-MOST = 4  # names of changed code that an error tells
 
 
 S = TypeVar("S")
@@ -92,6 +90,7 @@ def launch(
     runtime: type | None = None,
     *,
     also_reads: Callable[[Any], list[Path]] = lambda settings: [],
+    facts: Callable[[Any], Sequence[str]] = lambda settings: (),
     reuse: bool = True,
     unused: Collection[str] = (),
 ) -> None:
@@ -103,6 +102,7 @@ def launch(
         settings: the stage's class of what its result depends on.
         runtime: its class of what only tells how to run, where it reads any of that.
         also_reads: settings to the input files that are not among the arguments.
+        facts: settings to what the result depends on of how its input tables came to be, as of `content_sha256`.
         reuse: whether a result whose settings, code and inputs are what they were may be taken back instead of made
             again; not where a stage reads what is not an input file, such as a hub.
         unused: optional packages that libraries would import, as of `imports_compat.spare`.
@@ -113,13 +113,14 @@ def launch(
     try:
         guard.stop_cleanly()  # only here, where what it raises is caught
         _begin(job, given, memory)
-        _refuse_changed_code(job, given.code)
+        same_code.refuse_changed(job.stage, job.spec, job.code, given.code)
         refuse_dangling(given.inputs)
         _remove_half_written(given.outputs)
         inputs = digests([*given.inputs, *also_reads(job.settings)])
         if rank() is None:  # of several processes the one that waits for them has checked
             refuse_altered(given.memory, inputs)
-        origin = made_by(stage, job.spec, job.code, known_code.parts(stage, job.spec), inputs)
+        parts = known_code.parts(stage, job.spec)
+        origin = made_by(stage, job.spec, job.code, parts, inputs, facts(job.settings))
         forced = guard.RUN in os.environ and is_forced(stage, given.outputs)
         if memory and reuse and given.running.reuse and not forced and memory.take_back(origin):
             lifecycle.info("taken back: settings, code and inputs are what they were")
@@ -179,19 +180,6 @@ def _begin(job: Job, given: Arguments, memory: JobMemory | None) -> None:
     guard.before_forced_exit(partial(outcome.record_forced_exit, job.log))
 
 
-def _refuse_changed_code(job: Job, submitted: str) -> None:
-    """Refuse to make a result of other code than the run began with. Args: the job; its `code` when submitted.
-
-    Raises:
-        UserError: it names what changed.
-    """
-    changed = changed_since(job.stage, job.spec)
-    # on a node the submitted fingerprint is that of Snakemake there, which has read the edited code too
-    if (submitted and submitted != job.code) or (changed and guard.RUN in os.environ):
-        what = ", ".join(changed[:MOST] or [job.stage])
-        raise UserError(f"the code of {what} changed after this job was submitted; start the workflow again")
-
-
 def _remove_half_written(outputs: list[Path]) -> None:
     """Remove temporary files that killed runs of this job left; it is the only writer, so nothing needs them."""
     for output in outputs:
@@ -206,9 +194,12 @@ def _work(main: Main, job: Job, given: Arguments, unused: Collection[str]) -> di
     require_devices(job.gpus)
     if job.gpus <= 1 or rank() is not None:  # else others compute
         spare(unused)
+    if job.gpus:  # which it may have waited for, for hours
+        same_code.refuse_edited(job.stage, job.spec, job.code)
     measured = main(job, **given.own) or {}
     try:
         stamps.refuse_changed()
+        same_code.refuse_other_imports(job.stage, job.spec, job.code)
     except UserError:
         for output in given.outputs:  # made of something else than its record would say
             output.unlink(missing_ok=True)

@@ -5,12 +5,12 @@ A result consists of the declared outputs of a job and, beside one that declares
 begins, and on demand (`make verify`). A file whose stamp is that of when it was hashed is not read again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from clearminds.errors import UserError
-from clearminds.files.layout import DECLARING, DESCRIBING, first_output, memory_of, results_of
+from clearminds.files.layout import DECLARING, DESCRIBING, JOBS, first_output, memory_of, results_of
 from clearminds.files.stamps import Stamps, checked
 from clearminds.reuse.job_memory import RECORD, STAMPS, companions, declared_files, read_record
 
@@ -76,6 +76,36 @@ def deviations(memory: Path, record: dict, *, anew: bool = False, save: bool = T
     if save:
         stamps.save()
     return found
+
+
+def replaced_inputs(memory: Path, record: dict, made: Mapping[str, str], *, save: bool = True) -> list[str]:
+    """Which results of other jobs, that a result was made of, say something else now.
+
+    Snakemake tells that by times, which say nothing after a copy or a `touch`. Where another hash is on record for an
+    input than the result was made of, the contents decide: a job that took its result back has read other bytes that
+    say the same.
+
+    Args:
+        memory: the job's folder.
+        record: of its last run.
+        made: SHA-256 of every output of every job by path, as recorded.
+        save: whether the stamps of what was read are kept.
+    """
+    other = [path for path, read in record["inputs"].items() if made.get(path, read) != read and Path(path).is_file()]
+    if not other or not any(Path(path).is_file() for path in record["outputs"]):
+        return []
+    stamps, contents, also = Stamps(memory / STAMPS), record.get("contents", {}), record.get("facts", ())
+    found = [path for path in other if stamps.content_sha256(Path(path), also) != contents.get(path)]
+    if save:
+        stamps.save()
+    return found
+
+
+def as_made(memory: Path, paths: Iterable[str]) -> dict[str, str]:
+    """The SHA-256 that the jobs of a study have on record for files. Args: any job's folder; paths: of results."""
+    jobs = results_of(memory) / JOBS
+    makers = ((path, _maker(jobs, path)[1]) for path in paths)
+    return {path: record["outputs"][path] for path, record in makers if record}
 
 
 def refuse_altered(jobs: Path | None, inputs: Mapping[str, str]) -> None:

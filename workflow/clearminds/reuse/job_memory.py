@@ -16,6 +16,7 @@ companions. An edit in place changes the kept link too, so nothing is taken back
 import json
 import os
 import shutil
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -134,7 +135,14 @@ class JobMemory:
         return found | {kept / f"{n}.{output.name}": output for n, output in enumerate(self.outputs)}
 
 
-def made_by(rule: str, spec: dict, code: str, definitions: dict[str, str], inputs: dict[str, str]) -> dict:
+def made_by(
+    rule: str,
+    spec: dict,
+    code: str,
+    definitions: dict[str, str],
+    inputs: dict[str, str],
+    facts: Sequence[str] = (),
+) -> dict:
     """What a result depends on, as JSON.
 
     Args:
@@ -143,6 +151,7 @@ def made_by(rule: str, spec: dict, code: str, definitions: dict[str, str], input
         code: its fingerprint.
         definitions: what each definition behind that says by itself.
         inputs: SHA-256 by path.
+        facts: of how its inputs came to be that it depends on, as of `content_sha256`.
 
     Returns:
         these, with the SHA-256 of what each input says (`contents`).
@@ -153,7 +162,8 @@ def made_by(rule: str, spec: dict, code: str, definitions: dict[str, str], input
         "code": code,
         "definitions": definitions,
         "inputs": inputs,
-        "contents": {path: content_sha256(Path(path)) for path in inputs},
+        "contents": {path: content_sha256(Path(path), facts) for path in inputs},
+        **({"facts": list(facts)} if facts else {}),
     }
 
 
@@ -189,6 +199,11 @@ def find_record(jobs: Path, output: Path, stage: str, name: str) -> dict | None:
 def records(jobs: Path) -> dict[str, dict]:
     """The records of all jobs of a study, by the path of each output. Args: the folder of all memories."""
     return {path: record for record in memories(jobs).values() for path in record["outputs"]}
+
+
+def made_files(jobs: Iterable[dict]) -> dict[str, str]:
+    """The SHA-256 that every output of every job had, by its path. Args: the records of all jobs."""
+    return {path: sha256 for record in jobs for path, sha256 in record["outputs"].items()}
 
 
 def memories(jobs: Path) -> dict[Path, dict]:

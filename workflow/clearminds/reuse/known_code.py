@@ -52,18 +52,35 @@ def save() -> None:
 
 def edited_since() -> bool:
     """Whether a file below `workflow/` is another than when this process found it first."""
-    return _sources() != sources()
+    return _sources()[0] != sources()
+
+
+def sources() -> str:
+    """Digest of every file below `workflow/` as this process found them first, and of Python's version."""
+    return _first()[0]
+
+
+def hashes() -> dict[str, str]:
+    """The SHA-256 of every file below `workflow/` as this process found them first, by path."""
+    return _first()[1]
+
+
+def is_still(stage: str, spec: dict, code: str) -> bool:
+    """Whether the files as they are now give a job this `code`."""
+    try:
+        return stage_code.fingerprint_anew(stage, spec) == code
+    except (ValueError, SyntaxError):  # an edit that is not finished
+        return False
 
 
 @cache
-def sources() -> str:
-    """Digest of every file below `workflow/` as this process found them first, and of Python's version."""
+def _first() -> tuple[str, dict[str, str]]:
     return _sources()
 
 
-def _sources() -> str:
+def _sources() -> tuple[str, dict[str, str]]:
     found = hashlib.sha256(sys.version.encode())
-    walked = set()
+    walked, hashes = set(), {}
     for folder, folders, files in os.walk(WORKFLOW, followlinks=True):  # plugins may be kept elsewhere
         real = os.path.realpath(folder)
         folders[:] = [] if real in walked else sorted(name for name in folders if name != "__pycache__")
@@ -71,8 +88,9 @@ def _sources() -> str:
         for path in (Path(folder, name) for name in sorted(files)):
             found.update(os.fsencode(path.relative_to(WORKFLOW)) + b"\n")
             with suppress(OSError):  # what cannot be read, as an editor's lock that leads nowhere, is no code either
-                found.update(file_sha256(path).encode())
-    return found.hexdigest()
+                hashes[str(path)] = file_sha256(path)
+                found.update(hashes[str(path)].encode())
+    return found.hexdigest(), hashes
 
 
 @cache

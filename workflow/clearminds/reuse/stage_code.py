@@ -77,6 +77,12 @@ def fingerprint(stage: str, spec: dict) -> str:
     return digest_of(sorted(original(root_digest(root)) for root in roots(stage, spec)))[:32]
 
 
+def fingerprint_anew(stage: str, spec: dict) -> str:
+    """As `fingerprint`, of the files as they are now; this process has no others from now on."""
+    _parsed.cache_clear()
+    return fingerprint(stage, spec)
+
+
 def parts(stage: str, spec: dict) -> dict[str, str]:
     """What each definition and file behind `fingerprint` says by itself: tells which one changed."""
     chosen = roots(stage, spec)

@@ -6,7 +6,8 @@ words in its `about.json`). It holds immutable Parquet parts, written to a tempo
     {time in ns}-{first 16 digits of its SHA-256}.parquet     columns: key (16 bytes), and the values
 
 Any number of processes write at once, since no two write the same file. Where a key is in two parts, the first part
-by name wins, so that a value that was read stays what it is. A part whose bytes are not those that its name says is
+by name wins, so that a value that was read stays what it is: a new part's name comes after all that are there, whatever
+the writer's clock says. A part whose bytes are not those that its name says is
 named, set aside as `.damaged`, and its keys count as never computed. Namespaces from before there
 were versions (`former_code`) are read too, and never written.
 """
@@ -25,13 +26,15 @@ import pyarrow.parquet as pq
 
 from clearminds.errors import one_line
 from clearminds.files.digests import digest, file_sha256
-from clearminds.files.tables import write_json
+from clearminds.files.tables import library_versions, write_json
 from clearminds.reuse.former_code import former_folders
 
 log = logging.getLogger("clearminds")
 
 KEY = pa.binary(16)
 DIGITS = 16  # of a part's SHA-256, in its name
+LIBRARIES = "libraries"  # in a part's metadata: the versions of those that its values were computed with
+NUMBER = 20  # digits of the time in its name
 ROW_GROUP = 128  # rows that are decoded together: a look-up often wants a few of a part
 
 
@@ -47,12 +50,17 @@ class Store:
         folder: of all namespaces of one kind, such as results/store/scores.
         about: what the values depend on beside their key; JSON-able.
         values: schema of the columns beside the key.
+
+    Attributes:
+        libraries: versions of libraries, as JSON, with which values were computed that were found; "null" of those
+            that do not say it.
     """
 
     def __init__(self, folder: Path, about: dict, values: pa.Schema):
         self.folder = Path(folder) / digest(about)[:16]
         self.former = former_folders(folder, about)  # are only read
         self.schema = pa.schema([pa.field("key", KEY), *values])
+        self.libraries: set[str] = set()
         if not (self.folder / "about.json").is_file():
             write_json(self.folder / "about.json", about)
 
@@ -85,8 +93,13 @@ class Store:
             if not rows or not self._whole(part):
                 continue
             found.append(_rows(part, sorted(rows.values()), names))
+            self.libraries.add((found[-1].schema.metadata or {}).get(LIBRARIES.encode(), b"null").decode())
             wanted -= rows.keys()
         return pa.concat_tables(found)
+
+    def computed_with(self) -> list[dict[str, str] | None]:
+        """The versions of libraries in `libraries`, each once, in one order: of a table's values there may be many."""
+        return [json.loads(versions) for versions in sorted(self.libraries)]
 
     def has(self, keys: Sequence[bytes]) -> set[bytes]:
         """Those of `keys` that are there, in parts that are whole."""
@@ -96,8 +109,9 @@ class Store:
         """Write one part. Args: rows: of the store's schema. Returns its path."""
         temporary = self.folder / f".{socket.gethostname()}.{os.getpid()}.{time.monotonic_ns()}.tmp"
         try:
+            facts = {LIBRARIES: json.dumps(library_versions(), sort_keys=True)}
             pq.write_table(
-                rows.cast(self.schema),
+                rows.cast(self.schema).replace_schema_metadata(facts),
                 temporary,
                 compression="zstd",
                 write_page_checksum=True,
@@ -105,7 +119,9 @@ class Store:
             )
             with open(temporary, "rb") as handle:
                 os.fsync(handle.fileno())
-            part = self.folder / f"{time.time_ns():020d}-{file_sha256(temporary)[:DIGITS]}.parquet"
+            promised = file_sha256(temporary)[:DIGITS]
+            # numbered last of all, and after every part that is there: whoever reads has read those before this one
+            part = self.folder / f"{max(time.time_ns(), self._newest() + 1):0{NUMBER}d}-{promised}.parquet"
             os.replace(temporary, part)
         except OSError as error:
             error.filename = error.filename or str(self.folder)
@@ -118,6 +134,10 @@ class Store:
         """Every part, those of former namespaces among them, first by name first."""
         parts = (part for folder in (self.folder, *self.former) for part in folder.glob("*.parquet"))
         return sorted(parts, key=lambda part: part.name)
+
+    def _newest(self) -> int:
+        """The number of the last part that is there; 0 where there is none."""
+        return max((int(number) for part in self.parts() if (number := part.name[:NUMBER]).isdigit()), default=0)
 
     def _keys(self, part: Path) -> list[bytes] | None:
         try:

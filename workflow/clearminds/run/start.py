@@ -38,6 +38,7 @@ from clearminds.run.run_end import RunEnd, unusable
 from clearminds.run.sizing.gpus import DECIDED, Gpus, refuse_auto, refuse_none
 from clearminds.run.specs import Specs
 from clearminds.run.terminal.printing import say
+from clearminds.run.users_files import other_files
 
 if TYPE_CHECKING:
     from snakemake.workflow import Workflow
@@ -126,7 +127,7 @@ def _begin(workflow: "Workflow", specs: Specs, dry: bool) -> None:
     elif one_run.alive():
         return  # that run has adopted, and is writing the records of what it makes
     # before outputs are compared; a dry-run writes records too, as Snakemake compares with what is on disk only
-    wrong = adopt(layout)
+    wrong = adopt(layout, other=other_files(specs))
     for line in _told(wrong):
         say(line)
     # with other data, or another model, all that follows from these runs again: not before it was rehearsed with them

@@ -95,7 +95,9 @@ def fetch(source: Any, folder: Path) -> dict:
         if not file.is_symlink():
             file.chmod(0o644)  # safetensors are saved with 0600, which locks out the group on a cluster
     files = {file.name: file_sha256(file) for file in sorted(folder.iterdir())}
-    weights = {n: h for n, h in files.items() if n.endswith(".safetensors") or n == "config.json"}
+    # what computes with the weights is a part of the model, where that is the model's own Python
+    own = (".safetensors", ".py") if trusted else (".safetensors",)
+    weights = {n: h for n, h in files.items() if n.endswith(own) or n == "config.json"}
     return {
         "files": files,
         "model": digest(weights),

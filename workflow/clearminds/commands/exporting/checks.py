@@ -55,8 +55,9 @@ class Checks:
         while waiting:
             made = waiting.pop()
             seen.add(made)
-            for read, content in known.get(made, {}).get("contents", {}).items():
-                if Path(read).is_file() and content_sha256(Path(read)) != content:
+            record = known.get(made, {})
+            for read, content in record.get("contents", {}).items():
+                if Path(read).is_file() and content_sha256(Path(read), record.get("facts", ())) != content:
                     raise UserError(
                         f"{made}: made of another {read} than is there now; make it again: {self.command(path)}"
                     )

@@ -1,6 +1,7 @@
 """The files of a split in a folder: as the hub lays data sets out, or named after data set and split."""
 
 import codecs
+import os
 import re
 from pathlib import Path
 
@@ -40,6 +41,20 @@ def files_of(entry: str | dict) -> list[Path]:
         f"{path}: no file of split {split}; looked for {' and '.join(named)} as .parquet, .jsonl or .json; found: "
         f"{_listed(path)}; name the folder that has it, or the file itself as path: {{SPLIT: FILE}}"
     )
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Every file in a folder and those below it, by path; of a data set, whatever `datasets` reads of it.
+
+    Hidden ones are left out, as `datasets` does. Empty where there is no such folder.
+    """
+    found, walked = [], set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        folders[:] = [] if real in walked else [name for name in folders if not name.startswith(".")]
+        walked.add(real)  # links may lead in a circle
+        found += [Path(place, name) for name in files if not name.startswith(".")]
+    return sorted((file for file in found if file.is_file()), key=str)
 
 
 def rows_of(entry: str | dict) -> tuple[int, int | None]:

@@ -31,3 +31,8 @@ def optimiser_steps(
         return ceil(length.epochs * ceil(counts["matched"] / length.batch_examples))
     passes = length.epochs * counts["matched_tokens"] / pc.sum(masks["n_kept"]).as_py()
     return max(1, round(passes * ceil(len(masks) / batch_examples)))
+
+
+def counts_read(length: Length | None) -> list[str]:
+    """What `optimiser_steps` reads of how masks came to be, which equal masks may differ in."""
+    return [] if length is None else ["counts.matched" if length.by == "steps" else "counts.matched_tokens"]
