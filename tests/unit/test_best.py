@@ -144,7 +144,6 @@ def test_the_adapter_is_exported_with_a_card_of_the_study(run, monkeypatch, caps
     card = (folder / "README.md").read_text(encoding="utf-8")
     for said in (
         "# the adapter's own card",
-        "p after Holm 0.02: better; detectable after Holm: 4.0",
         "## Why this variant\n\nstm-2.5: of the variants",
         "| stm-2.5 ",
         "TI of `stm-2.5` against `rephrase`: +3.00 (+1.00 to +5.00, % of base, over items and seeds), after Holm p",

@@ -7,8 +7,10 @@ import polars as pl
 from clearminds.report.result_table import limits, percent
 from clearminds.report.text_table import Style, joined, text_table
 
-HEADERS = ("variant", "against", "measure", "difference", "unit", "lost", "gained", "test", "p", "p (Holm)")
-HEADERS += ("detectable", "verdict")
+HEADERS = (
+    *("variant", "against", "measure", "difference", "unit", "lost", "gained", "test", "p", "p (Holm)"),
+    *("detectable", "verdict"),
+)
 NAMES = 3  # of these columns hold names
 MISTAKES = {"wrong_answer": "wrong", "format_failure": "format"}  # columns where a task asks for a format
 ABOUT = (
