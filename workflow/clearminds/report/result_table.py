@@ -125,7 +125,12 @@ def format_failures(summary: pl.DataFrame) -> list[str]:
 
 
 def overlapping(summary: pl.DataFrame) -> list[str]:
-    """Which tasks have items that are in the training data too, and TI and BWT of each variant without those."""
+    """Which tasks have items that are in the training data too, and TI and BWT of each variant without those.
+
+    Nothing is said where there are none. The tables of a run that failed are made without looking.
+    """
+    if not summary["n_overlap"].count():
+        return ["Whether evaluated items are in the training data too was not looked at."]
     base = summary.filter(pl.col("variant") == BASE, pl.col("n_overlap") > 0)
     notes = [
         f"{n:,} of {items:,} items of {task} are in the training data too, by their whole prompt or 13 words in a row."
