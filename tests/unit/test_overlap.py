@@ -130,8 +130,9 @@ def test_what_a_variant_replays_or_started_from_counts_for_that_variant_alone(st
     assert bwt == {"base": 0, "stm": None, "replaying": pytest.approx(50)}  # without item 2: 3 of 9 after, 2 before
 
 
-def test_where_nothing_is_compared_nothing_is_said(study):
+def test_where_nothing_is_compared_that_is_said_and_where_nothing_is_found_nothing(study):
     made = tables(study, TASKS)
+    assert "Not looked at: whether items of " in terminal_table(made.summary)
     assert made.overlaps.is_empty()
     assert made.summary["n_overlap"].null_count() == made.summary.height
     clean = tables(study, TASKS, {"sums": [example("a", "Another?")]})

@@ -133,7 +133,7 @@ def test_equal_input_gives_equal_bytes_whatever_the_order_of_rows(study, tmp_pat
             path = tmp_path / f"written{len(written)}"
             table.write_parquet(path)
             written += [path.read_bytes()]
-        for text in (made.summary.write_csv(), printed_comparisons(made.comparisons, LATEX), latex_table(made.summary)):
+        for text in (made.summary.write_csv(), printed_comparisons(made.comparisons, LATEX), latex_table(made.summary, made.comparisons)):
             written += [text.encode()]
     assert written[: len(written) // 2] == written[len(written) // 2 :]
 
