@@ -27,7 +27,7 @@ _imported: dict[str, str] = {}  # path of a source: the SHA-256 that it had
 def watch() -> None:
     """Note sources from now on, and that of the launcher itself. Before other modules of the project are imported."""
     if _Finder not in sys.meta_path:
-        sys.meta_path.insert(0, _Finder)  # type: ignore[arg-type]  # a class, as Python's own finders are
+        sys.meta_path.insert(0, _Finder)  # a class, as Python's own finders are
     if launcher := getattr(sys.modules["__main__"], "__file__", None):
         _note(str(Path(launcher).resolve()))
 
