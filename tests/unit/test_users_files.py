@@ -144,6 +144,7 @@ def test_other_shards_of_a_folder_are_seen_whatever_their_times(study):
 def test_a_file_that_is_added_to_a_folder_in_the_layout_of_the_hub_is_seen(study):
     shards = study.folder / "one" / "shards"
     write(shards / ".cache" / "lock", "")
+    write(shards / "model.json", "")
     assert study.told() == []
     write(shards / "data" / "test.jsonl", TEXT)
     assert study.told() == [f"{shards}: has not the files that the results were made of"]

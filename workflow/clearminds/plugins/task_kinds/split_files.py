@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from clearminds.errors import UserError
+from clearminds.files.layout import DECLARING
 from clearminds.files.user_path import require_file, user_path
 
 SUFFIXES = (".jsonl", ".json", ".parquet")
@@ -46,14 +47,15 @@ def files_of(entry: str | dict) -> list[Path]:
 def files_below(folder: Path) -> list[Path]:
     """Every file in a folder and those below it, by path; of a data set, whatever `datasets` reads of it.
 
-    Hidden ones are left out, as `datasets` does. Empty where there is no such folder.
+    Hidden ones are left out, as `datasets` does; so is what would be taken for the declaration of a model. Empty where
+    there is no such folder.
     """
     found, walked = [], set()
     for place, folders, files in os.walk(folder, followlinks=True):
         real = os.path.realpath(place)
         folders[:] = [] if real in walked else [name for name in folders if not name.startswith(".")]
         walked.add(real)  # links may lead in a circle
-        found += [Path(place, name) for name in files if not name.startswith(".")]
+        found += [Path(place, name) for name in files if not name.startswith(".") and name not in DECLARING]
     return sorted((file for file in found if file.is_file()), key=str)
 
 
