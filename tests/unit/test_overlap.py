@@ -132,7 +132,7 @@ def test_what_a_variant_replays_or_started_from_counts_for_that_variant_alone(st
 
 def test_where_nothing_is_compared_that_is_said_and_where_nothing_is_found_nothing(study):
     made = tables(study, TASKS)
-    assert "Not looked at: whether items of " in terminal_table(made.summary)
+    assert "Not looked at: whether items of " in terminal_table(made.summary, made.comparisons)
     assert made.overlaps.is_empty()
     assert made.summary["n_overlap"].null_count() == made.summary.height
     clean = tables(study, TASKS, {"sums": [example("a", "Another?")]})

@@ -133,8 +133,8 @@ def test_equal_input_gives_equal_bytes_whatever_the_order_of_rows(study, tmp_pat
             path = tmp_path / f"written{len(written)}"
             table.write_parquet(path)
             written += [path.read_bytes()]
-        for text in (made.summary.write_csv(), printed_comparisons(made.comparisons, LATEX), latex_table(made.summary, made.comparisons)):
-            written += [text.encode()]
+        printed = printed_comparisons(made.comparisons, LATEX), latex_table(made.summary, made.comparisons)
+        written += [text.encode() for text in (made.summary.write_csv(), *printed)]
     assert written[: len(written) // 2] == written[len(written) // 2 :]
 
 
