@@ -94,7 +94,7 @@ def test_an_improvement_that_is_not_shown_is_told():
 @pytest.mark.parametrize(
     ("variants", "said"),
     [
-        ({"wide": (60, 0, 9), "lost": (90, -30, 3)}, "too small to tell.* it can find is 4.0 %"),
+        ({"wide": (60, 0, 9), "lost": (90, -30, 3)}, "too small to tell.* it can find is 4 %"),
         ({"lost": (90, -30, 3)}, "every one is shown to lose more than 5 %"),
         ({"odd": (90, None, 0)}, "undefined"),
     ],

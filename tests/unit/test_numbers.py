@@ -13,7 +13,7 @@ def test_a_score_that_is_not_0_does_not_look_like_it(score, said):
 
 
 @pytest.mark.parametrize(
-    ("sizes", "said"), [([4.0], "4"), ([0.43, 0.41], "0.4"), ([9.46, 9.0], "9 to 9.5"), ([175.7, 12.2], "12 to 176")]
+    ("sizes", "said"), [([4.0], "4"), ([0.43, 0.41], "0.4"), ([9.46, 9.0], "9 to 9.5"), ([1755.7, 12.2], "12 to 1,756")]
 )
 def test_sizes_have_as_many_digits_as_they_tell(sizes, said):
     assert numbers.ends(sizes) == said

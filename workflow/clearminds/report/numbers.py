@@ -31,7 +31,8 @@ def items(number: float | None, name: str = "item") -> str:
 
 def ends(sizes: Sequence[float]) -> str:
     """From the least to the largest of some sizes, as whole numbers from 10 on, else with a decimal."""
-    return " to ".join(dict.fromkeys(f"{round(end, 0 if end >= 10 else 1):g}" for end in (min(sizes), max(sizes))))
+    said = (f"{end:,.0f}" if end >= 10 else f"{round(end, 1):g}" for end in (min(sizes), max(sizes)))
+    return " to ".join(dict.fromkeys(said))
 
 
 def gigabytes(value: float | None) -> str:

@@ -144,7 +144,7 @@ def _curves(title: str, over: str, means: pl.DataFrame, runs: pl.DataFrame, gain
         subtitle=[
             "points: runs; lines: through means",
             *(line.replace("lines:", "upright:") for line in lines_are(runs)),
-            "dashed: values that are no number",
+            *(["dashed: values that are no number"] if means["x"].null_count() else []),
         ],
     )
     return styled(alt.vconcat(*panels, title=head))

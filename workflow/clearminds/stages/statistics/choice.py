@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from clearminds.files.summary import BASE
-from clearminds.report.numbers import listed
+from clearminds.report.numbers import ends, listed
 
 LOSS = 5.0  # percent of the base's scores
 DIGITS = 2  # of a TI as it is printed
@@ -90,8 +90,8 @@ def _none_passed(known: pl.DataFrame, comparisons: pl.DataFrame, loss: float) ->
     if (known["bwt_high"] < -loss).all():
         return f"No variant can be named: every one is shown to lose more than {loss:g} % of BWT."
     own = comparisons.filter(pl.col("measure") == "BWT", pl.col("other") == BASE)
-    detectable = min(own["detectable_holm"].drop_nulls(), default=None)
-    found = "" if detectable is None else f"The smallest change of BWT that it can find is {detectable:.1f} %. "
+    detectable = own["detectable_holm"].drop_nulls().to_list()
+    found = f"The smallest change of BWT that it can find is {ends([min(detectable)])} %. " if detectable else ""
     return (
         f"The study is too small to tell: no BWT interval stays above {-loss:g} %, and not every one is below. {found}"
         "More items, and more seeds, find smaller ones."
