@@ -41,7 +41,9 @@ def study(folder):
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
     folder = tmp_path_factory.mktemp("kinds")
-    workflow = Workflow(folder / "run", study(folder), warm=False)  # what a launcher leaves out, each kind may need
+    workflow = Workflow(folder / "run", study(folder))
+    assert workflow.run("masks").returncode == 0
+    workflow.warm = False  # what a launcher leaves out, each kind may need
     found = workflow.run()
     assert found.returncode == 0, found.stdout[-4000:]
     return workflow
