@@ -252,7 +252,7 @@ def test_an_edit_changes_the_stages_that_run_it(package, file, old, new, stages)
         ("job/guard.py", "import time", "import time\n\nNEW = 1"),
         ("model/throughput.py", "SIZE = 1024", "SIZE = 2048"),
         ("files/tables.py", '"torch", ', '"torch", "numpy", '),
-        ("config/blocks.py", "rank: Positive = 16", "rank: Positive = 8"),
+        ("config/blocks.py", "rank: Positive = Field(16,", "rank: Positive = Field(8,"),
         ("stages/evaluate.py", "likelihood of the reference text", "likelihood"),
         ("stages/masking/blocks.py", "rows do not follow", "rows are not those of"),
         ("stages/nothing_left.py", "no example is left to train on", "nothing is left"),
