@@ -229,7 +229,9 @@ def test_three_kills_change_no_byte(tmp_path, tiny_model):
     from kill_trial import digests, slow_enough, trial
 
     study = slow_enough(tiny_study(tiny_model))
-    study["variants"] = {"stm-200": study["variants"]["stm-200"]}  # one training tells as much as three
+    # one training tells as much as three, and seconds of work as much as half a minute
+    study["variants"] = {"stm-200": study["variants"]["stm-200"]}
+    study["tasks"]["sums"]["splits"]["train"] = 24
     undisturbed = Workflow(tmp_path / "undisturbed", study)
     assert undisturbed.run().returncode == 0
     expected = digests(undisturbed.folder)
