@@ -95,6 +95,19 @@ def test_what_prompts_begin_with_runs_once_and_changes_nothing(tmp_path, monkeyp
     assert shared == [0 if architecture in ("mistral", "gemma2") else 12]
 
 
+def test_a_model_that_shares_no_beginning_and_names_no_head_answers_all_the_same(model, monkeypatch):
+    prompts, source = [[*range(3, 15), 20], [*range(3, 15), 30, 31]], {"temperature": 0.0, "top_p": 1.0}
+    source["max_new_tokens"] = 6
+    expected = generate_batch(model, [2], prompts, [0, 1], source)
+
+    def refuse(*arguments):
+        raise TypeError("forward() got an unexpected keyword argument 'logits_to_keep'")
+
+    monkeypatch.setattr(sampling, "begun", refuse)
+    monkeypatch.setattr(model, "get_output_embeddings", lambda: None)
+    assert generate_batch(model, [2], prompts, [0, 1], source) == expected
+
+
 def test_more_samples_change_no_earlier_one(model):
     few, many = sample(model, samples=4), sample(model, samples=8)
     assert [row for row in many if row["sample"] < 4] == few

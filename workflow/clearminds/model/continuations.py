@@ -14,7 +14,7 @@ from clearminds.model.batches import plan
 from clearminds.model.causal_model import CausalModel
 from clearminds.model.encoded import Encoded
 from clearminds.model.padding import pad
-from clearminds.model.plain_cache import begun, copies, require_plain
+from clearminds.model.plain_cache import NO_CACHE, begun, copies, require_plain
 from clearminds.model.score_sequences import score
 from clearminds.model.shared_prefixes import worth_sharing
 from clearminds.progress import Progress
@@ -161,7 +161,7 @@ def _way(model: CausalModel, items: list[Item]) -> _Shared | None:
         try:
             shared = _Shared(model, items, common)
             found = shared.of(few)
-        except (AttributeError, NotImplementedError, TypeError, ValueError) as error:
+        except NO_CACHE as error:
             log.info("the model's cache cannot be shared (%s): %s", error, _instead(common))
             continue
         apart = apart or _apart(model, few, max(len(prompt) for prompt, _ in few))

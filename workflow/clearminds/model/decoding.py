@@ -36,7 +36,10 @@ def contiguous_before_head(model: CausalModel) -> Iterator[None]:
     def packed(head: torch.nn.Module, inputs: tuple) -> tuple:
         return tuple(one.contiguous() if isinstance(one, torch.Tensor) else one for one in inputs)
 
-    hook = _inner(model).get_output_embeddings().register_forward_pre_hook(packed)
+    if (head := _inner(model).get_output_embeddings()) is None:
+        yield  # the model has its own way to its logits
+        return
+    hook = head.register_forward_pre_hook(packed)
     try:
         yield
     finally:

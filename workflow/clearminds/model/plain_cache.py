@@ -13,6 +13,8 @@ from clearminds.model.causal_model import CausalModel
 PLAIN = (DynamicLayer, DynamicSlidingWindowLayer)
 # embeddings of positions that depend on the longest text of a forward pass, and so on what stands beside a text
 BY_LENGTH = ("longrope", "dynamic")
+# what a model raises, or `require_plain`, that has no such cache or does not take what asks for it
+NO_CACHE = (AttributeError, NotImplementedError, TypeError, ValueError)
 
 
 def require_plain(decoder: torch.nn.Module, cache: Any) -> None:

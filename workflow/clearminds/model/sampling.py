@@ -16,7 +16,7 @@ from transformers.cache_utils import DynamicCache
 from clearminds.model.causal_model import CausalModel
 from clearminds.model.decoding import contiguous_before_head, own_settings_only
 from clearminds.model.padding import pad
-from clearminds.model.plain_cache import begun, copies
+from clearminds.model.plain_cache import NO_CACHE, begun, copies
 from clearminds.model.shared_prefixes import worth_sharing
 
 log = logging.getLogger("clearminds")
@@ -151,7 +151,7 @@ def _beginning(model: CausalModel, prompts: list[tuple[int, ...]], new: int) -> 
         return 0, None
     try:
         cache = begun(model, prompts[0][:common], max(map(len, prompts)) + new)
-    except (AttributeError, NotImplementedError) as error:
+    except NO_CACHE as error:
         log.debug("prompts run whole: %s", error)
         return 0, None
     return common, copies(cache, torch.zeros(len(prompts), dtype=torch.long, device=next(model.parameters()).device))

@@ -10,6 +10,7 @@ import torch
 from clearminds.model.causal_model import CausalModel
 from clearminds.model.encoded import Encoded
 from clearminds.model.head import ChunkedHead
+from clearminds.model.plain_cache import NO_CACHE
 from clearminds.model.shared_prefixes import SharedPrefixes, plan_prefixed, prefix_lengths, without_lone
 from clearminds.model.token_statistics import score_batch, statistics_of
 from clearminds.progress import Progress
@@ -111,7 +112,7 @@ class Scorer:
             return False
         try:
             shared = np.concatenate(self._behind(members, lengths)[0])
-        except (AttributeError, NotImplementedError, TypeError, ValueError, torch.OutOfMemoryError) as error:
+        except (*NO_CACHE, torch.OutOfMemoryError) as error:
             log.info("the model's cache cannot be shared (%s): every conversation runs whole", error)
             return False
         room = 1e-3 if next(self.head.model.parameters()).dtype == torch.float32 else 0.5  # nats; a wrong cache: more
