@@ -33,7 +33,7 @@ RULES = (
     {"rule": "perplexity", "tau": "2.5"},
     {"rule": "random", "like": {"rule": "perplexity", "tau": "2.5"}},
 )
-WORDS = np.array([" the", " sum", "12", ",", "\n", " x_1", "ing", "(", "Answer", " 7"])
+WORDS = pa.array([" the", " sum", "12", ",", "\n", " x_1", "ing", "(", "Answer", " 7"])
 
 
 def tables(folder: Path) -> SourceTables:
@@ -77,11 +77,11 @@ def _scores(rng: np.random.Generator, keys: list[str], lengths: np.ndarray) -> p
     starts = np.repeat(np.cumsum(lengths) - lengths, lengths)
     loss = rng.exponential(1.0, n) ** 2
     columns = {
-        "example_id": pa.array(np.repeat(np.array(keys), lengths)),
+        "example_id": pa.array(keys).take(pa.array(np.repeat(np.arange(len(keys)), lengths))),
         "sample": np.zeros(n, np.int16),
         "position": np.arange(n) - starts,
         "token_id": rng.integers(0, 49152, n),
-        "token": pa.array(WORDS[rng.integers(0, len(WORDS), n)]),
+        "token": WORDS.take(pa.array(rng.integers(0, len(WORDS), n))),
         "char_start": np.arange(n) % 2000,
         "char_end": np.arange(n) % 2000 + 3,
         "logprob": -loss,

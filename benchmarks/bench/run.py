@@ -91,6 +91,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--items", type=int, default=16, help="word problems that are scored")
     parser.add_argument("--tokens", type=int, default=10_000_000, help="of made-up tables")
+    parser.add_argument("--mask-tokens", type=int, default=100_000_000, help="of those that masks are built from")
     parser.add_argument("--wide", type=int, default=1024, help="tokens of the statistics of a wide vocabulary")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--results", type=Path, default=ROOT / "results" / "bench")
@@ -101,7 +102,7 @@ def main() -> None:
         print(json.dumps(work(Places(given.model.resolve(), given.results.resolve())).as_dict()))
         return
     given.results.mkdir(parents=True, exist_ok=True)
-    table, path = rows(Sizes(given.items, given.tokens, given.wide)), given.results / "bench.parquet"
+    table, path = rows(Sizes(given.items, given.tokens, given.mask_tokens, given.wide)), given.results / "bench.parquet"
     bench, peaks, order = Bench(given), {}, [row.name for row in table]
     chosen = [row for row in table if given.only in row.stage]
     if not chosen:

@@ -70,7 +70,7 @@ def test_memory_counts_the_peak_of_the_work_alone():
 
 
 def test_every_row_has_a_name_of_its_own_and_work_that_is_there():
-    table = rows(Sizes(16, 1000, 256))
+    table = rows(Sizes(16, 1000, 9000, 256))
     assert len({row.name for row in table}) == len(table)
     for row in table:
         for work in (row.own, row.other):
@@ -78,3 +78,9 @@ def test_every_row_has_a_name_of_its_own_and_work_that_is_there():
                 module, function = work[0].split(":")
                 text = (ROOT / "benchmarks" / "bench" / f"{module}.py").read_text(encoding="utf-8")
                 assert f"def {function}(" in text, work
+
+
+def test_masks_are_built_from_tables_of_their_own_size():
+    of_tables = {row.stage: row.own[1:] for row in rows(Sizes(16, 1000, 9000, 256))}
+    assert of_tables["mask building"] == of_tables["mask building, memory"] == (9000,)
+    assert of_tables["score table, three columns"] == (1000,)
