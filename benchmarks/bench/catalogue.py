@@ -9,7 +9,7 @@ from measured import Measured, Places
 
 HARNESS, TRL = "lm-evaluation-harness", "TRL SFTTrainer"
 SPEED, MEMORY = "speed", "memory"
-PEAK = "matrix_peak:own"
+PEAK, IMPORTS = "matrix_peak:own", "imports:own"
 ADAPTERS = 2
 SAME_LOSS = 0.01  # of a step's loss, in bfloat16
 
@@ -167,4 +167,5 @@ def _starts() -> list[Row]:
             Row(f"start of a job, {stage}", "", ("start_up:own", stage), None, start_up.TARGET, "starts/s")
             for stage in start_up.JOBS
         ),
+        *(Row(f"imports of a job, {stage}", "", (IMPORTS, stage), None, None, "jobs/s") for stage in start_up.JOBS),
     ]

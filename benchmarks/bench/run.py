@@ -20,7 +20,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from catalogue import PEAK, Row, Sizes, called, peak_of, rows
+import imports
+from catalogue import IMPORTS, PEAK, Row, Sizes, called, peak_of, rows
 from lines import as_markdown, line, median_speed, require_same, save
 from measured import Measured, Places
 
@@ -114,6 +115,8 @@ def main() -> None:
         save(path, [found], order)  # at once, so that what was measured stays when a later row fails
         print(json.dumps(found), flush=True)
     print(as_markdown(path))
+    if any(row.own[0] == IMPORTS for row in chosen):
+        print(f"\n{imports.as_markdown(given.results / imports.FILE)}")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
-"""What a job takes to begin: whole jobs of a tiny model, which compute for some tenths of a second.
-
-Of these, `python -X importtime workflow/scripts/STAGE.py ...` tells the imports; the command is in the job's log.
-"""
+"""What a job takes to begin: whole jobs of a tiny model, which compute for some tenths of a second. What of that are
+imports, `imports.py` tells."""
 
 import shutil
+from pathlib import Path
 
 import tiny_run
 from measured import Measured, Places
@@ -24,7 +23,12 @@ JOBS = {
 
 def own(stage: str, places: Places) -> Measured:
     """One job of a stage, computed anew."""
-    folder = tiny_run.finished(places.work)
-    # else it would take its responses and scores from there
-    shutil.rmtree(folder / "results" / "store", ignore_errors=True)
+    folder = emptied(places)
     return tiny_run.timed(tiny_run.job(folder, stage, JOBS[stage]), folder)
+
+
+def emptied(places: Places) -> Path:
+    """The folder of the finished study, without its store: a job would take its responses and scores from there."""
+    folder = tiny_run.finished(places.work)
+    shutil.rmtree(folder / "results" / "store", ignore_errors=True)
+    return folder

@@ -63,17 +63,30 @@ def job(folder: Path, stage: str, name: str) -> list[str]:
 
 
 def timed(command: list[str], folder: Path) -> Measured:
-    """Run a command to its end, in a folder. With what it has started itself and waited for.
+    """What a command takes, run to its end in a folder. Args, raises: as of `run`."""
+    return run(command, folder)[0]
+
+
+def run(command: list[str], folder: Path) -> tuple[Measured, str]:
+    """Run a command to its end.
+
+    Args:
+        command: its words.
+        folder: where it runs.
+
+    Returns:
+        what it took, with what it has started itself and waited for; and what it said.
 
     Raises:
-        RuntimeError: it failed; the message is what it said.
+        RuntimeError: it failed; the message is the end of what it said.
     """
     start = time.perf_counter()
     with tempfile.TemporaryFile("w+") as output:
-        run = subprocess.Popen(command, stdout=output, stderr=output, cwd=folder, env={**os.environ, **QUIET})
-        _, status, usage = os.wait4(run.pid, 0)
-        wall, run.returncode = time.perf_counter() - start, os.waitstatus_to_exitcode(status)
-        if run.returncode:
-            output.seek(0)
-            raise RuntimeError(f"{shlex.join(command)}: {output.read()[-3000:]}")
-    return Measured(1.0, usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024)
+        ran = subprocess.Popen(command, stdout=output, stderr=output, cwd=folder, env={**os.environ, **QUIET})
+        _, status, usage = os.wait4(ran.pid, 0)
+        wall, ran.returncode = time.perf_counter() - start, os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        said = output.read()
+        if ran.returncode:
+            raise RuntimeError(f"{shlex.join(command)}: {said[-3000:]}")
+    return Measured(1.0, usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024), said

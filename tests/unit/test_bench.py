@@ -1,4 +1,4 @@
-"""The frame of `make bench`: figures of a row, a table that keeps what is not measured again, and memory by process."""
+"""The frame of the benchmarks: figures of a row, a table that keeps what is not measured again, memory by process."""
 
 import sys
 
@@ -9,6 +9,8 @@ from clearminds.checkout import ROOT
 
 sys.path.insert(0, str(ROOT / "benchmarks" / "bench"))
 
+import imports
+import tiny_run
 from catalogue import MEMORY, Row, Sizes, rows
 from lines import as_markdown, line, require_same, save
 from measured import Measured, fastest, measure
@@ -84,3 +86,43 @@ def test_masks_are_built_from_tables_of_their_own_size():
     of_tables = {row.stage: row.own[1:] for row in rows(Sizes(16, 1000, 9000, 256))}
     assert of_tables["mask building"] == of_tables["mask building, memory"] == (9000,)
     assert of_tables["score table, three columns"] == (1000,)
+
+
+SAID = """2026-11-29 DEBUG root: command: import time: nothing
+import time: self [us] | cumulative | imported package
+import time:       200 |        200 |     torch._C
+import time:      1500 |       1700 |   torch
+import time:       300 |        300 |   torch._C
+import time:      1000 |       2700 | clearminds.job
+"""
+
+
+def test_of_imports_own_times_add_up_and_a_module_of_two_lines_counts_once():
+    found = imports.modules("train_adapter", SAID, share=0.5)
+    assert found.columns == ["stage", "module", "own_ms", "cumulative_ms"]
+    assert found["module"].to_list() == ["clearminds.job", "torch", "torch._C"]
+    assert found["own_ms"].to_list() == pytest.approx([0.5, 0.75, 0.25])  # half of what Python said, as of a core
+    assert found["cumulative_ms"].to_list() == pytest.approx([1.35, 0.85, 0.15])
+
+
+def test_imports_of_a_stage_take_the_place_of_earlier_ones(tmp_path):
+    path = tmp_path / "imports.parquet"
+    for stage in ("train_adapter", "build_masks", "train_adapter"):
+        imports.save(path, imports.modules(stage, SAID))
+    assert sorted(pl.read_parquet(path)["stage"]) == ["build_masks"] * 3 + ["train_adapter"] * 3
+    _, _, masks, training = imports.as_markdown(path).splitlines()
+    # of torch its largest module alone
+    assert training == "| train_adapter | 0.00 | 3 | clearminds.job 0.00, torch 0.00 |" and "build_masks" in masks
+
+
+def test_python_says_what_it_imports_as_the_bench_reads_it(tmp_path):
+    command = [sys.executable, "-X", "importtime", "-c", "import json.tool"]
+    _, said = tiny_run.run(command, tmp_path)
+    found = imports.modules("any", said)
+    whole = dict(found.select("module", "cumulative_ms").rows())
+    assert whole["json.tool"] >= whole["json"] > 0
+
+
+def test_a_command_that_fails_says_what_it_said(tmp_path):
+    with pytest.raises(RuntimeError, match="no such thing"):
+        tiny_run.timed([sys.executable, "-c", "raise SystemExit('no such thing')"], tmp_path)
