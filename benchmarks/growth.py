@@ -2,10 +2,11 @@
 
     PYTHONPATH=workflow .venv/bin/python benchmarks/growth.py [--only WORDS] [--scale 1]
 
-On a random Llama of 4 layers and width 256, by one thread, each curve in a process of its own. Prints, for each size,
-seconds of a core and MiB above what the process held, and the exponents of both: 1 is proportional, 0 is constant. The
-exponent is the slope of a straight line through the logarithms, of the larger half of the sizes for time, where what a
-start costs counts less.
+On a random Llama of 4 layers and width 256, by one thread, each curve in a process of its own; variants and shards on
+studies of a tiny model, which `results/bench` keeps, in whole processes. Prints, for each size, how much it is
+(conversations, tokens, examples, adapters, jobs), seconds of a core and MiB above what the process held (of whole
+processes all of it), and the exponents of both: 1 is proportional, 0 is constant. The exponent is the slope of a
+straight line through the logarithms, of the larger half of the sizes for time, where what a start costs counts less.
 """
 
 import argparse
@@ -15,17 +16,29 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 HERE = Path(__file__).parent
+WORK = HERE.parent / "results" / "bench"  # what is kept there, `make bench` uses too
 sys.path.insert(0, str(HERE / "bench"))
 
 from measured import Measured, Places, measure  # noqa: E402
 
 PROMPT, RESPONSE, VOCABULARY, BATCH_TOKENS = 48, 48, 8192, 1024
-Curve = tuple[str, list[int], Callable[[int], Measured]]
+TABLE = 4000  # conversations of the table that shards share
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Attributes: what is varied; in which sizes; how one size is measured; whether in processes of its own."""
+
+    name: str
+    sizes: list[int]
+    work: Callable[[int], Measured]
+    whole: bool = False
 
 
 def _model(vocabulary: int = VOCABULARY):
@@ -128,18 +141,38 @@ def curves(scale: float) -> list[Curve]:
         return [max(1, int(size * scale)) for size in given]
 
     return [
-        ("scoring, items", sizes(16, 32, 64, 128), lambda n: _scored(_conversations(n))),
-        (
+        Curve("scoring, items", sizes(16, 32, 64, 128), lambda n: _scored(_conversations(n))),
+        Curve(
             "scoring, tokens of an item",
             sizes(64, 128, 256, 512, 1024),
             lambda n: _scored(_conversations(4, 16, n - 16)),
         ),
-        ("scoring, vocabulary", [8192, 32768, 131072, 262144], lambda n: _scored(_conversations(8), n)),
-        ("scoring, samples of a prompt", sizes(1, 2, 4, 8, 16), lambda n: _scored(_conversations(4, 96, 24, n))),
-        ("generation, new tokens", sizes(16, 32, 64, 128), _generated),
-        ("training, examples", sizes(16, 32, 64, 128), _trained),
-        ("evaluation, adapters", sizes(1, 2, 4, 8), _evaluated),
-        ("masks, tokens of a table", sizes(400_000, 1_600_000, 6_400_000), _masked),
+        Curve("scoring, vocabulary", [8192, 32768, 131072, 262144], lambda n: _scored(_conversations(8), n)),
+        Curve("scoring, samples of a prompt", sizes(1, 2, 4, 8, 16), lambda n: _scored(_conversations(4, 96, 24, n))),
+        Curve("generation, new tokens", sizes(16, 32, 64, 128), _generated),
+        Curve("training, examples", sizes(16, 32, 64, 128), _trained),
+        Curve("evaluation, adapters", sizes(1, 2, 4, 8), _evaluated),
+        Curve("masks, tokens of a table", sizes(400_000, 1_600_000, 6_400_000), _masked),
+        *_of_studies(scale),
+    ]
+
+
+def _of_studies(scale: float) -> list[Curve]:
+    import study_growth as study
+
+    table = max(1, int(TABLE * scale))
+    held = [max(1, table * n // 4) for n in (1, 2, 4)]
+
+    def none_of(items: int) -> Measured:
+        return study.shard(f"{items + 1}of{items + 1}", items, WORK)
+
+    return [
+        Curve("plan, variants", [2, 4, 8, 16, 64, 256], lambda n: study.planned(n, WORK), whole=True),
+        Curve("run, variants", [2, 4, 8], lambda n: study.finished_with(n, WORK), whole=True),
+        Curve("job of a shard, shards", [1, 2, 4, 8], lambda n: study.shard(f"1of{n}", table, WORK), whole=True),
+        Curve(
+            "job of a shard, items of the others", held, lambda n: study.shard(f"{n + 1}of{n + 1}", n, WORK), whole=True
+        ),
     ]
 
 
@@ -156,27 +189,36 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0, help="of the sizes")
     parser.add_argument("--curve", help=argparse.SUPPRESS)
     given = parser.parse_args()
-    found = {name: (sizes, work) for name, sizes, work in curves(given.scale)}
+    found = {curve.name: curve for curve in curves(given.scale)}
     if given.curve:
-        sizes, work = found[given.curve]
-        work(sizes[0])  # libraries set themselves up
-        print(json.dumps([work(size).as_dict() for size in sizes]))
+        curve = found[given.curve]
+        if not curve.whole:
+            curve.work(curve.sizes[0])  # libraries set themselves up
+        print(json.dumps([curve.work(size).as_dict() for size in curve.sizes]))
         return
-    print("| what grows | sizes | seconds of a core | exponent | MiB | exponent |\n|---|---|---|---|---|---|")
+    print("| what grows | sizes | that is | seconds of a core | exponent | MiB | exponent |\n" + "|---" * 7 + "|")
     quiet = {"OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1", "TQDM_DISABLE": "1", "HF_HUB_OFFLINE": "1"}
     environment = {**os.environ, **quiet, "PYTHONPATH": f"{HERE.parent / 'workflow'}:{HERE}"}
-    for name, (sizes, _) in found.items():
-        if given.only not in name:
+    for curve in found.values():
+        if given.only not in curve.name:
             continue
-        command = [sys.executable, __file__, "--curve", name, "--scale", str(given.scale)]
+        command = [sys.executable, __file__, "--curve", curve.name, "--scale", str(given.scale)]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment, check=True)
         measured = [Measured(**one) for one in json.loads(done.stdout.splitlines()[-1])]
-        seconds, memory = [one.cpu for one in measured], [one.memory for one in measured]
-        half = len(sizes) // 2
-        cells = [", ".join(f"{value:,}" for value in sizes), ", ".join(f"{value:.2g}" for value in seconds)]
-        cells += [f"{exponent(sizes[half - 1 :], seconds[half - 1 :]):.2f}"]
-        cells += [", ".join(f"{value:.0f}" for value in memory), f"{exponent(sizes, memory):.2f}"]
-        print(f"| {name} | {' | '.join(cells)} |", flush=True)
+        print(f"| {curve.name} | {' | '.join(cells(curve.sizes, measured))} |", flush=True)
+
+
+def cells(sizes: list[int], measured: list[Measured]) -> list[str]:
+    """The cells of a curve's line. Args: its sizes; what was measured of each."""
+    seconds, memory, half = [one.cpu for one in measured], [one.memory for one in measured], len(sizes) // 2
+    return [
+        ", ".join(f"{value:,}" for value in sizes),
+        ", ".join(f"{one.amount:,.0f}" for one in measured),
+        ", ".join(f"{value:.2g}" for value in seconds),
+        f"{exponent(sizes[half - 1 :], seconds[half - 1 :]):.2f}",
+        ", ".join(f"{value:.0f}" for value in memory),
+        f"{exponent(sizes, memory):.2f}",
+    ]
 
 
 if __name__ == "__main__":

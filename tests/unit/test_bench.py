@@ -6,10 +6,15 @@ import polars as pl
 import pytest
 
 from clearminds.checkout import ROOT
+from clearminds.files import contracts
+from clearminds.files.tables import read_table
 
+sys.path.insert(0, str(ROOT / "benchmarks"))
 sys.path.insert(0, str(ROOT / "benchmarks" / "bench"))
 
+import growth
 import imports
+import study_growth
 import tiny_run
 from catalogue import MEMORY, Row, Sizes, rows
 from lines import as_markdown, line, require_same, save
@@ -126,3 +131,31 @@ def test_python_says_what_it_imports_as_the_bench_reads_it(tmp_path):
 def test_a_command_that_fails_says_what_it_said(tmp_path):
     with pytest.raises(RuntimeError, match="no such thing"):
         tiny_run.timed([sys.executable, "-c", "raise SystemExit('no such thing')"], tmp_path)
+
+
+def test_a_curve_of_what_is_proportional_has_exponent_one():
+    assert growth.exponent([1, 2, 4], [3.0, 6.0, 12.0]) == pytest.approx(1)
+    assert growth.exponent([1, 2, 4], [5.0, 5.0, 5.0]) == pytest.approx(0)
+    cells = growth.cells([1, 2, 4, 8], [Measured(n * 10, float(n), 9, 64.0 / n) for n in (1, 2, 4, 8)])
+    assert cells == ["1, 2, 4, 8", "10, 20, 40, 80", "1, 2, 4, 8", "1.00", "64, 32, 16, 8", "-1.00"]
+
+
+def test_a_study_of_so_many_variants_has_them_and_nothing_else_changes(tmp_path):
+    study = {"study": "tiny", "variants": {"self-output": {"responses": "self_output"}}, "seeds": [0]}
+    tiny_run.study(tmp_path, study)
+    found = study_growth.of_variants(tmp_path, 3)
+    assert len(found.pop("variants")) == 3 and found == {"study": "tiny", "seeds": [0]}
+
+
+def test_jobs_are_counted_as_a_run_and_a_dry_run_say_them():
+    assert study_growth.jobs_of("job      count\n------\ntotal       24\n") == 23  # without `all`
+    assert study_growth.jobs_of("GPUs: none\n1,026 jobs to do; their commands are in x.log\n") == 1026
+    assert study_growth.jobs_of("1 job to do; its command is in x.log\n") == 1
+
+
+def test_a_made_up_table_has_different_conversations_with_a_response_each(tmp_path):
+    tables = study_growth.made_up(tmp_path, 20)
+    examples = read_table(tables["examples"], contracts.EXAMPLES).to_pylist()
+    responses = read_table(tables["responses"], contracts.RESPONSES).to_pylist()
+    assert [row["example_id"] for row in examples] == [row["example_id"] for row in responses]
+    assert len({row["response"] for row in responses}) == 20
