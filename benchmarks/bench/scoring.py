@@ -4,6 +4,10 @@ Peers: the paper's way, one example at a time with all logits and a cross-entrop
 loglikelihood at its better size of batches, which sums log-probabilities.
 """
 
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
 import corpus
 import torch
 from measured import Measured, Places, fastest, measure
@@ -19,14 +23,19 @@ KINDS = {"single": corpus.single, "samples": lambda model, items: corpus.samples
 
 def own(kind: str, items: int, places: Places) -> Measured:
     """This project's scorer."""
-    model, conversations = corpus.model(places.model), KINDS[kind](places.model, items)
+    return prepared(places.model, KINDS[kind](places.model, items))()
+
+
+def prepared(folder: Path, conversations: list[Encoded]) -> Callable[[], Measured]:
+    """What measures the scoring of conversations: the model is loaded. Args: its folder; these."""
+    model = corpus.model(folder)
     score(model, conversations[:1], BATCH_TOKENS)  # libraries set themselves up
 
     def work() -> float:
         score(model, conversations, BATCH_TOKENS)
         return float(len(conversations))
 
-    return measure(work, corpus.flops(model, conversations))
+    return partial(measure, work, corpus.flops(model, conversations))
 
 
 @torch.inference_mode()

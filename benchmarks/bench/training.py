@@ -10,16 +10,14 @@ import random
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import corpus
-import datasets
 import pyarrow as pa
 import torch
-import trl
 from measured import Measured, Places, measure
 from online_losses import TRAINING
-from transformers import AutoModelForCausalLM
 
 from clearminds.files import contracts
 from clearminds.stages.train_adapter import Runtime
@@ -34,21 +32,29 @@ BEST = {"gradient_checkpointing": False}
 
 def own(items: int, places: Places) -> Measured:
     """This project's trainer."""
-    rows = _rows(places.model, items)
-    model = with_adapter(corpus.model(places.model, SETTINGS.dtype))
+    return prepared(places.model, rows_of(places.model, items))()
+
+
+def prepared(folder: Path, rows: list[dict]) -> Callable[[], Measured]:
+    """What measures this project's training: the model is loaded. Args: its folder; rows of the contract MASKS."""
+    model = with_adapter(corpus.model(folder, SETTINGS.dtype))
     runtime = Runtime(BATCH_TOKENS, 3600, False, False, "none")
 
-    def work(folder: Path) -> list[dict]:
+    def work(place: Path) -> list[dict]:
         masks = pa.Table.from_pylist(rows, schema=contracts.MASKS.schema)
-        trainer, *_ = train(model, masks, SETTINGS, SEED, runtime, Checkpoints(folder, {}))
+        trainer, *_ = train(model, masks, SETTINGS, SEED, runtime, Checkpoints(place, {}))
         return history(trainer)
 
-    return _measured(work, rows, model)
+    return partial(_measured, work, rows, model)
 
 
 def sft(settings: str, items: int, places: Places) -> Measured:
     """TRL's. Args: settings: defaults or best."""
-    rows = _rows(places.model, items)
+    import datasets
+    import trl
+    from transformers import AutoModelForCausalLM
+
+    rows = rows_of(places.model, items)
     dtype = torch.bfloat16 if settings == "best" else "auto"
     model = with_adapter(AutoModelForCausalLM.from_pretrained(places.model, dtype=dtype))
     table = datasets.Dataset.from_list([{"input_ids": row["input_ids"], "labels": _labels(row)} for row in rows])
@@ -102,8 +108,8 @@ def with_adapter(model: torch.nn.Module) -> torch.nn.Module:
     return add_adapter(model, SETTINGS, "base")
 
 
-def _rows(folder: Path, items: int) -> list[dict]:
-    """Rows of the contract MASKS."""
+def rows_of(folder: Path, items: int) -> list[dict]:
+    """Word problems as rows of the contract MASKS. Args: the model's folder; how many."""
     chance, found = random.Random(0), []
     for n, one in enumerate(corpus.single(folder, items)):
         ids = one.input_ids[: one.n_prompt + one.n_response]

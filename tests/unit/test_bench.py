@@ -15,6 +15,7 @@ sys.path.insert(0, str(ROOT / "benchmarks" / "bench"))
 import growth
 import imports
 import study_growth
+import threads
 import tiny_run
 from catalogue import MEMORY, Row, Sizes, rows
 from lines import as_markdown, line, require_same, save
@@ -131,6 +132,19 @@ def test_python_says_what_it_imports_as_the_bench_reads_it(tmp_path):
 def test_a_command_that_fails_says_what_it_said(tmp_path):
     with pytest.raises(RuntimeError, match="no such thing"):
         tiny_run.timed([sys.executable, "-c", "raise SystemExit('no such thing')"], tmp_path)
+
+
+def test_an_arrangement_of_threads_is_compared_within_its_round():
+    rounds = [
+        {name: threads.Took(wall, 1.0, 100.0) for name in threads.ARRANGEMENTS}
+        | {threads.TWO_THREADS: threads.Took(other, 1.0, 150.0)}
+        for wall, other in ((1.0, 2.0), (3.0, 2.0), (2.0, 2.0))
+    ]
+    jobs, one_job, *rest = threads.table("scoring", rounds)
+    assert jobs == "| scoring | two jobs of a thread | 2 | 1 | 100 | a job of two threads | 1.000 | 0.500 | 1.500 |"
+    assert one_job == "| scoring | a job of two threads | 2 | 1 | 150 |  |  |  |  |" and len(rest) == 3
+    for how in threads.ARRANGEMENTS.values():
+        assert how.jobs * how.threads == 2 and (not how.against or how.against in threads.ARRANGEMENTS)
 
 
 def test_a_curve_of_what_is_proportional_has_exponent_one():
