@@ -1,100 +1,101 @@
-"""How much memory a scoring job takes per token of its table: jobs of several sizes, and the slope of their peaks.
+"""How much memory a scoring job takes per token of its table, beside its model: tables of several sizes, and the slope.
 
-    PYTHONPATH=workflow .venv/bin/python benchmarks/scoring_memory.py [--tokens 100000 400000] [--shard 1of1000]
+    PYTHONPATH=workflow .venv/bin/python benchmarks/scoring_memory.py [--tokens 3000000 6000000]
 
-Makes up examples with one reference each, of random words behind a prompt that is as long, and scores them with a tiny
-random model, whose own memory does not matter. Each size is a job of its own: the launcher as Snakemake would start it,
-on an empty store. A shard gets one of so many parts of the batches: what it takes then is
-what planning takes. Prints response tokens, the peak of the process in MiB and seconds of a core, and bytes per
-response token between one size and the next.
+Makes up prompts of 300 tokens and responses of as many, one at a time as a tokenizer gives them, and a store
+that has all their scores: then a job keeps what it needs of all, plans, reads the scores and writes both tables; a
+shard only plans. Each is a process of its own. Prints the peak of its memory above what it held before, in MiB, seconds
+of a core, and bytes per further response token. Above 10^6 tokens a group of rows of the table is full and takes no
+more.
 """
 
 import argparse
 import json
-import os
-import resource
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
-ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT / "tests")]
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "bench"))
+
+from measured import measure  # noqa: E402
 
 from clearminds.files import contracts  # noqa: E402
-from clearminds.files.tables import write_table  # noqa: E402
+from clearminds.files.row_groups import write_pieces  # noqa: E402
+from clearminds.model.encode_responses import Sequence  # noqa: E402
+from clearminds.model.encoded import Encoded  # noqa: E402
+from clearminds.model.loading import Loading  # noqa: E402
+from clearminds.reuse.store import Store, key_of  # noqa: E402
+from clearminds.stages.score_token_perplexity import Runtime, Settings, score_store, score_through  # noqa: E402
+from clearminds.stages.scoring.spool import spooled  # noqa: E402
+from clearminds.stages.scoring.stored import TYPES  # noqa: E402
 
-WORDS = np.array(["the", "answer", "is", "number", "question", "and", "another", "12", "34", "What", "a", "user"])
-PRINTS = dict.fromkeys(("base", "model", "tokenizer", "chat_template"), "f" * 64)
-SPEC = {"dtype": "float32", "loading": {}}
+PROMPT = RESPONSE = 300
+TEXT = "the answer is a number of words that is written down here, " * 50
+SPANS = [(1200 + 4 * n, 1204 + 4 * n) for n in range(RESPONSE)]
 
 
-def make_up(folder: Path, rows: int) -> None:
-    """Examples and responses. Args: where; how many, of some 85 tokens each, and prompts of as many."""
+def made_up(tokens: int) -> Iterator[Sequence]:
+    """Responses of so many tokens together, each behind a prompt of its own."""
     rng = np.random.default_rng(0)
-
-    def text() -> str:
-        return " ".join(WORDS[rng.integers(0, len(WORDS), rng.integers(30, 70))])
-
-    ids = [f"made-up-train-{n:07d}" for n in range(rows)]
-    examples = [{"example_id": i, "messages": [{"role": "user", "content": text()}], "reference": ""} for i in ids]
-    said = [{"example_id": i, "sample": 0, "response": text(), "finish_reason": "reference"} for i in ids]
-    write_table(folder / "examples.parquet", examples, contracts.EXAMPLES, {})
-    write_table(folder / "responses.parquet", said, contracts.RESPONSES, {})
+    for n in range(tokens // RESPONSE):
+        ids = rng.integers(300, 50_000, PROMPT + RESPONSE + 1).tolist()
+        yield Sequence(f"made-up-train-{n:07d}", 0, Encoded(f"{n:07d}{TEXT}", ids, PROMPT, RESPONSE, list(SPANS)))
 
 
-def make_model(folder: Path) -> Path:
-    """A tiny model's folder as `fetch_model` leaves it. Returns its `model.json`."""
-    from tiny import tiny_model_folder
+def fill(store: Store, tokens: int) -> None:
+    """Give a store made-up scores of all of them, in parts as jobs leave them."""
+    waiting = []
+    for n, one in enumerate(made_up(tokens), start=1):
+        values = np.random.default_rng(n).random(RESPONSE)
+        key = key_of([one.encoded.input_ids, PROMPT, RESPONSE])
+        waiting.append({"key": key, **{name: values.astype(kind) for name, kind in TYPES.items()}})
+        if len(waiting) == 1000 or n == tokens // RESPONSE:
+            store.add(pa.Table.from_pylist(waiting, schema=store.schema))
+            waiting = []
 
-    tiny_model_folder(folder)
-    (folder / "chat.json").write_text('{"system": null, "arguments": {}}')
-    (folder / "model.json").write_text(json.dumps({**PRINTS, "files": {}}))
-    return folder / "model.json"
 
-
-def job(folder: Path, model: Path, shard: str) -> dict:
-    """Run a job and return its record, with seconds of a core. Args: of its tables; of the model; "": no shard."""
-    runtime = {"store": str(folder / "store"), "batch_tokens": 4096, "part_seconds": 2, "gpus": 0}
-    command = [sys.executable, str(ROOT / "workflow/scripts/score_token_perplexity.py"), "--adapter"]
-    command += ["--spec", json.dumps(SPEC), "--runtime", json.dumps(runtime), "--log", str(folder / "job.log")]
-    command += ["--examples", str(folder / "examples.parquet"), "--responses", str(folder / "responses.parquet")]
-    command += ["--model", str(model), "--scorer", str(model), "--scores", str(folder / f"scores{shard}.parquet")]
-    command += ["--shard", shard] if shard else ["--sequences", str(folder / "sequences.parquet")]
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    record = json.loads((folder / "job.run.json").read_text())
-    return {**record, "core": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime}
+def job(folder: Path, store: Store, tokens: int, shard: str) -> float:
+    """What the launcher does between the tokenizer and its result. Returns the response tokens."""
+    runtime = Runtime(str(folder), 8192, 60)
+    with spooled(made_up(tokens), folder, texts=not shard) as spool:
+        statistics, _, _ = score_through(store, None, spool.encoded, runtime, shard)  # type: ignore[arg-type]
+        if not shard:
+            write_pieces(folder / "sequences.parquet", spool.sequence_rows(), contracts.SEQUENCES, {})
+            write_pieces(folder / "scores.parquet", spool.score_rows(statistics), contracts.TOKEN_SCORES, {})
+    return float(tokens)
 
 
 def main() -> None:
     """Run the command line."""
-    import pyarrow.parquet as pq
-
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--tokens", type=int, nargs="+", default=[100_000, 400_000])
-    parser.add_argument("--shard", default="1of1000")
+    parser.add_argument("--tokens", type=int, nargs="+", default=[3_000_000, 6_000_000])
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--shard", default="", help=argparse.SUPPRESS)
     given = parser.parse_args()
-    last: dict[str, tuple[int, int]] = {}
+    if given.folder:
+        store = score_store(given.folder / "store", "weights", Settings("float32", Loading()))
+        import clearminds.model.score_sequences  # noqa: F401 - torch is no part of what is measured
+
+        found = measure(lambda: job(given.folder, store, given.tokens[0], given.shard))
+        return print(json.dumps([found.memory, found.cpu]))
+    last: dict[str, tuple[int, float]] = {}
     print("| job | response tokens | peak, MiB | seconds of a core | bytes a further token |\n|---|---|---|---|---|")
-    with tempfile.TemporaryDirectory() as scratch:
-        model = make_model(Path(scratch, "model"))
-        for tokens in given.tokens:
-            folder = Path(scratch, str(tokens))
-            folder.mkdir()
-            make_up(folder, tokens // 85)
-            found = {"shard": job(folder, model, given.shard)}
-            found |= {"empty store": job(folder, model, "")}
-            counted = pq.read_metadata(folder / "scores.parquet").num_rows
-            for name, record in found.items():
-                peak, before = record["peak_memory_bytes"], last.get(name)
-                more = f"{(peak - before[1]) / (counted - before[0]):.0f}" if before else ""
-                print(f"| {name} | {counted:,} | {peak / 2**20:.0f} | {record['core']:.1f} | {more} |", flush=True)
-                last[name] = counted, peak
+    for tokens in given.tokens:
+        with tempfile.TemporaryDirectory() as folder:
+            fill(score_store(Path(folder, "store"), "weights", Settings("float32", Loading())), tokens)
+            for name, shard in (("table", ""), ("shard", "1of8")):
+                command = [sys.executable, __file__, "--folder", folder, "--tokens", str(tokens), "--shard", shard]
+                output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+                peak, core = json.loads(output.stdout)
+                more = f"{(peak - last[name][1]) * 2**20 / (tokens - last[name][0]):.0f}" if name in last else ""
+                print(f"| {name} | {tokens:,} | {peak:.0f} | {core:.1f} | {more} |", flush=True)
+                last[name] = tokens, peak
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from clearminds.model.encode_responses import Sequence
 from clearminds.model.spooled import SpooledIds
 
 TEXTS = pa.schema([contracts.TOKEN_SCORES.schema.field(name) for name in ("token", "char_start", "char_end")])
-TOKENS = 2**16  # whose texts are written together, or a few more
+TOKENS = 2**14  # whose texts are written together, or a few more
 
 
 class Spool:
