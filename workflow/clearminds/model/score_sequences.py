@@ -131,7 +131,7 @@ def _cut(member: Encoded, prefix: int) -> Encoded:
 
 
 def score(
-    model: CausalModel, encoded: list[Encoded], batch_tokens: int, *, share: bool = True
+    model: CausalModel, encoded: Sequence[Encoded], batch_tokens: int, *, share: bool = True
 ) -> tuple[list[np.ndarray], Progress]:
     """Score the response tokens of each conversation, at once and for this once.
 

@@ -58,7 +58,7 @@ class SpooledIds(Sequence[Encoded]):
     def response_ids(self, first: int, last: int) -> np.ndarray:
         """The ids of some responses, int32, one after another. Args: as of `lists`."""
         ids, begin = self._ids(first, last), self._edges[first]
-        parts = [np.empty(0, ID)]
+        parts: list[np.ndarray] = [np.empty(0, ID)]
         for n, (start, _) in zip(range(first, last), pairwise(self._edges[first : last + 1]), strict=True):
             response = start - begin + self.n_prompt[n]
             parts.append(ids[response : response + self.n_response[n]])
