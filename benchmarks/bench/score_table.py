@@ -9,10 +9,11 @@ from mask_rows import made_up
 from measured import Measured, Places, measure
 
 from clearminds.files import contracts
-from clearminds.files.tables import write_table
+from clearminds.files.row_groups import write_pieces
 from clearminds.model.encode_responses import Sequence
 from clearminds.model.loading import Loading
-from clearminds.stages.score_token_perplexity import Runtime, Settings, score_store, score_table, score_through
+from clearminds.stages.score_token_perplexity import Runtime, Settings, score_store, score_through
+from clearminds.stages.scoring.spool import spooled
 
 
 def reading(tokens: int, places: Places) -> Measured:
@@ -42,6 +43,7 @@ def size(items: int, places: Places) -> Measured:
         runtime = Runtime(folder, 1024, 60)
         found, _, _ = score_through(store, lambda: corpus.model(places.model), conversations, runtime)
         path = Path(folder, "scores.parquet")
-        write_table(path, score_table(sequences, found), contracts.TOKEN_SCORES, {})
+        with spooled(sequences, Path(folder), texts=True) as spool:
+            write_pieces(path, spool.score_rows(found), contracts.TOKEN_SCORES, {})
         taken = float(path.stat().st_size)
     return Measured(sum(one.n_response for one in conversations), taken, taken, 0.0)

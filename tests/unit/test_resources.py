@@ -170,7 +170,7 @@ def test_responses_that_are_held_count(tmp_path):
     config["sources"]["self_output"]["samples"] = 1000
     few, many = (Workloads(Study.model_validate(c), str(tmp_path)) for c in (DEMO, config))
     tokens = 996 * 160 * DEMO["sources"]["self_output"]["max_new_tokens"]
-    for stage, size in (("generate_responses", 100), ("score_token_perplexity", 450)):
+    for stage, size in (("generate_responses", 100), ("score_token_perplexity", 45)):
         assert many.of(stage, WILDCARDS).held == few.of(stage, WILDCARDS).held + tokens * size
 
 

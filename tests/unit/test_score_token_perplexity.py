@@ -17,7 +17,8 @@ from transformers import AutoModelForCausalLM
 from clearminds.errors import UserError
 from clearminds.files import contracts
 from clearminds.files.contracts import STATISTICS
-from clearminds.files.tables import read_provenance, read_table, write_table
+from clearminds.files.row_groups import write_pieces
+from clearminds.files.tables import read_provenance, read_table
 from clearminds.model import fitting, score_sequences
 from clearminds.model.conversation import Chat
 from clearminds.model.encode_responses import encode_responses
@@ -29,15 +30,14 @@ from clearminds.model.token_statistics import token_statistics
 from clearminds.plugins.scores import BASE, Scores
 from clearminds.plugins.weights.perplexity import weights
 from clearminds.stages.score_token_perplexity import (
-    VALUES,
     Runtime,
     Settings,
     measure_noise,
     score_store,
-    score_table,
     score_through,
-    sequence_table,
 )
+from clearminds.stages.scoring.spool import spooled
+from clearminds.stages.scoring.stored import VALUES
 
 TURNS = [
     ("What is 12 + 34?", "the answer is 46"),
@@ -242,6 +242,11 @@ def test_what_special_tokens_in_texts_are_empties_no_store(tmp_path):
     assert stores[0].folder == stores[1].folder
 
 
+def write_both(folder, spool, statistics, facts):
+    write_pieces(folder / "scores.parquet", spool.score_rows(statistics), contracts.TOKEN_SCORES, facts)
+    write_pieces(folder / "sequences.parquet", spool.sequence_rows(), contracts.SEQUENCES, facts)
+
+
 def rows_of(turns):
     examples = [
         {"example_id": f"e{n}", "messages": [{"role": "user", "content": asked}]} for n, (asked, _) in enumerate(turns)
@@ -256,11 +261,10 @@ def rows_of(turns):
 def test_tables_round_trip_and_spans_index_the_text(llama, tmp_path):
     sequences, left_out = encode_responses(llama.chat, *rows_of(TURNS), limit=512)
     assert left_out == {"cut": 0, "too_long": 0, "merged": 0}
-    encoded = [s.encoded for s in sequences]
-    statistics, _ = score(llama.model, encoded, 4096)
-    stored, _, _ = score_through(in_store(tmp_path), lambda: llama.model, encoded, RUNTIME)
-    write_table(tmp_path / "scores.parquet", score_table(sequences, stored), contracts.TOKEN_SCORES, {"tokenizer": "t"})
-    write_table(tmp_path / "sequences.parquet", sequence_table(sequences), contracts.SEQUENCES, {"tokenizer": "t"})
+    statistics, _ = score(llama.model, [s.encoded for s in sequences], 4096)
+    with spooled(sequences, tmp_path, texts=True) as spool:
+        stored, _, _ = score_through(in_store(tmp_path), lambda: llama.model, spool.encoded, RUNTIME)
+        write_both(tmp_path, spool, stored, {"tokenizer": "t"})
     scores = read_table(tmp_path / "scores.parquet", contracts.TOKEN_SCORES, tokenizer="t").to_pylist()
     kept = read_table(tmp_path / "sequences.parquet", contracts.SEQUENCES, tokenizer="t").to_pylist()
     assert len(scores) == sum(len(rows) for rows in statistics)
@@ -280,25 +284,25 @@ def test_tables_round_trip_and_spans_index_the_text(llama, tmp_path):
 
 def test_where_every_response_was_cut_nothing_is_computed(tmp_path):
     statistics, _, counts = score_through(in_store(tmp_path), None, [], RUNTIME)
-    assert score_table([], statistics).num_rows == counts["asked"] == 0
+    assert statistics.num_rows == counts["asked"] == 0
 
 
 def test_no_response_gives_empty_tables(tmp_path):
-    write_table(tmp_path / "scores.parquet", score_table([], VALUES.empty_table()), contracts.TOKEN_SCORES, {})
-    write_table(tmp_path / "sequences.parquet", sequence_table([]), contracts.SEQUENCES, {})
+    with spooled([], tmp_path, texts=True) as spool:
+        write_both(tmp_path, spool, VALUES.empty_table(), {})
     assert read_table(tmp_path / "scores.parquet", contracts.TOKEN_SCORES).num_rows == 0
     assert read_table(tmp_path / "sequences.parquet", contracts.SEQUENCES).num_rows == 0
 
 
 def test_token_ids_of_another_tokenizer_are_refused(tmp_path):
-    write_table(tmp_path / "sequences.parquet", sequence_table([]), contracts.SEQUENCES, {"tokenizer": "theirs"})
+    write_pieces(tmp_path / "sequences.parquet", [], contracts.SEQUENCES, {"tokenizer": "theirs"})
     with pytest.raises(UserError, match=r"sequences\.parquet.*theirs.*ours"):
         read_table(tmp_path / "sequences.parquet", contracts.SEQUENCES, tokenizer="ours")
     assert read_provenance(tmp_path / "sequences.parquet")["tokenizer"] == "theirs"
 
 
 def test_another_contract_is_refused(tmp_path):
-    write_table(tmp_path / "sequences.parquet", sequence_table([]), contracts.SEQUENCES, {})
+    write_pieces(tmp_path / "sequences.parquet", [], contracts.SEQUENCES, {})
     with pytest.raises(UserError, match="holds SEQUENCES version 1, but TOKEN_SCORES"):
         read_table(tmp_path / "sequences.parquet", contracts.TOKEN_SCORES)
 

@@ -14,6 +14,7 @@ from clearminds.model import score_sequences
 from clearminds.model.batches import PADDING, plan_groups, plan_tight
 from clearminds.model.continuations import log_likelihoods
 from clearminds.model.encoded import Encoded
+from clearminds.model.outlines import Outlines
 from clearminds.model.score_sequences import Scorer, score
 from clearminds.model.shared_prefixes import SharedPrefixes, plan_prefixed, prefix_lengths
 
@@ -33,6 +34,10 @@ def conversations(seed=0):
         for _ in range(1 if n < 3 else int(rng.integers(2, 6))):
             found.append(conversation(prompt, rng.integers(0, 300, rng.integers(1, 12)).tolist(), after=int(n % 2)))
     return [found[n] for n in rng.permutation(len(found))]
+
+
+def lengths_of(encoded):
+    return prefix_lengths(encoded, Outlines.of(encoded))
 
 
 def load(folder, architecture):
@@ -66,15 +71,15 @@ def test_shared_prefixes_move_no_score(tiny):
 
 def test_a_shared_prompt_is_taken_whole_and_else_what_all_have_in_common():
     encoded = [conversation([1, 2, 3, 4, n], [7, 7, n]) for n in range(4)]
-    assert prefix_lengths(encoded) == [4] * 4
+    assert lengths_of(encoded) == [4] * 4
     samples = [conversation([9, 9, 9], [n, 5]) for n in range(3)]
-    assert prefix_lengths([*encoded, *samples]) == [4] * 4 + [3] * 3
-    assert prefix_lengths([samples[0]] * 3) == [0] * 3, "equal ones are computed once"
+    assert lengths_of([*encoded, *samples]) == [4] * 4 + [3] * 3
+    assert lengths_of([samples[0]] * 3) == [0] * 3, "equal ones are computed once"
 
 
 def test_a_prefix_that_saves_little_is_not_shared():
-    assert prefix_lengths([conversation([1, n, *[4] * 30], [7, 8]) for n in range(5)]) == [0] * 5
-    assert prefix_lengths([]) == []
+    assert lengths_of([conversation([1, n, *[4] * 30], [7, 8]) for n in range(5)]) == [0] * 5
+    assert lengths_of([]) == []
 
 
 prompts = st.lists(st.integers(0, 2), min_size=1, max_size=4)
@@ -83,9 +88,9 @@ many = st.lists(st.builds(conversation, prompts, st.lists(st.integers(0, 3), min
 
 @given(many, st.integers(1, 40))
 def test_a_plan_has_each_conversation_once_and_keeps_a_prompt_together(encoded, batch_tokens):
-    lengths = prefix_lengths(encoded)
+    lengths = lengths_of(encoded)
     assert all(0 <= length <= e.n_prompt for e, length in zip(encoded, lengths, strict=True))
-    batches = plan_prefixed(encoded, lengths, batch_tokens)
+    batches = plan_prefixed(Outlines.of(encoded), lengths, batch_tokens)
     assert sorted(n for batch in batches for n in batch) == list(range(len(encoded)))
     place = {n: number for number, batch in enumerate(batches) for n in batch}
     groups = {}
@@ -146,7 +151,7 @@ def test_a_model_without_a_cache_that_can_be_shared_scores_the_same(llama, monke
 
 def test_whole_conversations_and_those_behind_a_prefix_may_come_together(llama):
     encoded, expected = conversations(), score(llama, conversations(), 1, share=False)[0]
-    lengths = [0 if n % 3 else length for n, length in enumerate(prefix_lengths(encoded))]
+    lengths = [0 if n % 3 else length for n, length in enumerate(lengths_of(encoded))]
     assert furthest(Scorer(llama, 200).score(encoded, lengths)[0], expected) < 2e-5
 
 
@@ -214,6 +219,6 @@ def test_a_prompt_that_one_conversation_has_alone_is_no_prefix_of_a_plan():
     several = [conversation([1, 2, 3], [n, 5]) for n in range(3)]
     alone = [conversation([4, n, 3], [1, 2, 3]) for n in range(20)]
     encoded = [*several, *alone]
-    plan = plan_prefixed(encoded, [3] * len(encoded), 12)
+    plan = plan_prefixed(Outlines.of(encoded), [3] * len(encoded), 12)
     assert sorted(n for batch in plan for n in batch) == list(range(23))
     assert max(len(batch) for batch in plan if batch[0] > 2) <= 2, "six tokens each, the prompt counted"

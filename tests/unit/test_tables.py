@@ -13,6 +13,7 @@ from clearminds.checkout import WORKFLOW
 from clearminds.errors import UserError
 from clearminds.files import contracts, tables
 from clearminds.files.digests import file_sha256
+from clearminds.files.rows import Keyed, Rows
 from clearminds.files.tables import (
     atomic_path,
     content_sha256,
@@ -260,3 +261,21 @@ def test_content_of_other_files_is_all_of_them(tmp_path):
     (tmp_path / "none.parquet").write_bytes(b"no Parquet")
     for path in (foreign, tmp_path / "model.json", tmp_path / "none.parquet"):
         assert content_sha256(path) == file_sha256(path)
+
+
+def test_rows_are_read_again_and_a_column_by_the_values_of_another(tmp_path):
+    rows = [{"example_id": f"e{n}", "messages": [{"role": "user", "content": str(n)}]} for n in range(2500)]
+    write_table(tmp_path / "examples.parquet", rows, contracts.EXAMPLES, {})
+    found = Rows(tmp_path / "examples.parquet", contracts.EXAMPLES, ["example_id", "messages"])
+    assert list(found) == list(found) == rows
+    turns = Keyed(found, "example_id", "messages")
+    assert dict(turns) == {row["example_id"]: row["messages"] for row in rows}
+    assert "other" not in turns and len(turns) == 2500
+
+
+def test_rows_of_no_table_are_none(tmp_path):
+    write_table(tmp_path / "examples.parquet", [], contracts.EXAMPLES, {})
+    found = Rows(tmp_path / "examples.parquet", contracts.EXAMPLES, ["example_id", "messages"])
+    assert list(found) == [] and not Keyed(found, "example_id", "messages")
+    with pytest.raises(UserError, match="holds EXAMPLES version 1, but RESPONSES"):
+        Rows(tmp_path / "examples.parquet", contracts.RESPONSES, ["example_id"])

@@ -7,17 +7,18 @@ from pathlib import Path
 import _setup  # noqa: F401
 
 from clearminds.files import contracts
-from clearminds.files.tables import read_table, write_json, write_table
+from clearminds.files.row_groups import write_pieces
+from clearminds.files.rows import Keyed, Rows
+from clearminds.files.tables import write_json
 from clearminds.job.launch import Job, Output, launch, log
 from clearminds.stages.score_token_perplexity import (
     Runtime,
     Settings,
     measure_noise,
     score_store,
-    score_table,
     score_through,
-    sequence_table,
 )
+from clearminds.stages.scoring.spool import spooled
 
 
 def main(
@@ -33,7 +34,7 @@ def main(
     shard: str = "",
 ) -> dict:
     from clearminds.model.conversation import Chat
-    from clearminds.model.encode_responses import encode_responses
+    from clearminds.model.encode_responses import encoding
     from clearminds.model.fingerprints import fingerprints, same_tokenizer, scorer_fingerprint
     from clearminds.model.full_weights import load_trained
     from clearminds.model.load import longest_input
@@ -46,23 +47,25 @@ def main(
     weights = scorer_fingerprint(scorer, tuned)
     loading, dtype = job.settings.loading, job.settings.dtype
     network = cache(lambda: load_trained(scorer.parent, dtype=dtype, loading=loading, adapter=tuned and tuned.parent))
-    prompts = read_table(examples, contracts.EXAMPLES).to_pylist()
-    answers = read_table(responses, contracts.RESPONSES).to_pylist()
+    prompts = Rows(examples, contracts.EXAMPLES, ["example_id", "messages"])
+    answers = Rows(responses, contracts.RESPONSES, ["example_id", "sample", "response", "finish_reason"])
     check_responses(chat, examples.parent.name, prompts, answers)
-    found, left_out = encode_responses(chat, prompts, answers, limit=longest_input(scorer.parent, loading))
-    log.info("%d sequences; left out: %s", len(found), left_out)
-    encoded = [sequence.encoded for sequence in found]
+    limit = longest_input(scorer.parent, loading)
+    left_out: dict[str, int] = {}
+    found = encoding(chat, Keyed(prompts, "example_id", "messages"), answers, limit, left_out)
     store = score_store(Path(job.runtime.store), weights, job.settings)
-    statistics, progress, counts = score_through(store, network, encoded, job.runtime, shard)
-    cost = {"store": counts, **(throughput(progress, network()) if counts["computed"] else {})}
-    if shard or sequences is None:  # it fills the store only
-        write_json(scores, {"shard": shard, **cost})
-        return cost
-    noise = None if dtype == "float32" else measure_noise(network(), encoded, statistics)
-    facts = job.provenance(**fingerprints(model), scorer=weights, left_out=left_out, noise=noise)
-    write_table(sequences, sequence_table(found), contracts.SEQUENCES, facts)
-    facts |= {"computed_with": store.computed_with()}
-    write_table(scores, score_table(found, statistics), contracts.TOKEN_SCORES, facts)
+    with spooled(found, scores.parent, texts=not shard) as spool:
+        log.info("%d sequences; left out: %s", len(spool.encoded), left_out)
+        statistics, progress, counts = score_through(store, network, spool.encoded, job.runtime, shard)
+        cost = {"store": counts, **(throughput(progress, network()) if counts["computed"] else {})}
+        if shard or sequences is None:  # it fills the store only
+            write_json(scores, {"shard": shard, **cost})
+            return cost
+        noise = None if dtype == "float32" else measure_noise(network(), spool.encoded, statistics)
+        facts = job.provenance(**fingerprints(model), scorer=weights, left_out=left_out, noise=noise)
+        write_pieces(sequences, spool.sequence_rows(), contracts.SEQUENCES, facts)
+        facts |= {"computed_with": store.computed_with()}
+        write_pieces(scores, spool.score_rows(statistics), contracts.TOKEN_SCORES, facts)
     return cost
 
 

@@ -39,10 +39,10 @@ def readable(*paths: Path, remedy: str = REMEDY) -> Iterator[None]:
         raise
 
 
-def batches(path: Path, rows: int) -> Iterator[pa.RecordBatch]:
-    """The rows of a Parquet file, so many at a time. Raises: as `readable`."""
+def batches(path: Path, rows: int, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """The rows of a Parquet file, so many at a time. Args: columns: which; None: all. Raises: as `readable`."""
     with readable(path):
-        yield from pq.ParquetFile(path).iter_batches(rows)
+        yield from pq.ParquetFile(path).iter_batches(rows, columns=columns)
 
 
 def _of_reading(error: Exception) -> bool:

@@ -10,6 +10,7 @@ import torch
 from clearminds.model.causal_model import CausalModel
 from clearminds.model.encoded import Encoded
 from clearminds.model.head import ChunkedHead
+from clearminds.model.outlines import Outlines
 from clearminds.model.plain_cache import NO_CACHE
 from clearminds.model.shared_prefixes import SharedPrefixes, plan_prefixed, prefix_lengths, without_lone
 from clearminds.model.token_statistics import score_batch, statistics_of
@@ -53,12 +54,13 @@ class Scorer:
         """
         if any(lengths) and not self._shared(members, lengths):
             lengths = [0] * len(members)
-        lengths = without_lone(members, lengths)
+        outlines = Outlines.of(members)
+        lengths = without_lone(outlines, lengths)
         found: dict[int, np.ndarray] = {}
         tokens, waiting = 0, [list(range(len(members)))]
         while waiting:
             some = waiting.pop()
-            parts = plan_prefixed([members[n] for n in some], [lengths[n] for n in some], self.batch_tokens)
+            parts = plan_prefixed(outlines.take(some), [lengths[n] for n in some], self.batch_tokens)
             batch, *rest = [[some[i] for i in part] for part in parts]
             waiting += [list(chain.from_iterable(rest))] if rest else []
             done = self._if_it_fits([members[n] for n in batch], [lengths[n] for n in batch])
@@ -129,7 +131,7 @@ def _cut(member: Encoded, prefix: int) -> Encoded:
 
 
 def score(
-    model: CausalModel, encoded: list[Encoded], batch_tokens: int, *, share: bool = True
+    model: CausalModel, encoded: Sequence[Encoded], batch_tokens: int, *, share: bool = True
 ) -> tuple[list[np.ndarray], Progress]:
     """Score the response tokens of each conversation, at once and for this once.
 
@@ -145,10 +147,11 @@ def score(
     """
     unique = {(tuple(e.input_ids), e.n_prompt, e.n_response): e for e in encoded}
     todo = list(unique.values())
-    lengths = prefix_lengths(todo) if share else [0] * len(todo)
+    outlines = Outlines.of(todo)
+    lengths = prefix_lengths(todo, outlines) if share else [0] * len(todo)
     scorer, progress = Scorer(model, batch_tokens), Progress(len(todo), "sequences")
     done: dict[tuple, np.ndarray] = {}
-    for batch in plan_prefixed(todo, lengths, batch_tokens):
+    for batch in plan_prefixed(outlines, lengths, batch_tokens):
         members = [todo[n] for n in batch]
         found, tokens = scorer.score(members, [lengths[n] for n in batch])
         for member, rows in zip(members, found, strict=True):

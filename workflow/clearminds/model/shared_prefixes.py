@@ -12,55 +12,64 @@ import torch
 
 from clearminds.model.batches import plan_groups, plan_tight
 from clearminds.model.encoded import Encoded
+from clearminds.model.outlines import Outlines
 from clearminds.model.padding import pad
 from clearminds.model.plain_cache import copies, require_plain
 
 WORTH = 0.1  # share of the tokens that a prefix must save: going on from a cache has its own cost
 
 
-def prefix_lengths(encoded: Sequence[Encoded]) -> list[int]:
+def prefix_lengths(encoded: Sequence[Encoded], outlines: Outlines) -> list[int]:
     """How many tokens of each conversation are run once, for all that begin with them; 0: none.
 
     Args:
         encoded: all conversations of a job.
+        outlines: theirs.
 
     Returns:
         the length of its prompt, where other responses to that save enough; else of what all the rest have in common.
     """
-    prompts: dict[tuple[int, ...], list[int]] = defaultdict(list)
-    for n, one in enumerate(encoded):
-        prompts[tuple(one.input_ids[: one.n_prompt])].append(n)
-    found = [0] * len(encoded)
-    for prompt, members in prompts.items():
-        if _pays(len(prompt), [encoded[n] for n in members]):
+    prompts: dict[int, list[int]] = defaultdict(list)
+    for n, prompt in enumerate(outlines.prompt.tolist()):
+        prompts[prompt].append(n)
+    found = [0] * len(outlines)
+    for members in prompts.values():
+        length = int(outlines.n_prompt[members[0]])
+        if _pays(length, outlines, members):
             for n in members:
-                found[n] = len(prompt)
+                found[n] = length
     alone = [n for n, length in enumerate(found) if not length]
-    if common := _common_length([encoded[n] for n in alone]):
+    if alone and _pays(common := _common_length(encoded, outlines, alone), outlines, alone):
         for n in alone:
             found[n] = common
     return found
 
 
-def without_lone(encoded: Sequence[Encoded], lengths: Sequence[int]) -> list[int]:
+def without_lone(outlines: Outlines, lengths: Sequence[int]) -> list[int]:
     """The same lengths, but 0 for prompts that only one of these conversations has: that one runs whole."""
-    prompts = Counter(tuple(one.input_ids[: one.n_prompt]) for one in encoded)
+    prompts, n_prompt = outlines.prompt.tolist(), outlines.n_prompt.tolist()
+    counts = Counter(prompts)
     return [
-        0 if length == one.n_prompt and prompts[tuple(one.input_ids[:length])] == 1 else length
-        for one, length in zip(encoded, lengths, strict=True)
+        0 if length == own and counts[prompt] == 1 else length
+        for length, own, prompt in zip(lengths, n_prompt, prompts, strict=True)
     ]
 
 
-def _pays(prefix: int, members: list[Encoded]) -> bool:
-    members = list({tuple(m.input_ids): m for m in members}.values())  # equal ones are computed once
-    return (len(members) - 1) * prefix > WORTH * sum(m.n_prompt + m.n_response for m in members)
+def _pays(prefix: int, outlines: Outlines, members: list[int]) -> bool:
+    if len(members) < 2:
+        return False
+    some = outlines.take(members)
+    different = list(dict(zip(some.whole.tolist(), range(len(some)), strict=True)).values())
+    tokens = int((some.n_prompt + some.n_response)[different].sum())  # equal ones are computed once
+    return (len(different) - 1) * prefix > WORTH * tokens
 
 
-def _common_length(members: list[Encoded]) -> int:
-    if not members:
-        return 0
-    common = min(beginning([m.input_ids for m in members]), *(m.n_prompt for m in members))
-    return common if _pays(common, members) else 0
+def _common_length(encoded: Sequence[Encoded], outlines: Outlines, members: list[int]) -> int:
+    """How many tokens some prompts begin with. They are looked at one after another, as their ids may lie on disk."""
+    common = encoded[members[0]].input_ids[: int(outlines.n_prompt[members].min())]
+    for n in members:
+        common = common[: beginning([common, encoded[n].input_ids[: len(common)]])]
+    return len(common)
 
 
 def beginning(texts: Sequence[Sequence[int]]) -> int:
@@ -76,25 +85,26 @@ def worth_sharing(prompts: Sequence[Sequence[int]]) -> int:
     return common if (len(prompts) - 1) * common > WORTH * sum(map(len, prompts)) else 0
 
 
-def plan_prefixed(encoded: Sequence[Encoded], lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
+def plan_prefixed(outlines: Outlines, lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
     """Batches of conversations, those of one prompt together. Args: lengths: of their prefixes; as of `batches.plan`.
 
     Returns:
-        lists of indices into `encoded`; each index once.
+        lists of indices into `outlines`; each index once.
     """
-    lengths = without_lone(encoded, lengths)
-    groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
-    for n, (one, length) in enumerate(zip(encoded, lengths, strict=True)):
-        if length == one.n_prompt:
-            groups[tuple(one.input_ids[:length])].append(n)
+    lengths = without_lone(outlines, lengths)
+    prompts, n_prompt, tokens = outlines.prompt.tolist(), outlines.n_prompt.tolist(), outlines.tokens.tolist()
+    groups: dict[int, list[int]] = defaultdict(list)
+    for n, length in enumerate(lengths):
+        if length == n_prompt[n]:
+            groups[prompts[n]].append(n)
     several = [members for members in groups.values() if len(members) > 1]
     grouped = {n for members in several for n in members}
-    rests = [[len(encoded[n].input_ids) - lengths[n] for n in members] for members in several]
+    rests = [[tokens[n] - lengths[n] for n in members] for members in several]
     batches = plan_groups([lengths[members[0]] for members in several], rests, batch_tokens)
     found = [[n for group in batch for n in several[group]] for batch in batches]
     for behind in (True, False):  # a batch is of conversations behind prefixes, or of whole ones
         alone = [n for n, length in enumerate(lengths) if n not in grouped and bool(length) is behind]
-        cut = plan_tight([len(encoded[n].input_ids) - lengths[n] for n in alone], batch_tokens)
+        cut = plan_tight([tokens[n] - lengths[n] for n in alone], batch_tokens)
         found += [[alone[i] for i in batch] for batch in cut]
     return found
 

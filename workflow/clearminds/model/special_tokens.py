@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from clearminds.model.conversation import Chat
 from clearminds.model.text_tokens import INSTEAD_OF_REFUSING, SpecialTokenError
@@ -53,13 +54,21 @@ def texts_of(examples: Iterable[dict], *, references: bool) -> Iterator[tuple[st
             yield example["example_id"], example["reference"]
 
 
-def check_responses(chat: Chat, task: str, examples: list[dict], responses: list[dict]) -> None:
-    """What `check_special_tokens` does, for responses in their conversations. Args: rows of the contracts."""
-    texts = list(texts_of(examples, references=False))
-    samples: list[tuple[str, str]] = []
-    for row in responses:
-        (texts if row["finish_reason"] == "reference" else samples).append((row["example_id"], row["response"]))
-    check_special_tokens(chat, task, texts, samples)
+def check_responses(chat: Chat, task: str, examples: Iterable[dict], responses: Iterable[dict]) -> None:
+    """What `check_special_tokens` does, for responses in their conversations.
+
+    Args:
+        chat, task: as of `special_token_warning`.
+        examples, responses: rows of the contracts; the responses are gone through twice.
+    """
+
+    def written(by_authors: bool) -> Iterator[tuple[str, str]]:
+        for row in responses:
+            if (row["finish_reason"] == "reference") is by_authors:
+                yield row["example_id"], row["response"]
+
+    texts = chain(texts_of(examples, references=False), written(by_authors=True))
+    check_special_tokens(chat, task, texts, written(by_authors=False))
 
 
 def check_special_tokens(
@@ -90,7 +99,7 @@ def special_token_warning(
     if chat.special_tokens == "as_text":
         return None
     refused = chat.special_tokens == "refuse"
-    found = special_tokens_in(chat, texts if refused else [*texts, *samples])
+    found = special_tokens_in(chat, texts if refused else chain(texts, samples))
     if not found.examples:
         return None
     which = f"task {task}: example {found.first} holds the special token {found.token!r} ({found.examples} examples"

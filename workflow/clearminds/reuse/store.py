@@ -75,9 +75,14 @@ class Store:
             a table of `key` and the columns. Only the keys of all parts are read, and whole rows of parts that have a
             wanted one.
         """
+        names = self.schema.names if columns is None else ["key", *columns]
+        none = pa.schema([self.schema.field(name) for name in names]).empty_table()
+        return pa.concat_tables([none, *self.pieces(keys, columns)])
+
+    def pieces(self, keys: Sequence[bytes], columns: list[str] | None = None) -> Iterator[pa.Table]:
+        """What `find` gives, the rows of one part after those of another. Args: as of `find`."""
         wanted = set(keys)
         names = self.schema.names if columns is None else ["key", *columns]
-        found = [pa.schema([self.schema.field(name) for name in names]).empty_table()]
         order = np.sort(_numbers(list(wanted)))
         for part in self.parts():
             if not wanted:
@@ -92,10 +97,10 @@ class Store:
                     rows[there[row]] = row
             if not rows or not self._whole(part):
                 continue
-            found.append(_rows(part, sorted(rows.values()), names))
-            self.libraries.add((found[-1].schema.metadata or {}).get(LIBRARIES.encode(), b"null").decode())
+            found = _rows(part, sorted(rows.values()), names)
+            self.libraries.add((found.schema.metadata or {}).get(LIBRARIES.encode(), b"null").decode())
             wanted -= rows.keys()
-        return pa.concat_tables(found)
+            yield found
 
     def computed_with(self) -> list[dict[str, str] | None]:
         """The versions of libraries in `libraries`, each once, in one order: of a table's values there may be many."""

@@ -17,13 +17,14 @@ import pyarrow as pa
 from clearminds.errors import UserError
 from clearminds.files import contracts
 from clearminds.files.layout import draw_of
+from clearminds.files.row_groups import in_groups
 from clearminds.files.settings import settings
 from clearminds.files.tables import read_provenance, table_writer
 from clearminds.plugins.rules import apply, fitted
 from clearminds.plugins.scores import Scores
 from clearminds.stages.masking.blocks import ChosenResponses
 from clearminds.stages.masking.replay import Replay
-from clearminds.stages.masking.rows import in_background, in_groups, in_order, mask_rows, usable
+from clearminds.stages.masking.rows import in_background, in_order, mask_rows, usable
 from clearminds.stages.nothing_left import every_token_masked, no_example_left
 from clearminds.stages.select_examples import Choice, SourceTables, choose, match, response_tokens
 from clearminds.stages.source_names import scorer_names, source_names
@@ -174,7 +175,7 @@ def write_masks(
     mixed: dict[str, Any] = {}
     with table_writer(path, contracts.MASKS) as table:
         rows = chain(ordered(task, responses, rule, counts), _mixed_in(replayed, mixed))
-        in_background(table.write, in_groups(rows, ROW_GROUP))
+        in_background(table.write, in_groups(rows, ROW_GROUP, contracts.MASKS.schema))
         if not counts["kept"]:
             variant = path.name.removesuffix(".parquet").removesuffix(draw_of(settings.draw))
             best = (float(scores["logprob"].max()) for scores in responses)

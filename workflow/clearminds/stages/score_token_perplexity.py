@@ -6,7 +6,7 @@ the end-of-turn token is the last one scored. Source: "Clear Minds Think Alike",
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -14,22 +14,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from clearminds.files import contracts
 from clearminds.files.contracts import STATISTICS
 from clearminds.files.settings import as_keys, settings
-from clearminds.model.encode_responses import Sequence
 from clearminds.model.encoded import Encoded
 from clearminds.model.loading import Loading
 from clearminds.progress import Progress
 from clearminds.reuse.fill_store import fill
 from clearminds.reuse.store import Store, key_of
+from clearminds.stages.scoring.stored import TYPES, VALUES, found_in
 
 if TYPE_CHECKING:  # the workflow reads `Settings` here, and needs no torch for it
     from clearminds.model.causal_model import CausalModel
-
-VALUES = pa.schema([(name, pa.list_(contracts.TOKEN_SCORES.schema.field(name).type)) for name in STATISTICS])
 
 
 @settings
@@ -78,22 +74,26 @@ def score_store(folder: Path, scorer: str, settings: Settings) -> Store:
 
 
 def score_through(
-    store: Store, model: Callable[[], CausalModel], encoded: list[Encoded], runtime: Runtime, shard: str = ""
+    store: Store, model: Callable[[], CausalModel], encoded: Sequence[Encoded], runtime: Runtime, shard: str = ""
 ) -> tuple[pa.Table, Progress, dict[str, int]]:
     """Score the response tokens of each conversation, computing only what the store lacks.
 
     Args:
         store: from `score_store`.
         model: gives the causal language model in evaluation mode; called only if there is something to compute.
-        encoded: the conversations.
+        encoded: the conversations, which may lie on disk: those of a batch are in memory at a time.
         runtime: sizes of batches and parts.
         shard: see `fill_store.fill`; only the progress and the counts are of use then.
 
     Returns:
         one row per conversation with a list per statistic, of one value per response token; the progress, which knows
         the rate over all tokens of the forward passes; and how many conversations were asked for, found and computed.
+
+    Raises:
+        UserError: what the store had is gone.
     """
     from clearminds.model.fitting import fitting, remember
+    from clearminds.model.outlines import Outlines
     from clearminds.model.score_sequences import Scorer
     from clearminds.model.shared_prefixes import plan_prefixed, prefix_lengths
     from clearminds.model.throughput import device_name
@@ -104,7 +104,8 @@ def score_through(
     fits = store.folder / "batch_tokens.json"
     scorer = cache(lambda: Scorer(network := model(), fitting(fits, device_of(network), runtime.batch_tokens)))
     keys = [key_of([e.input_ids, e.n_prompt, e.n_response]) for e in encoded]
-    lengths, prefixes = [len(e.input_ids) for e in encoded], prefix_lengths(encoded)
+    outlines = Outlines.of(encoded)
+    prefixes = prefix_lengths(encoded, outlines)
 
     def compute(indices: list[int]) -> tuple[list[dict], int]:
         before = scorer().batch_tokens
@@ -114,13 +115,13 @@ def score_through(
         return [_row(statistics) for statistics in rows], tokens
 
     def planner(indices: list[int]) -> list[list[int]]:
-        some, own = [encoded[n] for n in indices], [prefixes[n] for n in indices]
+        some, own = outlines.take(indices), [prefixes[n] for n in indices]
         return [[indices[n] for n in batch] for batch in plan_prefixed(some, own, runtime.batch_tokens)]
 
     progress, counts = fill(
         store,
         keys,
-        lengths,
+        outlines.tokens.tolist(),
         compute,
         batch_tokens=runtime.batch_tokens,
         part_seconds=runtime.part_seconds,
@@ -128,20 +129,14 @@ def score_through(
         shard=shard,
         planner=planner,
     )
-    if shard:
-        return VALUES.empty_table(), progress, counts
-    found = store.find(keys)
-    place = {key: n for n, key in enumerate(found["key"].to_pylist())}
-    order = pa.array([place[key] for key in keys], pa.int64())
-    return found.drop_columns("key").take(order), progress, counts
+    return VALUES.empty_table() if shard else found_in(store, keys, outlines.n_response), progress, counts
 
 
 def _row(statistics: np.ndarray) -> dict[str, np.ndarray]:
-    types = (contracts.TOKEN_SCORES.schema.field(name).type.to_pandas_dtype() for name in STATISTICS)
-    return {name: values.astype(t) for name, values, t in zip(STATISTICS, statistics.T, types, strict=True)}
+    return {name: values.astype(TYPES[name]) for name, values in zip(STATISTICS, statistics.T, strict=True)}
 
 
-def measure_noise(model: CausalModel, encoded: list[Encoded], statistics: pa.Table, n: int = 16) -> dict:
+def measure_noise(model: CausalModel, encoded: Sequence[Encoded], statistics: pa.Table, n: int = 16) -> dict:
     """How far log-probabilities move when sequences are scored alone instead of in batches (nats): mean and worst.
 
     Worth knowing below float32, where the arithmetic depends on the batch.
@@ -152,33 +147,3 @@ def measure_noise(model: CausalModel, encoded: list[Encoded], statistics: pa.Tab
     batched = statistics["logprob"][:n].combine_chunks().flatten().to_numpy()
     difference = np.abs(np.concatenate([rows[:, 0] for rows in alone]) - batched)
     return {"mean": float(difference.mean()), "max": float(difference.max())}
-
-
-def score_table(sequences: list[Sequence], statistics: pa.Table) -> pa.Table:
-    """The contract TOKEN_SCORES, one row per response token. Args: as given to and returned by `score_through`."""
-    columns: dict[str, list] = {name: [] for name in contracts.TOKEN_SCORES.schema.names if name not in STATISTICS}
-    for sequence in sequences:
-        encoded = sequence.encoded
-        columns["example_id"] += [sequence.example_id] * encoded.n_response
-        columns["sample"] += [sequence.sample] * encoded.n_response
-        columns["position"] += range(encoded.n_response)
-        columns["token_id"] += encoded.response_ids
-        columns["token"] += [encoded.text[start:end] for start, end in encoded.spans]
-        columns["char_start"] += [start for start, _ in encoded.spans]
-        columns["char_end"] += [end for _, end in encoded.spans]
-    flat = {name: pc.list_flatten(statistics[name]) for name in STATISTICS}
-    return pa.table({**columns, **flat}, schema=contracts.TOKEN_SCORES.schema)
-
-
-def sequence_table(sequences: list[Sequence]) -> pa.Table:
-    """The contract SEQUENCES."""
-    rows = [
-        {
-            "example_id": s.example_id,
-            "sample": s.sample,
-            "input_ids": s.encoded.input_ids,
-            "n_prompt": s.encoded.n_prompt,
-        }
-        for s in sequences
-    ]
-    return pa.Table.from_pylist(rows, schema=contracts.SEQUENCES.schema)

@@ -20,8 +20,9 @@ RUN_A_MODEL: tuple[str, ...] = ("rehearse", "generate_responses", "score_token_p
 RUN_A_MODEL += ("evaluate_base", "evaluate_adapter", "measure_gradients")
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 TRAINED = 16  # bytes per parameter that is trained: weight, gradient and AdamW's two moments in float32
-# bytes of host memory per token of a table's responses, as Python's objects; measured 432 where they are scored
-GENERATED, SCORED = 100, 450
+# bytes of host memory per token of a table's responses: as Python's objects; as numbers, where they are scored, behind
+# prompts of up to four times their length (benchmarks/scoring_memory.py)
+GENERATED, SCORED = 100, 45
 REHEARSED = 8  # tokens of a rehearsed answer
 COMPARED = ("dora", "full")  # kinds of training whose changes are told from the base's weights
 CHOICES = 64  # tokens of an item's choices together

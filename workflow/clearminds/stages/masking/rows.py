@@ -75,15 +75,3 @@ def in_background(write: Callable[[pa.Table], None], tables: Iterable[pa.Table])
             before.result()
             before = pool.submit(write, table)
         before.result()
-
-
-def in_groups(tables: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
-    """The same rows in tables of so many rows each, but for the last."""
-    rest = SCHEMA.empty_table()
-    for table in tables:
-        rest = pa.concat_tables([rest, table])
-        while rest.num_rows >= rows:
-            yield rest.slice(0, rows).combine_chunks()
-            rest = rest.slice(rows)
-    if rest.num_rows:
-        yield rest.combine_chunks()
