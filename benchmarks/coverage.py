@@ -4,18 +4,24 @@
 
 Accuracies: an item has a difficulty, which base and variants share; whether a run has it right depends on that, on
 noise of its own, and on how the seed turned out, a normal number of standard deviation `sd` on the probit scale, drawn
-for each task or shared by all tasks. Likelihoods: an item has a number of tokens and nats per token. Coverage is of
-nominal 95 %, the width in points; beside it two methods that were not chosen: items only, and the sum of both variances
-with Satterthwaite's degrees of freedom. The second table has the size of tests: how often p is below 5 % where nothing
-differs. The last has their power: the median of what studies in which nothing differs call detectable, alone and among
-20 comparisons, and how often that is found where it is the true difference; the goal is 80 %. Draws depend on the row's
-name alone, so that equal numbers of studies give equal tables.
+for each task or shared by all tasks. Likelihoods: an item has a number of tokens and nats per token.
+
+1. Coverage of nominal 95 %, and the width in points; beside it two methods that were not chosen: items only, and the
+   sum of both variances with Satterthwaite's degrees of freedom.
+2. The size of tests: how often p is below 5 % where nothing differs.
+3. The same far below 5 %, where Holm's method looks among many comparisons: BWT of every pair of a study's variants.
+   How often p is below 5 % / comparisons, as a multiple of that; the goal is 1 or less.
+4. Power: the median of what studies in which nothing differs call detectable, alone and among 20 comparisons, and how
+   often that is found where it is the true difference; the goal is 80 %.
+
+Draws depend on the row's name alone, so that equal numbers of studies give equal tables.
 """
 
 import argparse
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from scipy.special import ndtr, ndtri, stdtrit
@@ -23,6 +29,7 @@ from scipy.special import ndtr, ndtri, stdtrit
 from clearminds.files.digests import digest
 from clearminds.stages.statistics.effects import Effect, change_effect, score_effect, transfer_effect
 from clearminds.stages.statistics.exact import flips
+from clearminds.stages.statistics.groups import Group
 from clearminds.stages.statistics.intervals import interval, spread
 from clearminds.stages.statistics.measured import Measured, mean_score, token_score
 from clearminds.stages.statistics.told import told
@@ -32,7 +39,7 @@ RATES = {"middle": (0.3, 0.45, 0.6, 0.75), "near 0": (0.05, 0.08, 0.1, 0.12), "n
 LOSSES = (0.1, 0.3, 0.2, 0.0)  # of each task, on the probit scale
 NATS, LOSS = 1.2, 0.1  # per token of the base; their relative rise
 GOAL = (0.93, 0.97)
-TABLES = ["coverage", "size", "power"]
+TABLES = ["coverage", "size", "many", "power"]
 
 
 @dataclass(frozen=True)
@@ -81,6 +88,11 @@ NULLS += [(3, 1000, 0.1), (5, 200, 0.3)]
 CLAIMS = BWT, TI, SCORE = "BWT", "TI", "one task's score"
 POWERS = [(SCORE, 1, 200, 0.0), (BWT, 3, 200, 0.1), (BWT, 5, 200, 0.3)]
 MANY = 20  # comparisons
+# variants, seeds, items, sd, by how much sd differs between variants (standard deviation of its logarithm)
+STUDIES = [(2, 3, 200, 0.0, 0.0), (2, 3, 200, 0.1, 0.0), (2, 3, 200, 0.3, 0.0), (2, 2, 200, 0.1, 0.0)]
+STUDIES += [(12, 3, 200, 0.0, 0.0), (12, 3, 200, 0.1, 0.0), (12, 3, 200, 0.3, 0.0), (12, 3, 200, 0.1, 0.5)]
+STUDIES += [(12, 3, 200, 0.3, 0.5), (6, 3, 200, 0.1, 0.5), (12, 2, 200, 0.1, 0.5), (12, 5, 200, 0.1, 0.5)]
+FAMILIES = (1, 20, 300)  # comparisons
 
 
 def main() -> None:
@@ -98,6 +110,12 @@ def main() -> None:
         for null in NULLS:
             if given.only in ", ".join(map("{:g}".format, null)):
                 print(sizes(*null, given.studies), flush=True)
+    if "many" in given.tables:
+        print("\n| variants, seeds, items, sd, its own | comparisons |" + "".join(f" 5 % / {n} |" for n in FAMILIES))
+        print("|---|---|" + "---|" * len(FAMILIES))
+        for kind in STUDIES:
+            if given.only in ", ".join(map("{:g}".format, kind)):
+                print(sizes_of_many(*kind, given.studies), flush=True)
     if "power" in given.tables:
         print(f"\n| claim; seeds, items, sd | detectable | found | among {MANY} comparisons | found |")
         print("|---|---|---|---|---|")
@@ -219,8 +237,34 @@ def sizes(seeds: int, items: int, sd: float, studies: int) -> str:
     return f"| {seeds}, {items}, {sd:g} | {' | '.join(f'{share:.3f}' for share in below)} | {test} |"
 
 
+def sizes_of_many(variants: int, seeds: int, items: int, sd: float, uneven: float, studies: int) -> str:
+    """A line of the third table: how often p is below 5 % / comparisons, as a multiple of that. Args: as `STUDIES` has them."""
+    rng = np.random.default_rng(int(digest(f"many {(variants, seeds, items, sd, uneven)}")[:12], 16))
+    found: list[float] = []
+    while len(found) < 66 * studies:
+        group = _equal_variants(variants, seeds, items, sd * np.exp(uneven * rng.standard_normal(variants)), rng)
+        prior = group.prior(BWT, between=True)
+        effects = [group.transfer(name, range(seeds), group.others) for name in group.variants]
+        found += [interval(one - other, prior).p for one, other in combinations(effects, 2)]
+    times = [np.mean(np.array(found) < 0.05 / n) * n / 0.05 for n in FAMILIES]
+    name = ", ".join(map("{:g}".format, (variants, seeds, items, sd, uneven)))
+    return f"| {name} | {len(found):,} | {' | '.join(f'{one:.2f}' for one in times)} |"
+
+
+def _equal_variants(variants: int, seeds: int, items: int, sds: np.ndarray, rng: np.random.Generator) -> Group:
+    """A study of variants of equal ability. Args: sds: of each variant's seeds, on the probit scale."""
+    base, runs = {}, {str(n): {seed: {} for seed in range(seeds)} for n in range(variants)}
+    for k, rate in enumerate(RATES["middle"]):
+        difficulty = rng.standard_normal(items) * math.sqrt(SHARED_NOISE)
+        base[str(k)] = _answers(difficulty, ndtri(rate), rng)
+        for of_seeds, sd in zip(runs.values(), sds, strict=True):
+            for found in of_seeds.values():
+                found[str(k)] = _answers(difficulty, ndtri(rate) + sd * rng.standard_normal(), rng)
+    return Group("model", "target", dict.fromkeys(base, "ood"), base, runs)
+
+
 def powers(claim: str, seeds: int, items: int, sd: float, studies: int) -> str:
-    """A line of the third table. Args: claim: of `CLAIMS`."""
+    """A line of the last table. Args: claim: of `CLAIMS`."""
     rng = np.random.default_rng(int(digest(f"power {claim} {Row(4, items, seeds, sd)}")[:12], 16))
     rates, spread_out = np.array(RATES["middle"]), math.sqrt(1 + sd**2)
     equal = ndtri(rates)
