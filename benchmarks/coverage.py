@@ -37,6 +37,7 @@ from clearminds.stages.statistics.told import told
 SHARED_NOISE = 0.7  # of an item's latent variance what is its difficulty; the rest is noise of a run
 RATES = {"middle": (0.3, 0.45, 0.6, 0.75), "near 0": (0.05, 0.08, 0.1, 0.12), "near 1": (0.95, 0.93, 0.9, 0.88)}
 LOSSES = (0.1, 0.3, 0.2, 0.0)  # of each task, on the probit scale
+LEARNED = (-1.0,)  # of a target
 NATS, LOSS = 1.2, 0.1  # per token of the base; their relative rise
 GOAL = (0.93, 0.97)
 TABLES = ["coverage", "size", "many", "power"]
@@ -52,6 +53,7 @@ class Row:
         shared: whether a seed has the same effect on all tasks.
         scores: of the base, by `RATES`; or "likelihood".
         difference: between two variants with effects of their own, the second one of no loss.
+        target: one task, which was learned: TI.
     """
 
     tasks: int
@@ -61,10 +63,14 @@ class Row:
     shared: bool = False
     scores: str = "middle"
     difference: bool = False
+    target: bool = False
 
     def __str__(self) -> str:
         seeds = f"{self.seeds} seed{'s' if self.seeds > 1 else ''}"
-        words = [f"{self.tasks} x {self.items}, {seeds}, sd {self.sd:g}", "shared by tasks" if self.shared else ""]
+        words = [
+            f"{'TI, ' if self.target else ''}{self.tasks} x {self.items}, {seeds}, sd {self.sd:g}",
+            "shared by tasks" if self.shared else "",
+        ]
         words += ["" if self.scores == "middle" else f"base {self.scores}" if self.scores in RATES else self.scores]
         return ", ".join(filter(None, [*words, "two variants" if self.difference else ""]))
 
@@ -82,6 +88,8 @@ ROWS = [
     *(Row(4, 200, 3, 0.1, True, "likelihood"), Row(4, 200, 5, 0.1, scores="likelihood")),
     *(Row(4, 48, 1, difference=True), Row(4, 48, 3, difference=True), Row(4, 200, 3, 0.1, difference=True)),
     *(Row(4, 200, 3, 0.3, True, difference=True), Row(4, 200, 5, 0.3, difference=True)),
+    *(Row(1, 96, 1, target=True), Row(1, 96, 1, scores="near 0", target=True), Row(1, 400, 1, target=True)),
+    *(Row(1, 96, 3, 0.1, target=True), Row(1, 96, 3, 0.1, difference=True, target=True)),
 ]
 NULLS = [(1, 48, 0.0), (1, 200, 0.0), (1, 1000, 0.0), (3, 48, 0.0), (3, 200, 0.0), (3, 200, 0.3), (5, 200, 0.0)]
 NULLS += [(3, 1000, 0.1), (5, 200, 0.3)]
@@ -177,7 +185,7 @@ def _study(row: Row, rng: np.random.Generator) -> tuple[Effect | None, float]:
         tasks = [_likelihoods(row, z, rng) for z in _seed_effects(row, rng)]
         return transfer_effect(*_by_task(tasks)), _true_likelihood(row.sd)
     rates = RATES[row.scores][: row.tasks]
-    losses = [LOSSES[: row.tasks], (0.0,) * row.tasks][: 1 + row.difference]
+    losses = [LEARNED if row.target else LOSSES[: row.tasks], (0.0,) * row.tasks][: 1 + row.difference]
     effects = [_seed_effects(row, rng) for _ in losses]
     tasks_of: list[list[tuple[Measured, list[Measured]]]] = [[] for _ in losses]
     for k, rate in enumerate(rates):
@@ -238,7 +246,7 @@ def sizes(seeds: int, items: int, sd: float, studies: int) -> str:
 
 
 def sizes_of_many(variants: int, seeds: int, items: int, sd: float, uneven: float, studies: int) -> str:
-    """A line of the third table: how often p is below 5 % / comparisons, as a multiple of that. Args: as `STUDIES` has them."""
+    """A line of the third table: how often p is below 5 % / comparisons, as a multiple. Args: as in `STUDIES`."""
     rng = np.random.default_rng(int(digest(f"many {(variants, seeds, items, sd, uneven)}")[:12], 16))
     found: list[float] = []
     while len(found) < 66 * studies:
