@@ -94,7 +94,8 @@ ROWS = [
 NULLS = [(1, 48, 0.0), (1, 200, 0.0), (1, 1000, 0.0), (3, 48, 0.0), (3, 200, 0.0), (3, 200, 0.3), (5, 200, 0.0)]
 NULLS += [(3, 1000, 0.1), (5, 200, 0.3)]
 CLAIMS = BWT, TI, SCORE = "BWT", "TI", "one task's score"
-POWERS = [(SCORE, 1, 200, 0.0), (BWT, 3, 200, 0.1), (BWT, 5, 200, 0.3)]
+OF_MANY = f"{BWT}, one of 12 variants"
+POWERS = [(SCORE, 1, 200, 0.0), (BWT, 3, 200, 0.1), (BWT, 5, 200, 0.3), (OF_MANY, 3, 200, 0.1), (OF_MANY, 3, 200, 0.3)]
 MANY = 20  # comparisons
 # variants, seeds, items, sd, by how much sd differs between variants (standard deviation of its logarithm)
 STUDIES = [(2, 3, 200, 0.0, 0.0), (2, 3, 200, 0.1, 0.0), (2, 3, 200, 0.3, 0.0), (2, 2, 200, 0.1, 0.0)]
@@ -250,7 +251,8 @@ def sizes_of_many(variants: int, seeds: int, items: int, sd: float, uneven: floa
     rng = np.random.default_rng(int(digest(f"many {(variants, seeds, items, sd, uneven)}")[:12], 16))
     found: list[float] = []
     while len(found) < 66 * studies:
-        group = _equal_variants(variants, seeds, items, sd * np.exp(uneven * rng.standard_normal(variants)), rng)
+        sds = sd * np.exp(uneven * rng.standard_normal(variants))
+        group = _variants([ndtri(RATES["middle"])] * variants, seeds, items, sds, rng)
         prior = group.prior(BWT, between=True)
         effects = [group.transfer(name, range(seeds), group.others) for name in group.variants]
         found += [interval(one - other, prior).p for one, other in combinations(effects, 2)]
@@ -259,31 +261,50 @@ def sizes_of_many(variants: int, seeds: int, items: int, sd: float, uneven: floa
     return f"| {name} | {len(found):,} | {' | '.join(f'{one:.2f}' for one in times)} |"
 
 
-def _equal_variants(variants: int, seeds: int, items: int, sds: np.ndarray, rng: np.random.Generator) -> Group:
-    """A study of variants of equal ability. Args: sds: of each variant's seeds, on the probit scale."""
-    base, runs = {}, {str(n): {seed: {} for seed in range(seeds)} for n in range(variants)}
+def _variants(abilities: list[np.ndarray], seeds: int, items: int, sds: np.ndarray, rng: np.random.Generator) -> Group:
+    """A study of several variants.
+
+    Args:
+        abilities: of each variant, on each task.
+        sds: of each variant's seeds, on the probit scale.
+    """
+    base, runs = {}, {str(n): {seed: {} for seed in range(seeds)} for n in range(len(abilities))}
     for k, rate in enumerate(RATES["middle"]):
         difficulty = rng.standard_normal(items) * math.sqrt(SHARED_NOISE)
         base[str(k)] = _answers(difficulty, ndtri(rate), rng)
-        for of_seeds, sd in zip(runs.values(), sds, strict=True):
+        for of_seeds, sd, ability in zip(runs.values(), sds, abilities, strict=True):
             for found in of_seeds.values():
-                found[str(k)] = _answers(difficulty, ndtri(rate) + sd * rng.standard_normal(), rng)
+                found[str(k)] = _answers(difficulty, ability[k] + sd * rng.standard_normal(), rng)
     return Group("model", "target", dict.fromkeys(base, "ood"), base, runs)
 
 
+def _first_two(variants: int, seeds: int, items: int, sd: float, other: np.ndarray, rng: np.random.Generator) -> dict:
+    """What is told of BWT of two variants of a study. Args: other: the second one's ability on each task."""
+    abilities = [ndtri(RATES["middle"]), other, *[ndtri(RATES["middle"])] * (variants - 2)]
+    group = _variants(abilities, seeds, items, np.full(variants, sd), rng)
+    one, another = (group.transfer(name, range(seeds), group.others) for name in ("0", "1"))
+    return told(one - another, None, group.prior(BWT, between=True))
+
+
 def powers(claim: str, seeds: int, items: int, sd: float, studies: int) -> str:
-    """A line of the last table. Args: claim: of `CLAIMS`."""
+    """A line of the last table. Args: claim: of `CLAIMS`, or `OF_MANY`."""
     rng = np.random.default_rng(int(digest(f"power {claim} {Row(4, items, seeds, sd)}")[:12], 16))
     rates, spread_out = np.array(RATES["middle"]), math.sqrt(1 + sd**2)
     equal = ndtri(rates)
-    nulls = [told(*_pair(seeds, items, sd, equal, rng)[claim]) for _ in range(studies)]
+
+    def drawn(other: np.ndarray) -> list[dict]:
+        if claim == OF_MANY:
+            return [_first_two(12, seeds, items, sd, other, rng) for _ in range(studies)]
+        return [told(*_pair(seeds, items, sd, other, rng)[claim]) for _ in range(studies)]
+
+    nulls = drawn(equal)
     cells = []
     for comparisons in (1, MANY):
         claimed = float(np.median([null["detectable_of"](comparisons) for null in nulls]))
         # true scores are means over seeds; of the base's where the claim is relative
         lower = ndtr(equal / spread_out) - claimed / 100 * (1 if claim == SCORE else rates)
-        drawn = [told(*_pair(seeds, items, sd, ndtri(lower) * spread_out, rng)[claim]) for _ in range(studies)]
-        found = np.mean([one["p"] < 0.05 / comparisons and one["difference"] > 0 for one in drawn])
+        told_of = drawn(ndtri(lower) * spread_out)
+        found = np.mean([one["p"] < 0.05 / comparisons and one["difference"] > 0 for one in told_of])
         cells += [f"{claimed:.1f}", f"{found:.3f}"]
     return f"| {claim}; {seeds}, {items}, {sd:g} | {' | '.join(cells)} |"
 
