@@ -4,18 +4,24 @@
 
 Accuracies: an item has a difficulty, which base and variants share; whether a run has it right depends on that, on
 noise of its own, and on how the seed turned out, a normal number of standard deviation `sd` on the probit scale, drawn
-for each task or shared by all tasks. Likelihoods: an item has a number of tokens and nats per token. Coverage is of
-nominal 95 %, the width in points; beside it two methods that were not chosen: items only, and the sum of both variances
-with Satterthwaite's degrees of freedom. The second table has the size of tests: how often p is below 5 % where nothing
-differs. The last has their power: the median of what studies in which nothing differs call detectable, alone and among
-20 comparisons, and how often that is found where it is the true difference; the goal is 80 %. Draws depend on the row's
-name alone, so that equal numbers of studies give equal tables.
+for each task or shared by all tasks. Likelihoods: an item has a number of tokens and nats per token.
+
+1. Coverage of nominal 95 %, and the width in points; beside it two methods that were not chosen: items only, and the
+   sum of both variances with Satterthwaite's degrees of freedom.
+2. The size of tests: how often p is below 5 % where nothing differs.
+3. The same far below 5 %, where Holm's method looks among many comparisons: BWT of every pair of a study's variants.
+   How often p is below 5 % / comparisons, as a multiple of that; the goal is 1 or less.
+4. Power: the median of what studies in which nothing differs call detectable, alone and among 20 comparisons, and how
+   often that is found where it is the true difference; the goal is 80 %.
+
+Draws depend on the row's name alone, so that equal numbers of studies give equal tables.
 """
 
 import argparse
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from scipy.special import ndtr, ndtri, stdtrit
@@ -23,6 +29,7 @@ from scipy.special import ndtr, ndtri, stdtrit
 from clearminds.files.digests import digest
 from clearminds.stages.statistics.effects import Effect, change_effect, score_effect, transfer_effect
 from clearminds.stages.statistics.exact import flips
+from clearminds.stages.statistics.groups import Group
 from clearminds.stages.statistics.intervals import interval, spread
 from clearminds.stages.statistics.measured import Measured, mean_score, token_score
 from clearminds.stages.statistics.told import told
@@ -30,9 +37,10 @@ from clearminds.stages.statistics.told import told
 SHARED_NOISE = 0.7  # of an item's latent variance what is its difficulty; the rest is noise of a run
 RATES = {"middle": (0.3, 0.45, 0.6, 0.75), "near 0": (0.05, 0.08, 0.1, 0.12), "near 1": (0.95, 0.93, 0.9, 0.88)}
 LOSSES = (0.1, 0.3, 0.2, 0.0)  # of each task, on the probit scale
+LEARNED = (-1.0,)  # of a target
 NATS, LOSS = 1.2, 0.1  # per token of the base; their relative rise
 GOAL = (0.93, 0.97)
-TABLES = ["coverage", "size", "power"]
+TABLES = ["coverage", "size", "many", "power"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,7 @@ class Row:
         shared: whether a seed has the same effect on all tasks.
         scores: of the base, by `RATES`; or "likelihood".
         difference: between two variants with effects of their own, the second one of no loss.
+        target: one task, which was learned: TI.
     """
 
     tasks: int
@@ -54,10 +63,14 @@ class Row:
     shared: bool = False
     scores: str = "middle"
     difference: bool = False
+    target: bool = False
 
     def __str__(self) -> str:
         seeds = f"{self.seeds} seed{'s' if self.seeds > 1 else ''}"
-        words = [f"{self.tasks} x {self.items}, {seeds}, sd {self.sd:g}", "shared by tasks" if self.shared else ""]
+        words = [
+            f"{'TI, ' if self.target else ''}{self.tasks} x {self.items}, {seeds}, sd {self.sd:g}",
+            "shared by tasks" if self.shared else "",
+        ]
         words += ["" if self.scores == "middle" else f"base {self.scores}" if self.scores in RATES else self.scores]
         return ", ".join(filter(None, [*words, "two variants" if self.difference else ""]))
 
@@ -75,12 +88,20 @@ ROWS = [
     *(Row(4, 200, 3, 0.1, True, "likelihood"), Row(4, 200, 5, 0.1, scores="likelihood")),
     *(Row(4, 48, 1, difference=True), Row(4, 48, 3, difference=True), Row(4, 200, 3, 0.1, difference=True)),
     *(Row(4, 200, 3, 0.3, True, difference=True), Row(4, 200, 5, 0.3, difference=True)),
+    *(Row(1, 96, 1, target=True), Row(1, 96, 1, scores="near 0", target=True), Row(1, 400, 1, target=True)),
+    *(Row(1, 96, 3, 0.1, target=True), Row(1, 96, 3, 0.1, difference=True, target=True)),
 ]
 NULLS = [(1, 48, 0.0), (1, 200, 0.0), (1, 1000, 0.0), (3, 48, 0.0), (3, 200, 0.0), (3, 200, 0.3), (5, 200, 0.0)]
 NULLS += [(3, 1000, 0.1), (5, 200, 0.3)]
 CLAIMS = BWT, TI, SCORE = "BWT", "TI", "one task's score"
-POWERS = [(SCORE, 1, 200, 0.0), (BWT, 3, 200, 0.1), (BWT, 5, 200, 0.3)]
+OF_MANY = f"{BWT}, one of 12 variants"
+POWERS = [(SCORE, 1, 200, 0.0), (BWT, 3, 200, 0.1), (BWT, 5, 200, 0.3), (OF_MANY, 3, 200, 0.1), (OF_MANY, 3, 200, 0.3)]
 MANY = 20  # comparisons
+# variants, seeds, items, sd, by how much sd differs between variants (standard deviation of its logarithm)
+STUDIES = [(2, 3, 200, 0.0, 0.0), (2, 3, 200, 0.1, 0.0), (2, 3, 200, 0.3, 0.0), (2, 2, 200, 0.1, 0.0)]
+STUDIES += [(12, 3, 200, 0.0, 0.0), (12, 3, 200, 0.1, 0.0), (12, 3, 200, 0.3, 0.0), (12, 3, 200, 0.1, 0.5)]
+STUDIES += [(12, 3, 200, 0.3, 0.5), (6, 3, 200, 0.1, 0.5), (12, 2, 200, 0.1, 0.5), (12, 5, 200, 0.1, 0.5)]
+FAMILIES = (1, 20, 300)  # comparisons
 
 
 def main() -> None:
@@ -98,6 +119,12 @@ def main() -> None:
         for null in NULLS:
             if given.only in ", ".join(map("{:g}".format, null)):
                 print(sizes(*null, given.studies), flush=True)
+    if "many" in given.tables:
+        print("\n| variants, seeds, items, sd, its own | comparisons |" + "".join(f" 5 % / {n} |" for n in FAMILIES))
+        print("|---|---|" + "---|" * len(FAMILIES))
+        for kind in STUDIES:
+            if given.only in ", ".join(map("{:g}".format, kind)):
+                print(sizes_of_many(*kind, given.studies), flush=True)
     if "power" in given.tables:
         print(f"\n| claim; seeds, items, sd | detectable | found | among {MANY} comparisons | found |")
         print("|---|---|---|---|---|")
@@ -159,7 +186,7 @@ def _study(row: Row, rng: np.random.Generator) -> tuple[Effect | None, float]:
         tasks = [_likelihoods(row, z, rng) for z in _seed_effects(row, rng)]
         return transfer_effect(*_by_task(tasks)), _true_likelihood(row.sd)
     rates = RATES[row.scores][: row.tasks]
-    losses = [LOSSES[: row.tasks], (0.0,) * row.tasks][: 1 + row.difference]
+    losses = [LEARNED if row.target else LOSSES[: row.tasks], (0.0,) * row.tasks][: 1 + row.difference]
     effects = [_seed_effects(row, rng) for _ in losses]
     tasks_of: list[list[tuple[Measured, list[Measured]]]] = [[] for _ in losses]
     for k, rate in enumerate(rates):
@@ -219,19 +246,65 @@ def sizes(seeds: int, items: int, sd: float, studies: int) -> str:
     return f"| {seeds}, {items}, {sd:g} | {' | '.join(f'{share:.3f}' for share in below)} | {test} |"
 
 
+def sizes_of_many(variants: int, seeds: int, items: int, sd: float, uneven: float, studies: int) -> str:
+    """A line of the third table: how often p is below 5 % / comparisons, as a multiple. Args: as in `STUDIES`."""
+    rng = np.random.default_rng(int(digest(f"many {(variants, seeds, items, sd, uneven)}")[:12], 16))
+    found: list[float] = []
+    while len(found) < 66 * studies:
+        sds = sd * np.exp(uneven * rng.standard_normal(variants))
+        group = _variants([ndtri(RATES["middle"])] * variants, seeds, items, sds, rng)
+        prior = group.prior(BWT, between=True)
+        effects = [group.transfer(name, range(seeds), group.others) for name in group.variants]
+        found += [interval(one - other, prior).p for one, other in combinations(effects, 2)]
+    times = [np.mean(np.array(found) < 0.05 / n) * n / 0.05 for n in FAMILIES]
+    name = ", ".join(map("{:g}".format, (variants, seeds, items, sd, uneven)))
+    return f"| {name} | {len(found):,} | {' | '.join(f'{one:.2f}' for one in times)} |"
+
+
+def _variants(abilities: list[np.ndarray], seeds: int, items: int, sds: np.ndarray, rng: np.random.Generator) -> Group:
+    """A study of several variants.
+
+    Args:
+        abilities: of each variant, on each task.
+        sds: of each variant's seeds, on the probit scale.
+    """
+    base, runs = {}, {str(n): {seed: {} for seed in range(seeds)} for n in range(len(abilities))}
+    for k, rate in enumerate(RATES["middle"]):
+        difficulty = rng.standard_normal(items) * math.sqrt(SHARED_NOISE)
+        base[str(k)] = _answers(difficulty, ndtri(rate), rng)
+        for of_seeds, sd, ability in zip(runs.values(), sds, abilities, strict=True):
+            for found in of_seeds.values():
+                found[str(k)] = _answers(difficulty, ability[k] + sd * rng.standard_normal(), rng)
+    return Group("model", "target", dict.fromkeys(base, "ood"), base, runs)
+
+
+def _first_two(variants: int, seeds: int, items: int, sd: float, other: np.ndarray, rng: np.random.Generator) -> dict:
+    """What is told of BWT of two variants of a study. Args: other: the second one's ability on each task."""
+    abilities = [ndtri(RATES["middle"]), other, *[ndtri(RATES["middle"])] * (variants - 2)]
+    group = _variants(abilities, seeds, items, np.full(variants, sd), rng)
+    one, another = (group.transfer(name, range(seeds), group.others) for name in ("0", "1"))
+    return told(one - another, None, group.prior(BWT, between=True))
+
+
 def powers(claim: str, seeds: int, items: int, sd: float, studies: int) -> str:
-    """A line of the third table. Args: claim: of `CLAIMS`."""
+    """A line of the last table. Args: claim: of `CLAIMS`, or `OF_MANY`."""
     rng = np.random.default_rng(int(digest(f"power {claim} {Row(4, items, seeds, sd)}")[:12], 16))
     rates, spread_out = np.array(RATES["middle"]), math.sqrt(1 + sd**2)
     equal = ndtri(rates)
-    nulls = [told(*_pair(seeds, items, sd, equal, rng)[claim]) for _ in range(studies)]
+
+    def drawn(other: np.ndarray) -> list[dict]:
+        if claim == OF_MANY:
+            return [_first_two(12, seeds, items, sd, other, rng) for _ in range(studies)]
+        return [told(*_pair(seeds, items, sd, other, rng)[claim]) for _ in range(studies)]
+
+    nulls = drawn(equal)
     cells = []
     for comparisons in (1, MANY):
         claimed = float(np.median([null["detectable_of"](comparisons) for null in nulls]))
         # true scores are means over seeds; of the base's where the claim is relative
         lower = ndtr(equal / spread_out) - claimed / 100 * (1 if claim == SCORE else rates)
-        drawn = [told(*_pair(seeds, items, sd, ndtri(lower) * spread_out, rng)[claim]) for _ in range(studies)]
-        found = np.mean([one["p"] < 0.05 / comparisons and one["difference"] > 0 for one in drawn])
+        told_of = drawn(ndtri(lower) * spread_out)
+        found = np.mean([one["p"] < 0.05 / comparisons and one["difference"] > 0 for one in told_of])
         cells += [f"{claimed:.1f}", f"{found:.3f}"]
     return f"| {claim}; {seeds}, {items}, {sd:g} | {' | '.join(cells)} |"
 

@@ -53,7 +53,7 @@ def test_a_mean_over_tasks_has_the_standard_error_and_freedom_of_welch():
     same = stats.ttest_ind(*[runs[0].right for runs in tasks], equal_var=False)
     assert found.items_free == pytest.approx(same.df)
     errors = [np.var(runs[0].right, ddof=1) / len(runs[0].right) for runs in tasks]
-    assert found.error == pytest.approx(50 * math.sqrt(sum(errors)))
+    assert found.error() == pytest.approx(50 * math.sqrt(sum(errors)))
 
 
 def test_where_items_do_not_matter_the_interval_is_the_t_interval_over_seeds():
@@ -300,7 +300,7 @@ def test_subtasks_are_blocks_of_their_own_with_the_variance_of_each():
     found = spread(score_effect([run]))
     parts = [values[:4], values[4:]]
     expected = sum(np.var(part, ddof=1) / len(part) for part in parts) / 4 * 100**2
-    assert found.error**2 == pytest.approx(expected)
+    assert found.error() ** 2 == pytest.approx(expected)
     assert found.items_free < 4, "the few items decide"
     alone = answers(values, ["c"] + ["b"] * 403)
     assert interval(score_effect([alone])).low is None, "of one item nothing is known"

@@ -386,7 +386,7 @@ def test_tables_are_aligned_plain_text(study):
     ]
     assert "[...]: 95 % intervals over items and seeds." in text
     one, other = (compared_in(made.comparisons, "stm", "base", name)["detectable_holm"] for name in ("TI", "BWT"))
-    assert f"corrected for the study's comparisons: a TI of {one:.0f} % and a BWT of {other:.1f} %." in text
+    assert f"corrected for the study's comparisons: a TI of {one:.0f} % and a BWT of {other:.0f} %." in text
     assert "Smallest change" not in terminal_table(summary, NONE)
     assert "| stm " in markdown_table(summary, made.comparisons)
     latex = latex_table(summary, made.comparisons).splitlines()

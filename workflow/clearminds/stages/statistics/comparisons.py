@@ -65,7 +65,7 @@ def _pair(group: Group, variant: str, other: str | None) -> Iterator[dict]:
             "n_items": sum(len(group.base[task].influence) for task in tasks),
             "lost": counts and sum(lost for lost, _ in counts),
             "gained": counts and sum(gained for _, gained in counts),
-            **told(effect, counts),
+            **told(effect, counts, group.prior(measure, other is not None)),
             **(_mistakes(group, variant, other, seeds, tasks[0]) if paired else {}),
             **({"test": UNTESTED, "p": None, "detectable": None} if bounded else {}),
             "note": "; ".join([*why, *([BOUNDARY] if bounded else []), *notes]) or None,
@@ -100,7 +100,7 @@ def _measures(
     yield BWT, "bwt", OF_BASE, transfer, [] if transfer else [why], others
     if left_out and (rest := group.remaining):
         part = less(lambda name: group.transfer(name, seeds, rest))
-        yield f"{BWT} without {left_out}", "bwt", OF_BASE, part, [f"over {', '.join(rest)}"], rest
+        yield group.rest_name, "bwt", OF_BASE, part, [f"over {', '.join(rest)}"], rest
     for task, role in group.roles.items():
         difference = group.on_task(variant, seeds, task) - group.on_task(other, seeds, task)
         yield task, role, group.unit(task), difference, [], [task]

@@ -35,13 +35,14 @@ def by_interval(spread: Spread, comparisons: int = 1) -> float:
         comparisons: that share the 5 %.
     """
     p = (1 - LEVEL) / comparisons
-    if not spread.error:
+    error = spread.error(p)
+    if not error:
         return 0.0
-    critical = spread.half_width(p) / spread.error
+    critical = spread.half_width(p) / error
     free = float(stdtridf(1 - p / 2, critical)) if spread.seeds else spread.items_free
     if critical > FAR:  # scipy does not always come to an end there; to 1 in 1,000 the noise of the error decides
-        return spread.error * critical * math.sqrt(2 / free * float(gammaincinv(free / 2, POWER)))
-    return spread.error * float(nctdtrinc(free, 1 - POWER, critical))
+        return error * critical * math.sqrt(2 / free * float(gammaincinv(free / 2, POWER)))
+    return error * float(nctdtrinc(free, 1 - POWER, critical))
 
 
 def by_counts(n: int, flips: tuple[int, int], scale: float, comparisons: int = 1) -> float | None:

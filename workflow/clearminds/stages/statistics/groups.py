@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 
 from clearminds.stages.statistics.effects import Effect, change_effect, score_effect, transfer_effect
 from clearminds.stages.statistics.exact import flips
 from clearminds.stages.statistics.measured import Measured
+from clearminds.stages.statistics.pooled import Pool, Prior
 
 TI, BWT = "TI", "BWT"
 POINTS, OF_BASE = "points", "% of base"
@@ -50,6 +52,11 @@ class Group:
         """The others of them."""
         return [task for task in self.others if self.base[task].score]
 
+    @property
+    def rest_name(self) -> str:
+        """What the BWT over the others of them is called; with none left out it is the BWT."""
+        return f"{BWT} without {', '.join(self.left_out)}" if self.left_out else BWT
+
     def improvement(self, variant: str, seeds: Sequence[int]) -> Effect | None:
         """TI of a variant over some of its seeds; None: it is undefined."""
         task = self.tested
@@ -89,3 +96,26 @@ class Group:
                 return None
             found.append(flips(before.right, after.right))
         return found
+
+    def prior(self, measure: str, between: bool) -> Prior | None:
+        """What all variants tell of how much seeds differ: `Pool.prior`. Args: measure: as `pools` has it."""
+        return self.pools[measure].prior(between) if measure in self.pools else None
+
+    @cached_property
+    def pools(self) -> dict[str, Pool]:
+        """Every measure of all variants: TI, BWT, `rest_name`, and each task."""
+        measures: dict[str, Callable[[str, Sequence[int]], Effect | None]] = {
+            TI: self.improvement,
+            BWT: lambda variant, seeds: self.transfer(variant, seeds, self.others),
+            self.rest_name: lambda variant, seeds: self.transfer(variant, seeds, self.remaining),
+            **{task: partial(self.on_task, task=task) for task in self.roles},
+        }
+        return {name: self._pool(effect) for name, effect in measures.items()}
+
+    def _pool(self, effect_of: Callable[[str, Sequence[int]], Effect | None]) -> Pool:
+        found = {}
+        for variant, runs in self.variants.items():
+            seeds = sorted(runs)
+            if (effect := effect_of(variant, seeds)) is not None:
+                found[variant] = dict(zip(seeds, effect.values.tolist(), strict=True))
+        return Pool(found)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from clearminds.stages.statistics.effects import change_effect, score_effect
 from clearminds.stages.statistics.exact import flips, wilson
-from clearminds.stages.statistics.groups import Group
+from clearminds.stages.statistics.groups import BWT, TI, Group
 from clearminds.stages.statistics.intervals import interval
 from clearminds.stages.statistics.measured import Measured
 from clearminds.stages.statistics.told import told
@@ -32,14 +32,14 @@ def of_variant(group: Group, variant: str) -> dict:
     seeds = sorted(group.variants[variant])
     found: dict = {}
     effects = {
-        "ti": (group.improvement(variant, seeds), [group.tested] if group.tested else []),
-        "bwt": (group.transfer(variant, seeds, group.others), group.others),
+        TI: (group.improvement(variant, seeds), [group.tested] if group.tested else []),
+        BWT: (group.transfer(variant, seeds, group.others), group.others),
     }
     for name, (effect, tasks) in effects.items():
         if effect is not None:
             counts = group.flips(variant, None, seeds, tasks[0]) if len(tasks) == 1 else None
-            one = told(effect, counts)
-            found |= {f"{name}_{key}": one[key] for key in ("low", "high", "detectable")}
+            one = told(effect, counts, group.prior(name, between=False))
+            found |= {f"{name.lower()}_{key}": one[key] for key in ("low", "high", "detectable")}
             found["interval"] = one["interval"]
     return found
 
