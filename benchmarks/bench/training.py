@@ -22,6 +22,7 @@ from online_losses import TRAINING
 from transformers import AutoModelForCausalLM
 
 from clearminds.files import contracts
+from clearminds.model.short_attention import attend_short
 from clearminds.stages.train_adapter import Runtime
 from clearminds.stages.training.adapter import add_adapter, history
 from clearminds.stages.training.checkpoints import Checkpoints
@@ -35,7 +36,9 @@ BEST = {"gradient_checkpointing": False}
 def own(items: int, places: Places) -> Measured:
     """This project's trainer."""
     rows = _rows(places.model, items)
-    model = with_adapter(corpus.model(places.model, SETTINGS.dtype))
+    model = corpus.model(places.model, SETTINGS.dtype)
+    attend_short(model)
+    model = with_adapter(model)
     runtime = Runtime(BATCH_TOKENS, 3600, False, False, "none")
 
     def work(folder: Path) -> list[dict]:
