@@ -22,6 +22,7 @@ from online_losses import TRAINING
 from transformers import AutoModelForCausalLM
 
 from clearminds.files import contracts
+from clearminds.model.lora_linear import compute_at_once
 from clearminds.model.short_attention import attend_short
 from clearminds.stages.train_adapter import Runtime
 from clearminds.stages.training.adapter import add_adapter, history
@@ -39,6 +40,7 @@ def own(items: int, places: Places) -> Measured:
     model = corpus.model(places.model, SETTINGS.dtype)
     attend_short(model)
     model = with_adapter(model)
+    compute_at_once(model)
     runtime = Runtime(BATCH_TOKENS, 3600, False, False, "none")
 
     def work(folder: Path) -> list[dict]:
