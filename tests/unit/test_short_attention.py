@@ -6,15 +6,19 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_training import training
 from tiny import ARCHITECTURES, tiny_model_folder
 from torch.nn.functional import scaled_dot_product_attention
 
 from clearminds.model import short_attention
 from clearminds.model.load import load_model
 from clearminds.model.loading import Loading
+from clearminds.model.lora_linear import LoraLinear
 from clearminds.model.short_attention import LONGEST, NAME, attend_short, attention
 from clearminds.model.transformers_compat import attention_of
 from clearminds.model.weighted_loss import WeightedBatch, weighted_token_loss
+from clearminds.stages.training.base import Base
+from clearminds.stages.training.start import begin
 
 LAYER = SimpleNamespace(is_causal=True, num_key_value_groups=1, training=True)
 
@@ -180,3 +184,12 @@ def test_a_saved_model_does_not_say_it(tmp_path):
     attend_short(model)
     model.save_pretrained(tmp_path / "after")
     assert (tmp_path / "before" / "config.json").read_bytes() == (tmp_path / "after" / "config.json").read_bytes()
+
+
+@pytest.mark.parametrize("chosen", [None, "sdpa", "eager"])
+def test_a_training_takes_it_where_the_user_chose_none(chosen, tmp_path):
+    folder = tiny_model_folder(tmp_path / "tiny")
+    base, loading = Base("owner/name", None, folder, {}), Loading(attn_implementation=chosen)
+    model = begin(folder, base, None, training(adapter="lora"), loading, 1)
+    assert attention_of(model.get_base_model()) == (chosen or NAME)
+    assert any(isinstance(module, LoraLinear) for module in model.modules())

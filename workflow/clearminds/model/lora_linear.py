@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from peft.tuners.lora import Linear
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import once_differentiable
 from torch.nn.functional import linear
 
 
@@ -28,7 +28,8 @@ class LoraLinear(Linear):
         adapter = self._plain(x) if not args and not kwargs else None
         if adapter is None:
             return super().forward(x, *args, **kwargs)
-        base, down, up = self.get_base_layer(), self.lora_A[adapter].weight, self.lora_B[adapter].weight
+        base: Any = self.get_base_layer()  # a linear one
+        down, up = self.lora_A[adapter].weight, self.lora_B[adapter].weight
         x = x.to(base.weight.dtype)
         dropout = self.lora_dropout[adapter]
         # the adapter's own input, where that is another one
@@ -57,7 +58,7 @@ class _LoraLinear(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: FunctionCtx | Any,
+        ctx: Any,
         x: torch.Tensor,
         dropped: torch.Tensor | None,
         weight: torch.Tensor,
@@ -77,7 +78,7 @@ class _LoraLinear(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: FunctionCtx | Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         read, inner, weight, down, up = ctx.saved_tensors
         given = _flat(gradients[0])
         of_inner = given @ up
