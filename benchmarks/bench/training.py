@@ -20,6 +20,8 @@ from measured import Measured, Places, measure
 from online_losses import TRAINING
 
 from clearminds.files import contracts
+from clearminds.model.lora_linear import compute_at_once
+from clearminds.model.short_attention import attend_short
 from clearminds.stages.train_adapter import Runtime
 from clearminds.stages.training.adapter import add_adapter, history
 from clearminds.stages.training.checkpoints import Checkpoints
@@ -37,7 +39,10 @@ def own(items: int, places: Places) -> Measured:
 
 def prepared(folder: Path, rows: list[dict]) -> Callable[[], Measured]:
     """What measures this project's training: the model is loaded. Args: its folder; rows of the contract MASKS."""
-    model = with_adapter(corpus.model(folder, SETTINGS.dtype))
+    model = corpus.model(folder, SETTINGS.dtype)
+    attend_short(model)
+    model = with_adapter(model)
+    compute_at_once(model)
     runtime = Runtime(BATCH_TOKENS, 3600, False, False, "none")
 
     def work(place: Path) -> list[dict]:

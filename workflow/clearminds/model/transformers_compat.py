@@ -2,12 +2,13 @@
 
 - `TrainingArguments._n_gpu`: the documented `n_gpu` cannot be set, and is every GPU that the process sees.
 - `Trainer.is_distributed_loading_by_transformers`: nothing documented tells that the weights are spread over processes.
+- `config._attn_implementation`: nothing documented tells which attention a model was given.
 
 tests/unit/test_compat_transformers.py fails when one of them behaves otherwise, or the mask [batch, length] that `head`
 and `weighted_loss` give as `logits_to_keep`, which is documented with other shapes.
 """
 
-from transformers import Trainer, TrainingArguments
+from transformers import PreTrainedModel, Trainer, TrainingArguments
 
 
 def use_one_device(arguments: TrainingArguments) -> None:
@@ -18,3 +19,8 @@ def use_one_device(arguments: TrainingArguments) -> None:
 def weights_are_spread(trainer: Trainer) -> bool:
     """Whether each process holds a part of the model's weights only, so that every forward pass takes all of them."""
     return trainer.is_distributed_loading_by_transformers
+
+
+def attention_of(model: PreTrainedModel) -> str | None:
+    """The attention that a model computes by, as `attn_implementation` names it."""
+    return model.config._attn_implementation

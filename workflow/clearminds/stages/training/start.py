@@ -11,6 +11,8 @@ from clearminds.errors import UserError
 from clearminds.model.full_weights import is_whole
 from clearminds.model.load import load_model
 from clearminds.model.loading import Loading
+from clearminds.model.lora_linear import compute_at_once
+from clearminds.model.short_attention import attend_short
 from clearminds.stages.train_adapter import Training
 from clearminds.stages.training.adapter import add_adapter
 from clearminds.stages.training.base import Base
@@ -39,7 +41,10 @@ def begin(
     else:
         model = load_model(folder, dtype=dtype, loading=loading, adapter=start)
         model = model.merge_and_unload()
+    if loading.attn_implementation is None:  # else the user has chosen
+        attend_short(model)
     model = add_adapter(model, training, base.name, base.revision)
+    compute_at_once(model)
     if start is not None and not full:
         go_on(model, start)
     return model
