@@ -4,15 +4,18 @@ import importlib.util
 import math
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
 from clearminds.checkout import ROOT
+from clearminds.stages.statistics.comparisons import comparisons as compared
 from clearminds.stages.statistics.detectable import back, by_counts, by_interval, churn_of
 from clearminds.stages.statistics.effects import change_effect, mean_effect, score_effect, transfer_effect
 from clearminds.stages.statistics.exact import flips, holm, mcnemar, wilson
+from clearminds.stages.statistics.groups import Group
 from clearminds.stages.statistics.intervals import BOTH, ITEMS, Spread, interval, spread
 from clearminds.stages.statistics.measured import mean_score, token_score
 from clearminds.stages.statistics.told import told
@@ -311,3 +314,18 @@ def test_items_of_subtasks_are_not_pooled_in_a_test_of_counts():
     run = answers([1.0] * 7 + [0.0] * 3 + [1.0] * 470 + [0.0] * 530, ["a"] * 10 + ["b"] * 1000)
     found = told(score_effect([run]) - score_effect([base]), [(30, 5)])
     assert found["difference"] > 0 and found["test"] != "McNemar, exact" and found["p"] > 0.005
+
+
+@pytest.mark.parametrize(("variant", "other"), [("more", "base"), ("less", "more")])
+def test_ti_over_several_seeds_is_tested_by_the_difference_of_scores(variant, other):
+    base, runs = drawn(3, 6, 90, rate=0.2, agree=0.7)
+    variants = {"more": dict(enumerate(runs[:3])), "less": dict(enumerate(runs[3:]))}
+    by_task = {name: {seed: {"sums": run} for seed, run in of.items()} for name, of in variants.items()}
+    table = compared([Group("model", "sums", {"sums": "target"}, {"sums": base}, by_task)])
+    of_pair = (pl.col("variant") == variant) & (pl.col("other") == other)
+    improvement, score = (
+        table.row(by_predicate=of_pair & (pl.col("measure") == name), named=True) for name in ("TI", "sums")
+    )
+    assert improvement["p"] == score["p"]
+    assert improvement["detectable"] == pytest.approx(score["detectable"] / base.score)
+    assert improvement["low"] != pytest.approx(score["low"] / base.score)  # the ratio's own interval

@@ -53,6 +53,7 @@ def _pair(group: Group, variant: str, other: str | None) -> Iterator[dict]:
         paired = len(tasks) == 1 and bool(seeds)
         counts = group.flips(variant, other, seeds, tasks[0]) if paired else None
         bounded = role == "drift" and other is None
+        equal = group.equality(variant, other, seeds) if role == "ti" and seeds else None
         yield {
             "model": group.model,
             "target": group.target,
@@ -65,7 +66,7 @@ def _pair(group: Group, variant: str, other: str | None) -> Iterator[dict]:
             "n_items": sum(len(group.base[task].influence) for task in tasks),
             "lost": counts and sum(lost for lost, _ in counts),
             "gained": counts and sum(gained for _, gained in counts),
-            **told(effect, counts, group.prior(measure, other is not None)),
+            **told(effect, counts, group.prior(measure, other is not None), equal),
             **(_mistakes(group, variant, other, seeds, tasks[0]) if paired else {}),
             **({"test": UNTESTED, "p": None, "detectable": None} if bounded else {}),
             "note": "; ".join([*why, *([BOUNDARY] if bounded else []), *notes]) or None,

@@ -10,6 +10,7 @@ from clearminds.stages.statistics.effects import Effect, change_effect, score_ef
 from clearminds.stages.statistics.exact import flips
 from clearminds.stages.statistics.measured import Measured
 from clearminds.stages.statistics.pooled import Pool, Prior
+from clearminds.stages.statistics.told import Tested
 
 TI, BWT = "TI", "BWT"
 POINTS, OF_BASE = "points", "% of base"
@@ -111,6 +112,14 @@ class Group:
             **{task: partial(self.on_task, task=task) for task in self.roles},
         }
         return {name: self._pool(effect) for name, effect in measures.items()}
+
+    def equality(self, variant: str, other: str | None, seeds: Sequence[int]) -> Tested | None:
+        """What is tested of TI, or of a difference of two: that of the scores. Args: other: None for the base."""
+        task = self.tested
+        if task is None or not self.base[task].score:
+            return None
+        difference = self.on_task(variant, seeds, task) - self.on_task(other, seeds, task)
+        return Tested(difference, self.prior(task, other is not None), 1 / self.base[task].score)
 
     def _pool(self, effect_of: Callable[[str, Sequence[int]], Effect | None]) -> Pool:
         found = {}

@@ -38,7 +38,8 @@ def of_variant(group: Group, variant: str) -> dict:
     for name, (effect, tasks) in effects.items():
         if effect is not None:
             counts = group.flips(variant, None, seeds, tasks[0]) if len(tasks) == 1 else None
-            one = told(effect, counts, group.prior(name, between=False))
+            equal = group.equality(variant, None, seeds) if name == TI else None
+            one = told(effect, counts, group.prior(name, between=False), equal)
             found |= {f"{name.lower()}_{key}": one[key] for key in ("low", "high", "detectable")}
             found["interval"] = one["interval"]
     return found
