@@ -370,7 +370,7 @@ def test_the_choice_has_its_cost_beside_the_runner_up_s(data):
     text = " ".join(Page(report.render(replace(data, advice=advice, costs=costs))).text.split())
     assert "It is the one. Next is truth." in text and "interval stays above -5 %" in text
     assert "stm – – 1 min 30 s – – truth, runner-up – – 1 min 30 s – –" in text
-    assert "other tiny, sums 1 min 30 s – – – 1 min 30 s – – –" in text
+    assert "other 1 min 30 s – – – 1 min 30 s – – –" in text
 
 
 def test_what_is_published_of_the_same_model_is_a_table_with_its_source(data):

@@ -89,7 +89,10 @@ def _line(row: Mapping, tests: Mapping[bool, int]) -> Line:
         limits = within(limits)
     known = row["difference"] is not None
     return Line(
-        *(row[key] for key in ("variant", "other", "measure", "role")),
+        variant=row["variant"],
+        other=row["other"],
+        measure=row["measure"],
+        role=row["role"],
         difference=f"{change(row['difference'])}\N{NO-BREAK SPACE}{unit}" if known else "undefined",
         low_high=interval(limits).strip(),
         p=chance(row["p_holm"]),

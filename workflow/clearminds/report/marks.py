@@ -1,6 +1,7 @@
 """Marks of variants in a figure: a colour and a shape each, and which of their names can stand beside them."""
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from clearminds.report.figures import PALETTE
 
@@ -19,8 +20,9 @@ SHAPES = (
     "M-1,0.5A1,1,0,0,1,1,0.5Z",  # half a disk
 )
 LETTER, LINE, REACH = 6.0, 12.0, 8.0  # pixels: of a name's letter, of its height, and from a mark to its name
+Align = Literal["left", "center", "right"]
 # where a name may stand: how it is aligned, and how far it is moved
-PLACES = {
+PLACES: dict[str, tuple[Align, float, float]] = {
     "right": ("left", REACH, 4.0),
     "left": ("right", -REACH, 4.0),
     "above": ("center", 0.0, -REACH),
@@ -56,7 +58,7 @@ def beside(points: Mapping[str, tuple[float, float]], width: float, height: floa
     return found
 
 
-def _box(name: str, x: float, baseline: float, align: str) -> Box:
+def _box(name: str, x: float, baseline: float, align: Align) -> Box:
     width = LETTER * len(name)
     left = x - {"left": 0.0, "center": width / 2, "right": width}[align]
     return left, baseline - LINE + 3, left + width, baseline + 3
