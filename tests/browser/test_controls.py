@@ -10,6 +10,7 @@ from clearminds.files.layout import Layout
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 TARGET, MODEL = "colours", "tiny"
+AT_A_TIME = 25  # flipped items, of which a button shows more
 
 
 @pytest.fixture
@@ -146,28 +147,68 @@ def test_flipped_items_are_those_of_the_tables_and_filters_work(found, layout):
     expected = flipped(layout, pl.read_parquet(layout.summary.path()))
     assert sum(lost + gained for lost, gained in expected.values()) > 3
     assert any(lost for lost, _ in expected.values()) and any(gained for _, gained in expected.values())
-    shown = page.eval_on_selector_all("article.flip", "all => all.map((one) => ({...one.dataset}))")
+    shown = all_flips(page)
     counted = {key: [0, 0] for key in expected}
     for one in shown:
         counted[one["variant"], one["task"]][one["way"] == "gained"] += 1
     assert {key: tuple(value) for key, value in counted.items()} == expected, "so few that all of them are shown"
-    for variant in ["", *{one["variant"] for one in shown}]:
-        for task in ["", *{one["task"] for one in shown}]:
-            for way in ("", "lost", "gained"):
-                page.select_option("#flip-variant", variant)
-                page.select_option("#flip-task", task)
-                page.select_option("#flip-way", way)
-                wanted = [o for o in shown if o["variant"].startswith(variant) and o["task"].startswith(task)]
-                wanted = [o for o in wanted if o["way"].startswith(way)]
-                visible = page.locator("article.flip:visible")
-                assert visible.count() == len(wanted)
-                assert page.inner_text("#flip-count") == f"{len(wanted)} of {len(shown)} items"
+    for variant in ["all", *{one["variant"] for one in shown}]:
+        for task in ["all", *{one["task"] for one in shown}]:
+            for way in ("both", "lost", "gained"):
+                page.select_option("#flip-variant", label=variant)
+                page.select_option("#flip-task", label=task)
+                page.select_option("#flip-way", label=way)
+                wanted = [o for o in shown if variant in ("all", o["variant"]) and task in ("all", o["task"])]
+                wanted = [o for o in wanted if way in ("both", o["way"])]
+                drawn = min(len(wanted), AT_A_TIME)
+                assert page.locator("article.flip").count() == drawn
+                assert page.inner_text("#flip-count") == f"{drawn} of {len(wanted)} items"
+                assert page.is_visible("#flip-more") == (len(wanted) > AT_A_TIME)
+
+
+def all_flips(page):
+    """What every flipped item of the page is of."""
+    while page.is_visible("#flip-more"):
+        page.click("#flip-more")
+    return page.eval_on_selector_all("article.flip", "all => all.map((one) => ({...one.dataset}))")
+
+
+def test_a_score_leads_to_its_flipped_items_and_a_variant_to_its_tokens(found):
+    page = found.page
+    link = page.locator("#results ~ .scroll tbody td a").first
+    row = link.locator("xpath=ancestor::tr")
+    variant = row.locator("th").inner_text()
+    link.click()
+    of = page.eval_on_selector_all("article.flip", "all => all.map((one) => one.dataset.variant)")
+    assert of and set(of) == {variant} and page.locator("#flip-variant option:checked").inner_text() == variant
+    assert page.locator("#flip-task option:checked").inner_text() != "all"
+    row.locator("th a").click()
+    assert page.locator("#rule option:checked").inner_text() == f"by {variant}"
+
+
+def test_comparisons_are_those_of_the_table_by_measure_and_variant(found, layout):
+    page = found.page
+    table = pl.read_parquet(layout.comparisons.path())
+    claims = table.filter(pl.col("other") == "base", pl.col("role").is_in(["ti", "bwt"]))
+    rows = page.locator(".compared tr")
+    assert rows.count() == claims.height > 0
+    page.select_option("#compare-measure", label="colours")
+    assert rows.count() == table.filter(pl.col("other") == "base", pl.col("measure") == "colours").height
+    page.select_option("#compare-other", label="every other variant")
+    page.select_option("#compare-variant", label="truth")
+    pairs = table.filter(pl.col("other") != "base", pl.col("measure") == "colours")
+    pairs = pairs.filter((pl.col("variant") == "truth") | (pl.col("other") == "truth"))
+    assert rows.count() == pairs.height > 0
+    assert page.inner_text("#compare-count") == f"{pairs.height} comparisons"
+    page.select_option("#compare-measure", label="all")
+    page.select_option("#compare-variant", label="all")
+    assert rows.count() == table.filter(pl.col("other") != "base").height
 
 
 def test_two_answers_stand_side_by_side_with_their_differences_marked(found):
     page = found.page
     flips = page.locator("article.flip")
-    assert flips.locator("del").count() > 0 and flips.locator("ins").count() > 0
+    assert flips.locator(".right mark").count() > 0 and flips.locator(".wrong mark").count() > 0
     answers = flips.first.locator(".answers > div")
     left, right = (answers.nth(n).bounding_box() for n in (0, 1))
     assert answers.count() == 2 and abs(left["y"] - right["y"]) < 2 and left["x"] < right["x"]

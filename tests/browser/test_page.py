@@ -10,7 +10,7 @@ from tests.browser.study import HOSTILE, SCRIPT
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-SECTIONS = ["summary", "choice", "frontier", "surprise", "tokens", "flips", "cost", "provenance"]
+SECTIONS = ["summary", "choice", "frontier", "comparisons", "surprise", "tokens", "flips", "cost", "provenance"]
 SIZES = pytest.mark.parametrize("width", [WIDE, PHONE], ids=["wide", "phone"])
 COLOURS = pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 
@@ -71,7 +71,7 @@ def test_the_text_of_models_and_data_is_shown_and_never_run(visit, own_report):
     page = found.page
     assert found.dialogs == []
     assert page.locator("img, iframe, object, embed, link, base, form").count() == 0
-    assert page.locator("script").count() == 2, "the page's own: its data and what moves them"
+    assert page.locator("script").count() == 4, "the page's own: its data and what moves them"
     handlers = (
         "all => all.flatMap((one) => [...one.attributes].map((own) => own.name).filter((name) => /^on/.test(name)))"
     )

@@ -12,6 +12,7 @@ from clearminds.report.costs import per_stage, per_variant
 from clearminds.report.numbers import duration
 from clearminds.reuse.stage_code import STAGES
 from clearminds.stages.reporting.costs import all_records, of_variants
+from clearminds.stages.reporting.made import made_with
 
 RUN = {"stage": "train_adapter", "seconds": 100.0, "tokens": 500, "tokens_per_second": 10.0, "peak_memory_bytes": 2}
 NAMES = {"model": "m", "target": "t", "variant": "stm"}
@@ -93,3 +94,22 @@ def test_stages_that_a_study_does_not_have_are_left_out():
     drawing = dag.drawing(few)
     assert drawing.count("<rect") == 3 and "2 jobs, 1 min 00 s" in drawing
     assert dag.drawing([]).count("<rect") == 1
+
+
+def test_no_line_runs_through_a_box():
+    drawing = ET.fromstring(dag.drawing([{"stage": s, "jobs": 1, "seconds": 1.0} for s in STAGES if s != "report"]))
+    boxes = [[float(one.get(key)) for key in ("x", "y")] for one in drawing.iter("{http://www.w3.org/2000/svg}rect")]
+    long = [path.get("d") for path in drawing.iter("{http://www.w3.org/2000/svg}path") if "L" in path.get("d")]
+    assert long, "one that passes a row"
+    for path in long:
+        x, bottom = map(float, path.partition("L")[2].partition("C")[0].split(","))
+        assert not any(
+            left < x < left + dag.BOX_WIDTH and top < bottom - 1 < top + dag.BOX_HEIGHT for left, top in boxes
+        )
+        assert 0 < x < float(drawing.get("width"))
+
+
+def test_what_made_the_page_is_told():
+    found = made_with()
+    assert found["Python"].count(".") == 2 and "cores" in found["machine of this page's job"]
+    assert found["clearminds"].startswith("0.") and all(found.values())

@@ -14,6 +14,8 @@ from clearminds.files.summary import SUMMARY
 from clearminds.files.tables import write_table
 from clearminds.report.figures import perplexity_bins, perplexity_counts, perplexity_distribution, save_svg, svg
 
+TAU = {"τ = 2.5": 2.5}
+
 
 def summary(*runs, targets=("sums",)):
     return pl.DataFrame(
@@ -88,9 +90,19 @@ def test_tokens_above_tau_are_counted_as_masks_are_built(scores):
 
 def test_the_distribution_names_tau_and_shares(scores):
     files = [scores("reference", [1, 2, 3, 100]), scores("self_output", [1])]
-    found = texts(svg(perplexity_distribution(files, 2.5)))
-    assert {"τ = 2.5", "reference, 4 tokens, 50.0 % above τ", "self_output, 1 tokens, 0.0 % above τ"} <= set(found)
-    assert not any("τ" in text for text in texts(svg(perplexity_distribution(files, None))))
+    found = texts(svg(perplexity_distribution(files, TAU, "here")))
+    assert {
+        "τ = 2.5",
+        "reference, 4 tokens, 50.0 % above τ = 2.5",
+        "self_output, 1 tokens, 0.0 % above τ = 2.5",
+    } <= set(found)
+    assert not any("τ" in text for text in texts(svg(perplexity_distribution(files, {}, "here"))))
+
+
+def test_every_threshold_is_a_line_and_the_figure_says_of_what_it_is(scores):
+    files = [scores("reference", [1, 2, 3, 100])]
+    drawing = svg(perplexity_distribution(files, {**TAU, "τ = 22.8 (auto)": 22.8}, "tiny, trained on sums"))
+    assert {"τ = 2.5", "τ = 22.8 (auto)"} <= set(texts(drawing)) and "tiny, trained on sums" in drawing
 
 
 def test_a_layer_without_marks_is_no_picture_of_nothing():
@@ -104,7 +116,10 @@ def test_a_layer_without_marks_is_no_picture_of_nothing():
 
 def test_saving_twice_gives_equal_bytes(scores, tmp_path):
     files = [scores("reference", [1, 2, 3, 100])]
-    for make in (lambda: perplexity_distribution(files, None), lambda: perplexity_distribution(files, 2.5)):
+    for make in (
+        lambda: perplexity_distribution(files, {}, "here"),
+        lambda: perplexity_distribution(files, TAU, "here"),
+    ):
         save_svg(make(), tmp_path / "a.svg")
         save_svg(make(), tmp_path / "b.svg")
         assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()

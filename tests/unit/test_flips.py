@@ -1,5 +1,7 @@
 """Items that flipped: which, how many, and what of their answers differs."""
 
+from dataclasses import replace
+
 import polars as pl
 import pytest
 from hypothesis import given
@@ -7,7 +9,10 @@ from hypothesis import strategies as st
 
 from clearminds.files import contracts
 from clearminds.files.tables import write_table
-from clearminds.report.flips import LONGEST, MOST, differences, flips
+from clearminds.report.flip_data import STATIC, first, flip_data, systems
+from clearminds.report.flips import LONGEST, MOST, Flips, differences, flips
+from clearminds.report.links import flip_link
+from clearminds.report.turns import Turn
 
 TASK = {"evaluate": "accuracy", "metric": "accuracy", "filter": "lenient"}
 TASKS = {"sums": TASK, "text": {"evaluate": "likelihood", "metric": None, "filter": None}}
@@ -112,3 +117,26 @@ def test_a_table_that_cannot_be_read_is_named(runs):
     with pytest.raises(Exception, match=r"stm\.3\.parquet"):
         flips(runs, TASKS)
     assert pl.read_parquet(runs[0]["path"]).height
+
+
+def test_the_page_s_data_hold_an_item_once_and_both_answers_in_turns(tmp_path):
+    runs = [evaluation(tmp_path, "base", None, [1.0, 0.0])]
+    runs += [evaluation(tmp_path, variant, 0, [0.0, 1.0]) for variant in ("a", "b")]
+    found = flips(runs, TASKS)
+    data = flip_data(found)
+    assert (data["targets"], data["variants"], data["tasks"]) == (["tiny, trained on sums"], ["a", "b"], ["sums"])
+    assert data["items"] == [(0, f"item {n}", -1, (("user", "What is 1 + 1?"),), "2") for n in (0, 1)]
+    assert data["flips"][0] == [0, 0, 0, 0, 1, ["It is 0 of ", "base"], ["It is 0 of ", "a"]]
+    assert [row[:5] for row in data["flips"]] == [[0, v, 0, item, 1 - item] for v in (0, 1) for item in (0, 1)]
+    assert len(first(found)) == STATIC and systems(found) == []
+    link = flip_link("tiny", "sums", "a", "sums", "lost")
+    assert link == "#flips?target=tiny%2C%20trained%20on%20sums&variant=a&task=sums&way=lost"
+
+
+def test_the_system_s_prompt_is_there_once(tmp_path):
+    flip = flips([evaluation(tmp_path, "base", None, [1.0]), evaluation(tmp_path, "a", 0, [0.0])], TASKS).shown[0]
+    told = replace(flip, prompt=[Turn("system", "Be kind."), Turn("user", "Hi")], before=[(True, "x")])
+    data = flip_data(Flips([told, replace(told, doc_id="other")]))
+    assert data["systems"] == systems(Flips([told])) == ["Be kind."]
+    assert [item[2:4] for item in data["items"]] == [(0, (("user", "Hi"),))] * 2
+    assert data["flips"][0][5] == ["", "x"], "the first piece is one that both have"

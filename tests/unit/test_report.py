@@ -26,6 +26,7 @@ from clearminds.report import page as report
 from clearminds.report.advice import Advice
 from clearminds.report.analyses import Section, Shown
 from clearminds.report.costs import per_variant
+from clearminds.report.flip_data import flip_data
 from clearminds.report.flips import Flip, Flips
 from clearminds.report.frontier import ti_bwt
 from clearminds.report.published import published
@@ -37,7 +38,8 @@ from clearminds.stages.reporting import words
 from clearminds.stages.summarise import summarise
 
 HOSTILE = "</pre><script>alert(1)</script><img src=https://evil.example/x onerror=alert(2)>"
-SCRIPTS = [{"type": "application/json", "id": "token-data"}, {}]  # the page's data, and its one script
+DATA = ("token-data", "flip-data", "comparison-data")
+SCRIPTS = [*({"type": "application/json", "id": name} for name in DATA), {}]  # the page's data, and its one script
 TASKS = {
     "sums": {"evaluate": "accuracy", "metric": "accuracy", "filter": "lenient"},
     "gcd": {"evaluate": "accuracy", "metric": "accuracy", "filter": "lenient"},
@@ -108,14 +110,14 @@ def data(evaluations, tmp_path):
         matching=[
             report.Matching("tiny", "sums", 160, 151, {"self_output": {"dropped": 9, "too_long": 1}, "reference": {}})
         ],
-        ti_bwt_svg=figures.svg(ti_bwt(summary, COMPARISONS.to_frame())),
+        frontier=[figures.svg(chart) for chart in ti_bwt(summary, COMPARISONS.to_frame())],
         perplexity=[
             report.PerplexityFigure(
                 "tiny",
                 "sums",
-                figures.svg(figures.perplexity_distribution(scores, 2.5)),
-                2.5,
-                figures.perplexity_counts(scores, 2.5),
+                figures.svg(figures.perplexity_distribution(scores, {"τ = 2.5": 2.5}, "tiny, trained on sums")),
+                {"τ = 2.5": figures.perplexity_counts(scores, 2.5)},
+                figures.perplexity_counts(scores, None),
             )
         ],
         samples=sample_responses(evaluations, TASKS),
@@ -200,10 +202,9 @@ def test_the_numbers_are_there(data):
         "reference: nothing dropped",
         "responses reference; weights: rule perplexity; tau 2.5",
         "learning_rate 0.0005; target_modules q, v",
-        "+25.00 %",  # TI of stm: (3/4 + 2/4) / 2 of 2/4
-        "-50.00 %",
-        "τ = 2.5: variants with this threshold leave tokens of a higher perplexity, that is of a probability below 0.4",
-        "50.0 % of reference",
+        "+25.0 %",  # TI of stm: (3/4 + 2/4) / 2 of 2/4
+        "-50.0 %",
+        "leave tokens of a higher perplexity out of the loss: above τ = 2.5: 50.0 % of reference.",
         "25.0 %",  # format failures and masked share
         "train_adapter 2 1 h 01 min 1,000 20 2.00 GB",
         "build_masks 1 0.4 s – – 0.00 GB",
@@ -228,9 +229,9 @@ def test_training_items_that_are_evaluated_too_stand_by_the_results(data):
 
 def test_analyses_have_a_section_where_there_are_any_and_their_text_is_escaped(data):
     assert 'id="analyses"' not in report.render(data) and 'href="#analyses"' not in report.render(data)
-    one = Shown(HOSTILE, HOSTILE, ("variant", "number"), [(HOSTILE, "7.5 %")], svg=data.ti_bwt_svg)
+    one = Shown(HOSTILE, HOSTILE, ("variant", "number"), [(HOSTILE, "7.5 %")], svg=data.frontier[0])
     page = report.render(replace(data, analyses=[Section("tiny", "sums", [one])]))
-    assert HOSTILE not in page and "7.5 %" in page and page.count(data.ti_bwt_svg) == 2
+    assert HOSTILE not in page and "7.5 %" in page and page.count(data.frontier[0]) == 2
     assert page.count('id="analyses"') == page.count('href="#analyses"') == 1
 
 
@@ -349,8 +350,9 @@ def test_tokens_and_flips_are_shown_whatever_they_say(data, tmp_path):
     assert not {"img", "b"} & {tag for tag, _ in page.tags}
     [article] = [attributes for tag, attributes in page.tags if tag == "article"]
     assert article["data-variant"] == article["data-task"] == HOSTILE and article["data-way"] == "lost"
-    written = html.partition('id="token-data">')[2].partition("</script>")[0]
-    assert json.loads(written) == json.loads(json.dumps(report.token_data(shown)))
+    for name, wanted in (("token-data", report.token_data(shown)), ("flip-data", flip_data(flips))):
+        written = html.partition(f'id="{name}">')[2].partition("</script>")[0]
+        assert json.loads(written) == json.loads(json.dumps(wanted))
     # at the threshold of 2.5 the first example is there without a script
     spans = [a for tag, a in page.tags if tag == "span" and a.get("data-ppl")]
     assert [("masked" in a["class"], a["data-ppl"]) for a in spans] == [(False, "1.0"), (True, "9.0")]
@@ -368,14 +370,14 @@ def test_the_choice_has_its_cost_beside_the_runner_up_s(data):
     text = " ".join(Page(report.render(replace(data, advice=advice, costs=costs))).text.split())
     assert "It is the one. Next is truth." in text and "interval stays above -5 %" in text
     assert "stm – – 1 min 30 s – – truth, runner-up – – 1 min 30 s – –" in text
-    assert "other tiny, sums 1 min 30 s – – – 1 min 30 s – – –" in text
+    assert "other 1 min 30 s – – – 1 min 30 s – – –" in text
 
 
 def test_what_is_published_of_the_same_model_is_a_table_with_its_source(data):
     assert "arXiv" not in report.render(data)
     shown = published({"tiny": "google/gemma-2-2b-it@0123"}, ["mbpp"])
     text = " ".join(Page(report.render(replace(data, published=shown))).text.split())
-    assert "arXiv 2501.14315" in text and "ground truth tiny, mbpp -21.76 % -38.19 %" in text
+    assert "arXiv 2501.14315" in text and "ground truth tiny, mbpp -21.8 % -38.2 %" in text
 
 
 @pytest.mark.parametrize(("target", "words"), [("sums", "Hollow marks are"), ("mbpp", "which no figure here draws")])
@@ -410,8 +412,18 @@ def test_there_are_no_parts_of_a_template_s_code_and_no_blank_ids(data):
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(ids) == len(set(ids)) and all(ids)
     sections = [attributes["id"] for tag, attributes in page.tags if tag == "section"]
-    assert sections == ["summary", "choice", "frontier", "surprise", "tokens", "flips", "cost", "provenance"]
+    assert sections == [
+        "summary",
+        "choice",
+        "frontier",
+        "comparisons",
+        "surprise",
+        "tokens",
+        "flips",
+        "cost",
+        "provenance",
+    ]
     levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
     assert all(after <= before + 1 for before, after in pairwise(levels)) and levels.count(1) == 1
-    links = {attributes["href"][1:] for tag, attributes in page.tags if tag == "a"}
+    links = {attributes["href"][1:].partition("?")[0] for tag, attributes in page.tags if tag == "a"}
     assert links <= {*ids}

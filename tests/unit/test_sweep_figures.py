@@ -84,6 +84,15 @@ def test_a_value_that_is_no_number_is_a_line_of_its_own():
     assert points(sweep.svg) == 2 * 3 and texts(sweep.svg).count("tau auto") == 3
 
 
+def test_a_value_that_the_data_chose_stands_at_its_own_place():
+    study = variants(["auto", "10", "2"])
+    fitted = {("tiny", "sums", "stm-tauauto"): 3.7}
+    [sweep] = sweeps(study, summary(*runs(study)), COMPARISONS.to_frame(), counts(study), fitted)
+    assert [row["values"] for row in sweep.rows] == [["2"], ["auto (3.7)"], ["10"]], "by number"
+    assert points(sweep.svg) == 3 * 3 and "dashed" not in sweep.svg
+    assert texts(sweep.svg).count("tau auto") == 3, "and is called what the study says"
+
+
 def test_the_curve_goes_over_the_key_of_most_numbers_and_the_other_tells_lines_apart():
     [sweep] = made(variants(["2", "auto"], [0.1, 0.2, 0.4]))
     assert sweep.keys == ["training.learning_rate", "weights.tau"] and sweep.rows[0]["values"] == [0.1, "2"]

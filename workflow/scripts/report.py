@@ -11,7 +11,6 @@ from clearminds.files.reported_files import reported_files
 from clearminds.files.tables import write_text
 from clearminds.job.launch import Job, Output, launch, log
 from clearminds.report.figure_files import save_figure
-from clearminds.report.figures import svg
 from clearminds.report.page import drawings, render
 from clearminds.stages.report import Settings, frontier_of, gather
 
@@ -33,13 +32,14 @@ def main(
 ) -> None:
     with readable(summary, comparisons):
         table, pairs = pl.read_parquet(summary), pl.read_parquet(comparisons)
-    save_figure([svg(frontier_of(job.settings, table, pairs))], "", ti_bwt, ti_bwt_pdf)
+    frontier = frontier_of(job.settings, table, pairs)
+    save_figure(frontier, "", ti_bwt, ti_bwt_pdf)
     data = gather(
         job.settings,
         files_of(job.settings),
         table,
         logs=job.log.parents[1],
-        drawing=ti_bwt,
+        frontier=frontier,
         comparisons=pairs,
         hashes={path.name: file_sha256(path) for path in (summary, comparisons)},
     )

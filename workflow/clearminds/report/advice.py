@@ -13,6 +13,7 @@ class Advice:
         runner_up: in sentences; empty where there is none.
         other: the variant that is the runner-up.
         loss: the largest loss of BWT that the rule accepts, in percent.
+        others: what it would choose with other losses, in a sentence; empty where there is nothing to choose from.
     """
 
     model: str
@@ -22,3 +23,4 @@ class Advice:
     runner_up: str
     other: str | None
     loss: float
+    others: str = ""

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 import polars as pl
 
+from clearminds.files.summary import BASE
+from clearminds.report.numbers import within
 from clearminds.report.result_table import limits, percent
 from clearminds.report.text_table import Style, joined, text_table
 
@@ -43,6 +45,8 @@ def printed_comparisons(comparisons: pl.DataFrame, style: Style) -> str:
 def _line(row: dict, mistakes: Iterable[str]) -> list[str]:
     """The cells of a comparison. Args: mistakes: columns of kinds of mistakes that are shown."""
     interval = None if row["low"] is None else (row["low"], row["high"])
+    if row["other"] == BASE and row["unit"] != "points":
+        interval = within(interval)
     counts = ["-" if row[key] is None else str(row[key]) for key in ("lost", "gained")]
     chances = ["-" if row[key] is None else f"{row[key]:.3g}" for key in ("p", "p_holm")]
     return [

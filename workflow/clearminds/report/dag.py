@@ -24,7 +24,9 @@ READS: dict[str, tuple[str, ...]] = {
     "report": ("summarise", "build_masks", "analyse", "measure_gradients"),
 }
 BOX_WIDTH, BOX_HEIGHT, GAP_X, GAP_Y = 150, 40, 12, 30  # units of the drawing, which is three boxes wide
-MARGIN = 6
+MARGIN = 6 + GAP_X  # with room for a line beside the outermost boxes
+
+Place = tuple[float, float]
 
 
 def drawing(costs: Sequence[Mapping]) -> str:
@@ -39,7 +41,7 @@ def drawing(costs: Sequence[Mapping]) -> str:
     rows = _layers(stages, edges)
     places, width = _places(rows)
     height = max(y for _, y in places.values()) + BOX_HEIGHT + MARGIN
-    lines = [_edge(places[above], places[below]) for above, below in edges]
+    lines = [_edge(places[above], places[below], list(places.values())) for above, below in edges]
     boxes = [_box(stage, known.get(stage), *place) for stage, place in places.items()]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="dag" viewBox="0 0 {width} {height}" width="{width}" '
@@ -81,13 +83,28 @@ def _places(rows: Sequence[Sequence[str]]) -> tuple[dict[str, tuple[float, float
     return places, width
 
 
-def _edge(above: tuple[float, float], below: tuple[float, float]) -> str:
+def _edge(above: Place, below: Place, others: Sequence[Place]) -> str:
+    """A line from one box to another; past the boxes of the rows between, beside the outermost where one is in its way.
+
+    Args:
+        above, below: upper left corners of its boxes.
+        others: those of all boxes.
+    """
     x1, y1 = above[0] + BOX_WIDTH / 2, above[1] + BOX_HEIGHT
     x2, y2 = below[0] + BOX_WIDTH / 2, below[1]
+    between = [place for place in others if y1 < place[1] < y2 - BOX_HEIGHT]
+    if not between:
+        return f'<path class="edge" fill="none" d="M{x1:g},{y1:g}{_bend(x1, y1, x2, y2)}"/>'
+    free = all(not x - GAP_X / 2 < x1 < x + BOX_WIDTH + GAP_X / 2 for x, _ in between)
+    way = x1 if free else max(x for x, _ in between) + BOX_WIDTH + GAP_X
+    top, bottom = min(y for _, y in between), max(y for _, y in between) + BOX_HEIGHT
+    past = f"{_bend(x1, y1, way, top)}L{way:g},{bottom:g}{_bend(way, bottom, x2, y2)}"
+    return f'<path class="edge" fill="none" d="M{x1:g},{y1:g}{past}"/>'
+
+
+def _bend(x1: float, y1: float, x2: float, y2: float) -> str:
     bend = (y2 - y1) / 2
-    return (
-        f'<path class="edge" fill="none" d="M{x1:g},{y1:g}C{x1:g},{y1 + bend:g} {x2:g},{y2 - bend:g} {x2:g},{y2:g}"/>'
-    )
+    return f"C{x1:g},{y1 + bend:g} {x2:g},{y2 - bend:g} {x2:g},{y2:g}"
 
 
 def _box(stage: str, cost: Mapping | None, x: float, y: float) -> str:

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import altair as alt
@@ -85,17 +85,22 @@ def perplexity_counts(scores: Sequence[tuple[str, Path]], tau: float | None) -> 
     return counts.with_columns(n_above=known.cast(pl.Int64), share_above=(known / pl.col("n_tokens")).cast(pl.Float64))
 
 
-def perplexity_distribution(scores: Sequence[tuple[str, Path]], tau: float | None) -> alt.TopLevelMixin:
-    """Share of response tokens (%) per log-spaced perplexity bin, one line per source, with `tau` as a rule.
+def perplexity_distribution(
+    scores: Sequence[tuple[str, Path]], taus: Mapping[str, float], where: str
+) -> alt.TopLevelMixin:
+    """Share of response tokens (%) per log-spaced perplexity bin, one line per source, with thresholds as rules.
 
     Args:
         scores: source and path of a token-score Parquet.
-        tau: the threshold whose tokens above it are masked; None draws no rule.
+        taus: thresholds whose tokens above them are masked, by what the figure calls them; the legend counts the
+            tokens above the first.
+        where: of which model and target they are.
     """
     bins = perplexity_bins(scores).with_columns(percent=100 * pl.col("share"))
-    counts = perplexity_counts(scores, tau)
+    counts = perplexity_counts(scores, next(iter(taus.values()), None))
+    first = f" above {next(iter(taus))}" if taus else ""
     names = {
-        source: f"{source}, {n:,} tokens" + ("" if above is None else f", {100 * above:.1f} % above τ")
+        source: f"{source}, {n:,} tokens" + ("" if above is None else f", {100 * above:.1f} %{first}")
         for source, n, above in counts.select("source", "n_tokens", "share_above").iter_rows()
     }
     bins = bins.with_columns(pl.col("source").replace(names))
@@ -127,14 +132,14 @@ def perplexity_distribution(scores: Sequence[tuple[str, Path]], tau: float | Non
         )
     )
     layers = [lines]
-    if tau is not None:
-        rule = alt.Chart(pl.DataFrame({"tau": [tau], "label": [f"τ = {tau:g}"]})).encode(x="tau:Q")
+    for n, (label, tau) in enumerate(sorted(taus.items(), key=lambda one: one[1])):
+        rule = alt.Chart(pl.DataFrame({"tau": [tau], "label": [label]})).encode(x="tau:Q")
         layers += [
             rule.mark_rule(color=GREY, strokeDash=[4, 3], strokeWidth=1.5),
-            rule.mark_text(align="left", dx=5, y=8, fontSize=12, color=GREY).encode(text="label:N"),
+            rule.mark_text(align="left", dx=5, y=8 + 14 * n, fontSize=12, color=GREY).encode(text="label:N"),
         ]
     title = alt.TitleParams(
-        "How surprising the training responses are", subtitle=f"{BINS_PER_DECADE} bins per factor of ten"
+        "How surprising the training responses are", subtitle=[where, f"{BINS_PER_DECADE} bins per factor of ten"]
     )
     return styled(alt.layer(*layers).properties(**SIZE, title=title))
 

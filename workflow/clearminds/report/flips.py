@@ -7,17 +7,17 @@ from difflib import SequenceMatcher
 from pathlib import Path
 
 import polars as pl
-from markupsafe import escape
 
 from clearminds.files.reading import readable
 from clearminds.files.summary import BASE
+from clearminds.report.embedded import embedded
 from clearminds.report.samples import judged_tasks, scan_scored
 from clearminds.report.turns import Turn, turns
 
 BUDGET = 2_000_000  # bytes of the page, for all items together
-MOST = 12  # items of one variant, task and direction
+MOST = 40  # items of one variant, task and direction
 LONGEST = 1500  # characters of a text; the rest is cut
-AROUND = 700  # bytes of an item's markup, without its texts
+AROUND = 60  # bytes of an item in the page's data, without its texts
 WORDS = re.compile(r"\s+|\w+|[^\w\s]")
 ITEM = ["eval_task", "subtask", "doc_hash"]
 CUT = " […]"
@@ -121,10 +121,14 @@ def _flipped(base: pl.LazyFrame, after: pl.LazyFrame) -> pl.DataFrame:
 def _within(found: list[tuple[int, dict]], budget: int, counts: Mapping[tuple, dict]) -> list[Flip]:
     """As many as fit the budget: first one of each variant, task and direction, then the second ones, and so on."""
     used = 0
+    items: set[tuple[str, str]] = set()  # each is in the page once, however many variants flip it
     kept: list[tuple[int, Flip]] = []
     for place, (_, row) in sorted(enumerate(found), key=lambda item: (item[1][0], item[0])):
         flip = _flip(row)
-        used += AROUND + sum(len(escape(text).encode()) for text in _texts(flip))
+        answers, item = flip_size(flip)
+        seen = (flip.eval_task, flip.doc_id)
+        used += AROUND + answers + (0 if seen in items else item)
+        items.add(seen)
         if used > budget and kept:
             break
         kept.append((place, flip))
@@ -143,9 +147,10 @@ def _flip(row: Mapping) -> Flip:
     )
 
 
-def _texts(flip: Flip) -> list[str]:
+def flip_size(flip: Flip) -> tuple[int, int]:
+    """Bytes in the page of its two answers, and of its item. Args: what is shown."""
     answers = [text for part in (flip.before, flip.after) for _, text in part]
-    return [*answers, *(turn.text for turn in flip.prompt), flip.expected]
+    return tuple(len(embedded(part).encode()) for part in (answers, [*flip.prompt, flip.expected]))  # type: ignore[return-value]  # two
 
 
 def _cut(text: str) -> str:

@@ -2,11 +2,53 @@
 
 from collections.abc import Sequence
 
+LOWEST = -100.0  # percent: what a score that is never negative can lose of the base's
+NOISE = 1e-9  # percent: of floating point, which is no change at all
+FAR = 1000.0  # a size above which no digit tells anything
 
-def tone(change: float | None) -> str:
-    """The colour of a change: none where it rounds to 0, so that no noise of floating point is shown as a loss."""
-    rounded = round(change or 0.0, 2)
-    return "up" if rounded > 0 else "down" if rounded < 0 else "even"
+
+def tone(verdict: str | None) -> str:
+    """The colour of a change: that of its verdict, so that no noise of few items is shown as a gain or a loss."""
+    return {"better": "up", "worse": "down"}.get(verdict or "", "even")
+
+
+def signed(value: float, decimals: int = 1) -> str:
+    """A number with its sign and so many decimals, or one digit where these alone would make it 0."""
+    if abs(value) < NOISE:
+        return f"{0:+.{decimals}f}"
+    text = f"{value:+.{decimals}f}"
+    return text if float(text) else f"{value:+.1g}"
+
+
+def change(value: float | None) -> str:
+    """A change in percent as the page shows it: whole from 100 on, else with a decimal; a dash where undefined."""
+    if value is None:
+        return "–"
+    return f"{value:+,.0f}" if abs(value) >= 99.95 else signed(value)
+
+
+def interval(limits: tuple[float, float] | None) -> str:
+    """An interval as the page shows it, in brackets behind its estimate; empty for one that is undefined."""
+    return "" if limits is None else f"\N{NO-BREAK SPACE}[{', '.join(change(end) for end in limits)}]"
+
+
+def size(value: float | None) -> str:
+    """A size without its sign, such as the smallest detectable difference, in the digits of `change`."""
+    if value is None:
+        return "none"
+    return f"over {FAR:,.0f}" if value > FAR else change(value).lstrip("+")
+
+
+def chance(p: float | None) -> str:
+    """A p-value with two digits."""
+    if p is None:
+        return "–"
+    return "< 0.001" if p < 0.001 else f"{p:.2g}" if p < 0.995 else "1"
+
+
+def within(limits: tuple[float, float] | None) -> tuple[float, float] | None:
+    """An interval of a change from the base, in percent of its score, without what no score can reach."""
+    return limits and (max(limits[0], LOWEST), max(limits[1], LOWEST))
 
 
 def share(value: float | None) -> str:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from clearminds.files.summary import BASE
-from clearminds.report.result_table import ResultTable, percent
+from clearminds.report.numbers import change, within
+from clearminds.report.result_table import ResultTable
 
 Limits = tuple[float, float]
 CHANGE = "change of likelihood"  # what a target without TI has in its place
@@ -38,7 +39,7 @@ class Measure:
         return self._at(min)
 
     def _at(self, end: Callable[[Iterable[float]], float]) -> list[str]:
-        printed = {variant: float(percent(value)) for variant, (value, _) in self.changes.items()}
+        printed = {variant: float(change(value).replace(",", "")) for variant, (value, _) in self.changes.items()}
         return [variant for variant, value in printed.items() if value == end(printed.values())]
 
 
@@ -78,7 +79,7 @@ def _compared(name: str, rows: pl.DataFrame) -> Measure:
     """A measure that the result table has no interval of. Args: rows: of the comparisons."""
     known = rows.drop_nulls("difference")
     found = {
-        variant: (value, None if low is None else (low, high))
+        variant: (value, within(None if low is None else (low, high)))
         for variant, value, low, high in known.select("variant", "difference", "low", "high").iter_rows()
     }
     return _measure(name, found, known)

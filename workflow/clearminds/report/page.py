@@ -19,13 +19,16 @@ from clearminds.files.summary import BASE, COMPARISONS
 from clearminds.report import dag, flips, numbers, tokens_view
 from clearminds.report.advice import Advice
 from clearminds.report.analyses import Section
+from clearminds.report.compared import compared, comparison_data, families, verdicts
 from clearminds.report.costs import per_stage
 from clearminds.report.embedded import embedded
+from clearminds.report.flip_data import first, flip_data, systems
 from clearminds.report.flips import Flips
 from clearminds.report.frontier import drawn_published
+from clearminds.report.links import flip_link, flipped_items, token_link
 from clearminds.report.outcomes import by_likelihood
 from clearminds.report.published import SCHEMA, source
-from clearminds.report.result_table import limits, over, over_in_words, percent, result_tables
+from clearminds.report.result_table import over, over_in_words, result_tables
 from clearminds.report.samples import Sample
 from clearminds.report.story import story
 from clearminds.report.sweeps import Sweep
@@ -55,7 +58,7 @@ class PerplexityFigure:
     model: str
     target: str
     svg: str
-    tau: float | None
+    taus: Mapping[str, pl.DataFrame]  # what a threshold is called, to figures.perplexity_counts at it
     counts: pl.DataFrame  # of figures.perplexity_counts
 
 
@@ -71,7 +74,7 @@ class ReportData:
         summary: of `summarise.summarise`.
         counts: of `token_counts.counts_table`.
         matching: one per model and target.
-        ti_bwt_svg: the figure of `frontier.ti_bwt`.
+        frontier: the figures of `frontier.ti_bwt`, as SVG.
         perplexity: one figure per model and target.
         samples: of `samples.sample_responses`.
         runs: records of jobs: `stage`, and as of `costs.MEASURED`.
@@ -107,7 +110,7 @@ class ReportData:
     summary: pl.DataFrame
     counts: pl.DataFrame
     matching: Sequence[Matching]
-    ti_bwt_svg: str
+    frontier: Sequence[str]
     perplexity: Sequence[PerplexityFigure]
     samples: Sequence[Sample]
     runs: Sequence[Mapping]
@@ -156,17 +159,20 @@ def render(data: ReportData) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "percent": percent,
-        "limits": limits,
+        "change": numbers.change,
+        "interval": numbers.interval,
+        "verdicts": lambda part: verdicts(data.comparisons, part.model, part.target),
         "over_in_words": over_in_words,
         "tone": numbers.tone,
         "score": numbers.score,
         "items": numbers.items,
         "share": numbers.share,
         "count": numbers.count,
+        "listed": numbers.listed,
         "duration": numbers.duration,
         "gigabytes": numbers.gigabytes,
         "turns": turns,
+        "breakable": lambda name: Markup("_<wbr>").join(str(name).split("_")),
         "by_likelihood": by_likelihood,
         "colour": tokens_view.colour,
         "kept": tokens_view.kept,
@@ -188,6 +194,17 @@ def render(data: ReportData) -> str:
         over=(intervals := over(data.summary)),
         alone=any("items only" in words for words in intervals),
         several=any(row.seeds > 1 for table in tables for row in table.rows),
+        compared_lines=(lines := compared(data.comparisons)),
+        families=families(data.comparisons),
+        flips_first=first(data.flips),
+        flip_systems=systems(data.flips),
+        flip_names=(flipped := flip_data(data.flips)),
+        flip_data=Markup(embedded(flipped)),
+        flip_link=flip_link,
+        flipped=flipped_items(data.flips),
+        pictured={(view.model, view.target, name) for view in data.tokens for name in view.variants},
+        token_link=token_link,
+        comparison_data=Markup(embedded(comparison_data(lines))),
         formats=_format_failures(data.summary),
         counts=data.counts.to_dicts(),
         differences=differences(data.trained),
@@ -239,7 +256,8 @@ def _items(summary: pl.DataFrame) -> dict[str, int]:
 def _format_failures(summary: pl.DataFrame) -> list[dict]:
     """Per model and target: the tasks that ask for a format, and per variant the share of items without it.
 
-    `wrong` has, likewise, the shares of items that are wrong in the asked format and in another one.
+    `wrong` has, likewise, the shares of items that are wrong in the asked format and in another one; `without` names
+    the variants without any such item.
     """
     tables = []
     for part in summary.drop_nulls("format_ok").partition_by("model", "target", maintain_order=True):
@@ -253,5 +271,7 @@ def _format_failures(summary: pl.DataFrame) -> list[dict]:
             wrong.setdefault(variant, {})[task] = answer, format_failure
         model, target = part.select("model", "target").row(0)
         tasks = failed["eval_task"].unique(maintain_order=True).to_list()
-        tables.append({"model": model, "target": target, "tasks": tasks, "shares": shares, "wrong": wrong})
+        without = [variant for variant, failed in shares.items() if not any(failed.values())]
+        found = {"tasks": tasks, "shares": shares, "wrong": wrong, "without": without}
+        tables.append({"model": model, "target": target, **found})
     return tables

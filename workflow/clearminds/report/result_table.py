@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from clearminds.files.summary import BASE
-from clearminds.report.numbers import ends, listed, score
+from clearminds.report.numbers import ends, listed, score, signed, within
 from clearminds.report.text_table import LATEX, MARKDOWN, TERMINAL, Style, joined, text_table
 
 NAMED = 6  # of more variants a note counts the rest
@@ -22,7 +22,7 @@ class ResultRow:
     changes: list[float | None]
     ti: float | None
     bwt: float | None
-    ti_limits: tuple[float, float] | None  # 95 % interval over what the table's notes say
+    ti_limits: tuple[float, float] | None  # 95 % interval over what the table's notes say, within what scores can reach
     bwt_limits: tuple[float, float] | None
 
 
@@ -97,7 +97,7 @@ def _result_row(variant: str, runs: pl.DataFrame, tasks: list[str]) -> ResultRow
 
 def _limits(runs: pl.DataFrame, what: str) -> tuple[float, float] | None:
     low, high = runs.select(f"{what}_low", f"{what}_high").row(0)  # of the variant, the same in all its rows
-    return None if low is None else (low, high)
+    return None if low is None else within((low, high))
 
 
 def intervals_over(summary: pl.DataFrame) -> list[str]:
@@ -200,7 +200,7 @@ def remaining_bwt(comparisons: pl.DataFrame) -> list[str]:
     rows = comparisons.filter(pl.col("role") == "bwt", pl.col("measure") != "BWT").drop_nulls("difference")
     found: dict[str, list[str]] = {}
     for row in rows.iter_rows(named=True):
-        interval = None if row["low"] is None else (row["low"], row["high"])
+        interval = within(None if row["low"] is None else (row["low"], row["high"]))
         said = f"{row['variant']} {percent(row['difference'])} %{limits(interval)}, {row['verdict']}"
         found.setdefault(row["measure"], []).append(said)
     return [f"{measure}: {'; '.join(variants)}." for measure, variants in found.items()]
@@ -248,8 +248,8 @@ def _printed(summary: pl.DataFrame, comparisons: pl.DataFrame, style: Style) -> 
 
 
 def limits(interval: tuple[float, float] | None) -> str:
-    """An interval in percent behind its estimate, with one decimal; empty for one that is undefined."""
-    return "" if interval is None else " [" + ", ".join(f"{round(end, 1) + 0.0:+.1f}" for end in interval) + "]"
+    """An interval in percent behind its estimate, with a decimal or first digit; empty for an undefined one."""
+    return "" if interval is None else " [" + ", ".join(signed(end) for end in interval) + "]"
 
 
 def percent(change: float | None) -> str:

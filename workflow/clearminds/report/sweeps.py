@@ -14,6 +14,7 @@ from clearminds.report.result_table import over
 PANELS = {"gain": "{} (%)", "bwt": "BWT (%)", "masked": "tokens masked (%)"}
 LIMITS = ("gain_low", "gain_high", "bwt_low", "bwt_high")  # 95 % intervals of variants
 LOG_FROM = 10  # a key whose values are this many times apart gets a logarithmic axis
+TAU, AUTO = "weights.tau", "auto"
 WIDTH, HEIGHT = 320, 130
 
 
@@ -40,9 +41,18 @@ class Sweep:
     svg: str | None
     over: dict[str, list[str]]
 
+    @property
+    def measure(self) -> str:
+        """What comparisons call the gain."""
+        return self.target if self.gain == CHANGE else self.gain
+
 
 def sweeps(
-    variants: Mapping[str, Mapping], summary: pl.DataFrame, comparisons: pl.DataFrame, counts: pl.DataFrame
+    variants: Mapping[str, Mapping],
+    summary: pl.DataFrame,
+    comparisons: pl.DataFrame,
+    counts: pl.DataFrame,
+    fitted: Mapping[tuple[str, str, str], float] | None = None,
 ) -> list[Sweep]:
     """All sweeps of a study, one for each model and target.
 
@@ -50,6 +60,7 @@ def sweeps(
         variants: variant id -> its settings in the config, where `swept` says of which sweep it is.
         summary, comparisons: of `summarise.tables`; the latter may be empty.
         counts: of `token_counts.counts_table`.
+        fitted: model, target and variant to the tau that its rule has taken from the scores, where the study says auto.
     """
     members: dict[str, dict[str, dict]] = {}
     for variant, keys in variants.items():
@@ -67,24 +78,43 @@ def sweeps(
             shares, on="variant", how="full", coalesce=True
         )
         gain = "TI" if runs["ti"].count() else CHANGE
-        found += [_sweep(model, target, name, values, measured, gain) for name, values in members.items()]
+        own = {variant: tau for (*where, variant), tau in (fitted or {}).items() if where == [model, target]}
+        found += [_sweep(model, target, name, values, measured, gain, own) for name, values in members.items()]
     return found
 
 
 def _sweep(
-    model: str, target: str, name: str, values: Mapping[str, Mapping], measured: pl.DataFrame, gain: str
+    model: str,
+    target: str,
+    name: str,
+    values: Mapping[str, Mapping],
+    measured: pl.DataFrame,
+    gain: str,
+    fitted: Mapping[str, float],
 ) -> Sweep:
     keys = list(next(iter(values.values())))
     numbers = {key: {x for one in values.values() if (x := _number(one[key])) is not None} for key in keys}
     keys.sort(key=lambda key: -len(numbers[key]))  # of equally many the first one stays first
     key, *others = keys
+
+    def place(variant: str, which: str) -> float | None:
+        """A value as a number; of a tau that the data have chosen, that one."""
+        known = _number(values[variant][which])
+        return fitted.get(variant) if known is None and which == TAU and values[variant][which] == AUTO else known
+
+    def shown(variant: str, which: str) -> object:
+        value, number = values[variant][which], place(variant, which)
+        return value if number is None or _number(value) is not None else f"{value} ({number:.3g})"
+
     grid = pl.DataFrame(
         [
             {
                 "variant": variant,
-                "x": _number(one[key]),
+                "x": place(variant, key),
                 "series": ", ".join(f"{_short(other)} {one[other]}" for other in others),
-                "other": "" if _number(one[key]) is not None else f"{_short(key)} {one[key]}",
+                "other": ""
+                if _number(one[key]) is not None
+                else f"{_short(key)} {one[key]}",  # also of one at its own value
             }
             for variant, one in values.items()
         ],
@@ -95,9 +125,9 @@ def _sweep(
         pl.col(*PANELS).mean(), pl.col(*LIMITS).first()
     )
     rows = [
-        {"variant": row["variant"], "values": [values[row["variant"]][key] for key in keys]}
+        {"variant": row["variant"], "values": [shown(row["variant"], key) for key in keys]}
         | {c: row[c] for c in (*PANELS, *LIMITS)}
-        for row in means.iter_rows(named=True)
+        for row in means.sort("x", nulls_last=True, maintain_order=True).iter_rows(named=True)
     ]
     drawn = (
         svg(_curves(f"{name}: {model}, trained on {target}", _short(key), means, runs, gain))
@@ -128,7 +158,7 @@ def _curves(title: str, over: str, means: pl.DataFrame, runs: pl.DataFrame, gain
         "x:Q",
         title=f"{over} (log scale)" if log else over,
         scale=alt.Scale(type="log" if log else "linear", zero=False, nice=False, padding=12),
-        axis=alt.Axis(values=sorted(set(numbers)), labelExpr="format(datum.value, '~g')", labelOverlap=True),
+        axis=alt.Axis(values=sorted(set(numbers)), labelExpr="format(datum.value, '.3~r')", labelOverlap=True),
     )
     series = means["series"].unique(maintain_order=True).to_list()
     colours = alt.Scale(domain=series, range=[PALETTE[i % len(PALETTE)] for i in range(len(series))])
@@ -158,6 +188,7 @@ def _panel(
     dashed = alt.Chart(other).encode(y=y, color=colour)
     layers: list[alt.Chart] = [
         alt.Chart(placed).mark_line(strokeWidth=2).encode(x=x, y=y, color=colour),
+        alt.Chart(placed.filter(pl.col("other") != "")).mark_text(dy=-9, fontSize=11).encode(x=x, y=y, text="other:N"),
         alt.Chart(runs.drop_nulls("x")).mark_point(filled=True, size=50).encode(x=x, y=y, color=colour),
         dashed.mark_rule(strokeDash=[5, 3], strokeWidth=1.5),
         dashed.mark_text(align="right", dy=-6, fontSize=12).encode(x=alt.value(WIDTH), text="other:N"),

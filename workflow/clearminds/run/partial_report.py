@@ -73,7 +73,6 @@ def _write(specs: Specs, there: list[dict], missing: list[Missing], sound: "Soun
     """Write the report of some evaluations. Returns their result table for a terminal, and its path."""
     # imported here, since a run that succeeds needs none of it
     from clearminds.files.tables import write_text
-    from clearminds.report.figures import save_svg
     from clearminds.report.page import render
     from clearminds.report.result_table import terminal_table
     from clearminds.stages.report import Settings, frontier_of, gather
@@ -86,13 +85,11 @@ def _write(specs: Specs, there: list[dict], missing: list[Missing], sound: "Soun
         kind: [row for row in rows if sound.shows(kind, row)]
         for kind, rows in reported_files(specs.names, spec["study"].get("analyses", [])).items()
     }
-    drawing = Path(specs.layout.partial_ti_bwt.path())
-    save_svg(frontier_of(settings, made.summary, made.comparisons), drawing)
+    frontier = frontier_of(settings, made.summary, made.comparisons)
     logs = Path(specs.layout.logs)
     data = gather(
-        settings, {**files, "evaluations": there}, made.summary, logs, drawing, missing, comparisons=made.comparisons
+        settings, {**files, "evaluations": there}, made.summary, logs, frontier, missing, comparisons=made.comparisons
     )
-    drawing.unlink()
     path = Path(specs.layout.partial_report.path())
     write_text(path, render(data))
     return terminal_table(made.summary, made.comparisons), path

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import altair as alt
 import polars as pl
 
 from clearminds.checkout import ROOT
@@ -27,6 +26,7 @@ from clearminds.report.token_counts import counts_table
 from clearminds.report.trained import trained_rows
 from clearminds.stages.reporting import costs, words
 from clearminds.stages.reporting.advice import advice
+from clearminds.stages.reporting.made import made_with
 from clearminds.stages.reporting.surprise import others, surprise
 
 TAU = 2.5  # where the slider begins in a study without a threshold: the paper's
@@ -46,7 +46,7 @@ def gather(
     files: dict[str, list[dict]],
     summary: pl.DataFrame,
     logs: Path,
-    drawing: Path,
+    frontier: Sequence[str],
     missing: Sequence = (),
     comparisons: pl.DataFrame | None = None,
     hashes: Mapping[str, str] | None = None,
@@ -59,7 +59,7 @@ def gather(
             asks for any, analyses: their paths, with model, target, and variant, source or analysis.
         summary: the result table.
         logs: the study's log folder, whose run records say what each job cost.
-        drawing: the figure of TI against BWT, as SVG.
+        frontier: of `frontier_of`.
         missing: evaluations that could not be made, each with `path` and `why`.
         comparisons: of the same run as the result table.
         hashes: SHA-256 of tables, by what the page calls them.
@@ -73,6 +73,7 @@ def gather(
     taus = tokens_view.thresholds(_taus(study["variants"]))
     examples = {row["target"]: row["path"] for row in files.get("examples", [])}
     facts = [read_provenance(row["path"]) for row in files["masks"]]
+    fitted = words.thresholds(files["masks"], facts)
     of_variants = costs.of_variants(study["variants"], settings.names["suites"], settings.names["results"], logs, files)
     return ReportData(
         study=study["study"],
@@ -82,8 +83,8 @@ def gather(
         summary=summary,
         counts=counts,
         matching=_matching(files["masks"], facts),
-        ti_bwt_svg=drawing.read_text(encoding="utf-8"),
-        perplexity=_perplexity(files["scores"], tau),
+        frontier=frontier,
+        perplexity=_perplexity(files["scores"], study["variants"], fitted),
         samples=sample_responses(files["evaluations"], kinds),
         runs=costs.all_records(logs),
         versions=library_versions(),
@@ -95,10 +96,10 @@ def gather(
         rules=words.rules(files["masks"], facts),
         trained=trained_rows(files["adapters"], [_amounts(row["path"]) for row in files["adapters"]]),
         matched_by=study["match"].get("by", "examples"),
-        sweeps=sweeps(study["variants"], summary, comparisons, counts),
+        sweeps=sweeps(study["variants"], summary, comparisons, counts, fitted),
         analyses=sections(others(files.get("analyses", [])), order),
         comparisons=comparisons,
-        said=words.said(_variants(settings), study.get("sources", {}), study["training"]),
+        said=words.said(_variants(settings), study.get("sources", {}), study["training"], fitted),
         advice=advice(summary, comparisons),
         published=published(models, settings.names["targets"]),
         surprise=surprise(files, order),
@@ -112,9 +113,10 @@ def gather(
     )
 
 
-def frontier_of(settings: Settings, summary: pl.DataFrame, comparisons: pl.DataFrame) -> alt.TopLevelMixin:
-    """The figure of TI over BWT, with published values of the same models and targets."""
-    return ti_bwt(summary, comparisons, published(_origins(settings), settings.names["targets"]))
+def frontier_of(settings: Settings, summary: pl.DataFrame, comparisons: pl.DataFrame) -> list[str]:
+    """The figures of TI over BWT as SVG, with published values of the same models and targets."""
+    others = published(_origins(settings), settings.names["targets"])
+    return [figures.svg(chart) for chart in ti_bwt(summary, comparisons, others)]
 
 
 def _origins(settings: Settings) -> dict[str, str]:
@@ -185,7 +187,7 @@ def _made(masks: list[dict], hashes: Mapping[str, str]) -> dict[str, str]:
         name = facts.get("base") or "model"
         hashed = {"model": "model", "tokenizer": "tokenizer", "chat_template": "chat template"}
         found |= {f"{what} of {name}": facts[key] for key, what in hashed.items() if key in facts}
-    return found | dict(hashes)
+    return found | dict(hashes) | made_with()
 
 
 def _citation() -> str:
@@ -204,17 +206,27 @@ def _matching(masks: list[dict], facts: list[dict]) -> list[Matching]:
     return list(found.values())
 
 
-def _perplexity(scores: list[dict], tau: float | None) -> list[PerplexityFigure]:
+def _perplexity(scores: list[dict], variants: dict, fitted: words.Fitted) -> list[PerplexityFigure]:
+    """A figure for each model and target, with all thresholds that its variants have."""
     groups: dict[tuple, list] = {}
     for score in scores:
         groups.setdefault((score["model"], score["target"]), []).append((score["source"], Path(score["path"])))
-    return [
-        PerplexityFigure(
-            model,
-            target,
-            figures.svg(figures.perplexity_distribution(files, tau)),
-            tau,
-            figures.perplexity_counts(files, tau),
+    found = []
+    for (model, target), files in groups.items():
+        taus = {f"τ = {tau:g}": tau for tau in sorted(set(_taus(variants)))}
+        own = {name: tau for (*names, name), tau in fitted.items() if names == [model, target]}
+        taus |= {f"τ = {tau:.3g} ({name})": tau for name, tau in own.items() if _is_auto(variants.get(name, {}))}
+        found.append(
+            PerplexityFigure(
+                model,
+                target,
+                figures.svg(figures.perplexity_distribution(files, taus, f"{model}, trained on {target}")),
+                {name: figures.perplexity_counts(files, tau) for name, tau in taus.items()},
+                figures.perplexity_counts(files, None),
+            )
         )
-        for (model, target), files in groups.items()
-    ]
+    return found
+
+
+def _is_auto(variant: Mapping) -> bool:
+    return variant.get("weights", {}).get("tau") == "auto"

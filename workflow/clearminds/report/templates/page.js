@@ -2,7 +2,6 @@
 // The page's one script: tokens and their slider, filters of flipped items, and labels of marks in figures.
 // Texts of models and data come from JSON or attributes, and are only ever put in as text.
 const byId = (id) => document.getElementById(id);
-const MANY_FLIPS = 60;
 const ISOLATE = "\u2068", POP = "\u2069"; // marks within a token turn nothing around it
 const number = (value) => value.toLocaleString("en-US");
 
@@ -140,6 +139,19 @@ function moveTo(event) {
   tell(current);
 }
 
+function showTokens(asked) {
+  const place = data.groups.findIndex((group) => group.model + ", " + group.target === asked.get("target"));
+  if (place < 0) return;
+  const variant = data.groups[place].variants.indexOf(asked.get("variant"));
+  const example = Math.max(0, data.groups[place].shown.findIndex((one) => one.weights[variant]));
+  byId("example").value = place + ":" + example;
+  drawExample();
+  const rule = "variant:" + asked.get("variant");
+  if (![...byId("rule").options].some((option) => option.value === rule)) return;
+  byId("rule").value = rule;
+  drawResponse();
+}
+
 function startTokens() {
   byId("example").addEventListener("change", drawExample);
   byId("rule").addEventListener("change", drawResponse);
@@ -153,22 +165,123 @@ function startTokens() {
 }
 
 // --- flipped items ----------------------------------------------------------------------------------------------
+const flips = JSON.parse(byId("flip-data").textContent);
+const FLIPS_AT_A_TIME = 25;
+const FLIP_FILTERS = { target: 0, variant: 1, task: 3, way: 4 }; // the place in a flip that each filter looks at
+let flipsFound = []; // those that fit the filters
+let flipsDrawn = 0;
+
+function answerOf(name, right, pieces) {
+  const box = element("div", "", right ? "right" : "wrong");
+  const label = element("p", "", "label");
+  label.append(element("strong", name), " ", element("span", right ? "✓ right" : "✗ wrong"));
+  const text = document.createElement("pre");
+  text.append(...pieces.map((piece, place) => (place % 2 ? element("mark", piece) : piece)));
+  box.append(label, text);
+  return box;
+}
+
+function flipCard([target, variant, seed, place, lost, before, after]) {
+  const [task, id, , turns, expected] = flips.items[place];
+  const way = lost ? "lost" : "gained";
+  const card = element("article", "", "flip");
+  Object.assign(card.dataset, { task: flips.tasks[task], variant: flips.variants[variant], way });
+  const title = element("h3", "");
+  const where = flips.targets.length > 1 ? " · " + flips.targets[target] : "";
+  title.append(element("span", way, "badge " + (lost ? "down" : "up")), " " + flips.tasks[task] + " ",
+    element("span", "· " + flips.variants[variant] + ", seed " + seed + " · item " + id + where, "soft"));
+  const prompt = turns.flatMap(([role, text]) => [element("p", role, "label"), element("pre", text)]);
+  const right = expected ? [element("p", "right answer", "label"), element("pre", expected, "expected")] : [];
+  const answers = element("div", "", "answers");
+  answers.append(answerOf("base", lost === 1, before), answerOf(flips.variants[variant], lost === 0, after));
+  card.append(title, ...prompt, ...right, answers);
+  return card;
+}
+
+function moreFlips() {
+  const next = flipsFound.slice(flipsDrawn, flipsDrawn + FLIPS_AT_A_TIME);
+  byId("flip-list").append(...next.map(flipCard));
+  flipsDrawn += next.length;
+  byId("flip-more").hidden = flipsDrawn >= flipsFound.length;
+  byId("flip-count").textContent = number(flipsDrawn) + " of " + number(flipsFound.length) + " items";
+}
+
 function filterFlips() {
-  const wanted = { task: byId("flip-task").value, variant: byId("flip-variant").value, way: byId("flip-way").value };
-  const flips = [...document.querySelectorAll("article.flip")];
-  let visible = 0;
-  for (const flip of flips) {
-    flip.hidden = Object.entries(wanted).some(([key, value]) => value && flip.dataset[key] !== value);
-    visible += !flip.hidden;
+  const of = (flip, key) => (key === "task" ? flips.items[flip[3]][0] : flip[FLIP_FILTERS[key]]);
+  const wanted = Object.keys(FLIP_FILTERS).map((key) => [key, byId("flip-" + key).value]).filter(([, value]) => value !== "");
+  flipsFound = flips.flips.filter((flip) => wanted.every(([key, value]) => of(flip, key) === Number(value)));
+  flipsDrawn = 0;
+  byId("flip-list").replaceChildren();
+  moreFlips();
+}
+
+function showFlips(asked) {
+  const names = { target: flips.targets, variant: flips.variants, task: flips.tasks, way: ["gained", "lost"] };
+  for (const [key, all] of Object.entries(names)) {
+    const place = all.indexOf(asked.get(key));
+    byId("flip-" + key).value = place < 0 ? "" : String(place);
   }
-  byId("flip-count").textContent = number(visible) + " of " + number(flips.length) + " items";
+  filterFlips();
 }
 
 function startFlips() {
-  for (const id of ["flip-task", "flip-variant", "flip-way"]) byId(id).addEventListener("change", filterFlips);
-  // a long list begins with its first variant alone
-  if (document.querySelectorAll("article.flip").length > MANY_FLIPS) byId("flip-variant").selectedIndex = 1;
+  for (const key of Object.keys(FLIP_FILTERS)) byId("flip-" + key).addEventListener("change", filterFlips);
+  byId("flip-more").addEventListener("click", moreFlips);
   filterFlips();
+}
+
+// --- links into the page: #flips?variant=NAME&task=NAME..., #tokens?target=NAME&variant=NAME ------------------------
+function follow() {
+  const [place, asked] = location.hash.slice(1).split(/\?(.*)/s);
+  if (!asked || !byId(place)) return;
+  const wanted = new URLSearchParams(asked);
+  if (place === "flips" && byId("flip-task")) showFlips(wanted);
+  if (place === "tokens" && byId("example")) showTokens(wanted);
+  (place === "flips" ? byId("flip-count") : byId(place)).scrollIntoView();
+}
+
+// --- comparisons ------------------------------------------------------------------------------------------------
+const comparisons = JSON.parse(byId("comparison-data").textContent);
+const MANY_LINES = 300; // of one table
+const TONES = { better: "up", worse: "down" };
+
+function comparedLine([variant, other, measure, verdict, why, , difference, interval, p, detectable]) {
+  const text = (place) => comparisons.texts[place];
+  const line = document.createElement("tr");
+  const name = element("th", text(variant));
+  name.scope = "row";
+  const told = element("td", difference, "number");
+  told.append(element("small", interval, "soft"));
+  const last = element("td", "", "verdict");
+  last.append(element("span", text(verdict), TONES[text(verdict)] || "even"));
+  if (text(why)) last.append(element("small", text(why), "soft"));
+  line.append(name, element("td", text(other)), element("td", text(measure)), told, element("td", p, "number"), element("td", detectable, "number"), last);
+  return line;
+}
+
+function fillComparisons() {
+  const chosen = Object.fromEntries(["measure", "variant", "other"].map((key) => [key, byId("compare-" + key).value]));
+  const base = byId("compare-other").options[0].value;
+  const is = (wanted, place) => wanted === "=" + comparisons.texts[place];
+  const fits = ([variant, other, measure, , , claim]) => {
+    if (chosen.measure === "" ? !claim : chosen.measure !== "*" && !is(chosen.measure, measure)) return false;
+    const pair = [[variant, other], [other, variant]];
+    if (chosen.other === base) return is(base, other) && (!chosen.variant || is(chosen.variant, variant));
+    return !is(base, other) && pair.some(([one, two]) => (!chosen.variant || is(chosen.variant, one)) && (!chosen.other || is(chosen.other, two)));
+  };
+  let found = 0, left = 0;
+  document.querySelectorAll(".compared").forEach((body, place) => {
+    const lines = comparisons.groups[place].filter(fits);
+    found += lines.length;
+    left += Math.max(0, lines.length - MANY_LINES);
+    body.replaceChildren(...lines.slice(0, MANY_LINES).map(comparedLine));
+  });
+  byId("compare-count").textContent = number(found) + " comparisons" + (left ? "; " + number(left) + " of them are not drawn, choose fewer" : "");
+}
+
+function startComparisons() {
+  for (const key of ["measure", "variant", "other"]) byId("compare-" + key).addEventListener("change", fillComparisons);
+  fillComparisons();
 }
 
 // --- marks of figures: what Vega wrote for screen readers is shown to pointers and keys too -----------------------
@@ -192,3 +305,6 @@ for (const drawing of document.querySelectorAll(".drawing")) {
 }
 if (byId("example")) startTokens();
 if (byId("flip-task")) startFlips();
+if (byId("compare-measure")) startComparisons();
+window.addEventListener("hashchange", follow);
+follow();

@@ -12,14 +12,48 @@ RESPONSES = {
 }
 
 
+Fitted = Mapping[tuple[str, str, str], float]
+
+
 def said(
-    variants: Mapping[str, Mapping], sources: Mapping[str, Mapping], shared: Mapping[str, object]
+    variants: Mapping[str, Mapping],
+    sources: Mapping[str, Mapping],
+    shared: Mapping[str, object],
+    fitted: Fitted | None = None,
 ) -> dict[str, str]:
-    """Each variant that is trained here, in a sentence. Args: blocks of the config, the last one `training`."""
-    return {name: _said(keys, sources, shared) for name, keys in variants.items() if "responses" in keys}
+    """Each variant that is trained here, in a sentence.
+
+    Args:
+        variants, sources, shared: blocks of the config, the last one `training`.
+        fitted: of `thresholds`.
+    """
+    return {
+        name: _said(keys, sources, shared, _chosen(name, fitted or {}))
+        for name, keys in variants.items()
+        if "responses" in keys
+    }
 
 
-def _said(keys: Mapping, sources: Mapping[str, Mapping], shared: Mapping[str, object]) -> str:
+def thresholds(masks: list[dict], facts: list[dict]) -> dict[tuple[str, str, str], float]:
+    """The tau that a rule has taken from the scores, by model, target and variant. Args: as of `rules`."""
+    found = {}
+    for mask, own in zip(masks, facts, strict=True):
+        if tau := (own["masks"].get("fitted") or {}).get("tau"):
+            found[mask["model"], mask["target"], mask["variant"]] = float(tau)
+    return found
+
+
+def _chosen(variant: str, fitted: Fitted) -> str:
+    """What the data chose as tau, in words; by target where these differ."""
+    own = {target: tau for (_, target, name), tau in fitted.items() if name == variant}
+    if not own:
+        return "a tau chosen by the data"
+    values = [f"{tau:.3g}" for tau in own.values()]
+    by_target = ", ".join(f"{value} for {target}" for value, target in zip(values, own, strict=True))
+    return f"a tau chosen by the data ({values[0] if len(set(values)) == 1 else by_target})"
+
+
+def _said(keys: Mapping, sources: Mapping[str, Mapping], shared: Mapping[str, object], chosen: str) -> str:
     source = keys["responses"]
     kind = sources.get(source, {}).get("kind") or source
     responses = RESPONSES.get(kind, source)
@@ -29,10 +63,26 @@ def _said(keys: Mapping, sources: Mapping[str, Mapping], shared: Mapping[str, ob
     loss = {
         key: value for key, value in (("loss", keys.get("loss")), ("normaliser", training.get("normaliser"))) if value
     }
-    tokens = in_words(keys.get("weights") or {"rule": "all"})
+    weights = keys.get("weights") or {"rule": "all"}
+    tokens = in_words({**weights, "tau": chosen} if weights.get("tau") == "auto" else weights)
     others = {key: value for key, value in keys.items() if value and key not in ("responses", "weights", "loss")}
     rest = "".join(f"; {key.replace('_', ' ')}: {_plain(value)}" for key, value in others.items())
     return f"Trained on {responses}; loss: {loss_in_words(loss, tokens)}{rest}."
+
+
+def _short(parameters: Mapping) -> dict:
+    """The parameters of a rule with three digits of numbers, which are enough to read."""
+
+    def short(key: str, value: object) -> object:
+        if isinstance(value, Mapping):
+            return _short(value)
+        if isinstance(value, list):
+            return [short(key, one) for one in value]
+        if isinstance(value, float) or (key == "tau" and value != "auto"):
+            return f"{float(value):.3g}"  # type: ignore[arg-type]  # of a tau, a text that is a number
+        return value
+
+    return {key: short(key, value) for key, value in parameters.items()}
 
 
 def _plain(value: object) -> str:
@@ -50,7 +100,7 @@ def rules(masks: list[dict], facts: list[dict]) -> list[dict]:
     """
     found: dict[str, list[dict]] = {}
     for mask, own in zip(masks, facts, strict=True):
-        words = in_words(own["masks"].get("fitted") or own["spec"]["weights"])
+        words = in_words(_short(own["masks"].get("fitted") or own["spec"]["weights"]))
         row = {**{key: mask[key] for key in ("variant", "model", "target")}, "words": words}
         if row not in (rows := found.setdefault(mask["variant"], [])):
             rows.append(row)
