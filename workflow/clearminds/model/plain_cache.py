@@ -7,12 +7,15 @@ from typing import Any
 import torch
 from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
 
+from clearminds.model.cache_trials import counts_places
 from clearminds.model.causal_model import CausalModel
 
 # keys and values of each token, whose copies by rows share nothing; states that run through a text are none of these
 PLAIN = (DynamicLayer, DynamicSlidingWindowLayer)
 # embeddings of positions that depend on the longest text of a forward pass, and so on what stands beside a text
 BY_LENGTH = ("longrope", "dynamic")
+# keys of configs that are a window which the cache's layers do not tell; of GPT-Neo the first
+WINDOWS = ("window_size", "attention_window", "attention_window_size", "local_attention_window_len")
 # what a model raises, or `require_plain`, that has no such cache or does not take what asks for it
 NO_CACHE = (AttributeError, NotImplementedError, TypeError, ValueError)
 
@@ -41,15 +44,25 @@ def begun(model: CausalModel, tokens: Sequence[int], room: int) -> DynamicCache:
         room: most places of a text, padding included.
 
     Raises:
-        NotImplementedError: as of `require_plain`; or a window of the cache, which counts places, is narrower.
+        NotImplementedError: as of `require_plain`; or the model counts places, those of padding too: by a window that
+            is narrower, or by what `counts_places` found.
     """
     given = torch.tensor([list(tokens)], device=next(model.parameters()).device)
     cache = model(input_ids=given, use_cache=True, logits_to_keep=1).past_key_values
     require_plain(model, cache)
-    for layer in cache.layers:
-        if isinstance(layer, DynamicSlidingWindowLayer) and room >= layer.sliding_window:
-            raise NotImplementedError(f"padding takes room in a window of {layer.sliding_window:,} tokens")
+    for window in _windows(model, cache):
+        if room >= window:
+            raise NotImplementedError(f"padding takes room in a window of {window:,} tokens")
+    if counts_places(model, tokens):
+        raise NotImplementedError("padding behind a beginning changes what the model gives")
     return cache
+
+
+def _windows(model: CausalModel, cache: DynamicCache) -> Iterator[int]:
+    """Tokens of each window that a model's attention has."""
+    yield from (layer.sliding_window for layer in cache.layers if isinstance(layer, DynamicSlidingWindowLayer))
+    text = model.config.get_text_config()
+    yield from (window for name in WINDOWS if isinstance(window := getattr(text, name, None), int))
 
 
 def copies(cache: DynamicCache, rows: torch.Tensor) -> DynamicCache:

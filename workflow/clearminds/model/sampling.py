@@ -25,6 +25,9 @@ log = logging.getLogger("clearminds")
 # seed give other tokens than before, beyond rounding: after a change here, or of what logits come from in `batches`,
 # `decoding` or `load`. Code that gives the same tokens keeps it, and so finds what has been sampled.
 ARITHMETIC = 1
+# The version of models of these types, by `model_type` of their config: in 1 their tokens were wrong where prompts of
+# one batch began alike, as these models count places, those of padding too (see `plain_cache.begun`). All others keep 1.
+OF_TYPE = {"gpt_neo": 2, "mpt": 2}
 ROUND = 16  # new tokens after which finished rows leave a batch
 
 

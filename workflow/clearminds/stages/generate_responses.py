@@ -75,7 +75,9 @@ class Runtime:
     vllm_python: str
 
 
-def response_store(folder: Path, generator: str, chat: Chat, source: Source, loading: Loading) -> Store:
+def response_store(
+    folder: Path, generator: str, chat: Chat, source: Source, loading: Loading, model_type: str = ""
+) -> Store:
     """The store's namespace of a generator.
 
     Args:
@@ -84,13 +86,15 @@ def response_store(folder: Path, generator: str, chat: Chat, source: Source, loa
         chat: its tokenizer, whose end-of-turn tokens end a response.
         source: of it the dtype and the backend.
         loading: of the generator.
+        model_type: of its config; of some the backend has a version of its arithmetic of its own.
     """
+    sampler = load("backends", source.backend or "transformers").Sampler
     about = {
         "generator": generator,
         "ends": sorted(chat.end_of_turn_ids),
         "dtype": source.dtype,
         "loading": as_keys(loading),
-        "arithmetic": load("backends", source.backend or "transformers").Sampler.arithmetic,
+        "arithmetic": getattr(sampler, "of_type", {}).get(model_type, sampler.arithmetic),
         **({"backend": source.backend} if source.backend else {}),
     }
     return Store(Path(folder) / "responses", about, VALUES)
