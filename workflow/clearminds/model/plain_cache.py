@@ -30,7 +30,7 @@ def require_plain(decoder: torch.nn.Module, cache: Any) -> None:
     if kinds[0] is not DynamicCache or any(kind not in PLAIN for kind in kinds[1:]):
         other = next((kind for kind in kinds[1:] if kind not in PLAIN), kinds[0])
         raise NotImplementedError(f"{other.__name__} holds more than keys and values of tokens")
-    if by_length := sorted(set(_rope_types(decoder.config)).intersection(BY_LENGTH)):
+    if by_length := sorted(set(_rope_types(decoder.config.get_text_config())).intersection(BY_LENGTH)):
         raise NotImplementedError(f"{by_length[0]} embeds positions by the longest text of a pass")
 
 
@@ -71,6 +71,23 @@ def copies(cache: DynamicCache, rows: torch.Tensor) -> DynamicCache:
     own.layers = [copy.copy(layer) for layer in cache.layers]
     own.batch_select_indices(rows)
     return own
+
+
+def chosen(cache: Any, rows: torch.Tensor) -> DynamicCache | None:
+    """Rows of a cache, which is changed; states that run through a text are taken along.
+
+    Args:
+        cache: of several texts; what a model hands over.
+        rows: their numbers, which may repeat.
+
+    Returns:
+        the cache; None where it is of a kind of a model's own, whose rows may be kept elsewhere too.
+    """
+    kinds = map(type, getattr(cache, "layers", ()))
+    if type(cache) is not DynamicCache or any(kind.__module__ != DynamicCache.__module__ for kind in kinds):
+        return None
+    cache.reorder_cache(rows)  # unlike `batch_select_indices` all layers have it
+    return cache
 
 
 def _rope_types(config: Any) -> Iterator[str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from clearminds.errors import NoNumbers, UserError
 from clearminds.files.settings import as_keys, settings
 from clearminds.model.conversation import Chat
 from clearminds.model.loading import Loading
@@ -160,7 +161,11 @@ def generate(
 
     def compute(indices: list[int]) -> tuple[list[dict], int]:
         asked, streams = [prompts[rows[n][0]] for n in indices], [seeds[n] for n in indices]
-        outputs = sampler(chat.end_of_turn_ids, asked, streams, decoding)
+        try:
+            outputs = sampler(chat.end_of_turn_ids, asked, streams, decoding)
+        except NoNumbers as error:
+            example = examples[rows[indices[error.row or 0]][0]]["example_id"]
+            raise UserError(f"example {example}: {error}") from error
         return [{"token_ids": ids} for ids in outputs], sum(map(len, outputs))
 
     lengths = [len(prompts[i]) + source.max_new_tokens for i, _ in rows]
