@@ -6,7 +6,16 @@ import random
 import pytest
 import torch
 from tiny import tiny_model_folder
-from transformers import AutoModelForCausalLM, GPTNeoConfig, Lfm2Config, MambaConfig, MptConfig, OpenAIGPTConfig
+from transformers import (
+    AutoModelForCausalLM,
+    GPTNeoConfig,
+    Lfm2Config,
+    MambaConfig,
+    MiniMaxConfig,
+    MptConfig,
+    OpenAIGPTConfig,
+    RecurrentGemmaConfig,
+)
 
 from clearminds.model import cache_trials, continuations, sampling
 from clearminds.model.continuations import log_likelihoods
@@ -57,14 +66,21 @@ def keeping_more_or_less():
     heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 48}
     hybrid = Lfm2Config(**SIZE, **layers, **heads, layer_types=["conv", "full_attention"])
     mamba = MambaConfig(**SIZE, **layers, state_size=8, time_step_rank=4)
-    return [hybrid, mamba, OpenAIGPTConfig(**SIZE, n_embd=32, n_layer=2, n_head=4)]
+    # these two take padding into their states
+    minimax = MiniMaxConfig(
+        **SIZE, **layers, **heads, block_size=8, num_local_experts=2, layer_types=["linear_attention", "full_attention"]
+    )
+    recurrent = RecurrentGemmaConfig(
+        **SIZE, hidden_size=32, num_hidden_layers=3, **heads, lru_width=32, attention_window_size=16
+    )
+    return [hybrid, mamba, OpenAIGPTConfig(**SIZE, n_embd=32, n_layer=2, n_head=4), minimax, recurrent]
 
 
 @pytest.mark.parametrize("config", keeping_more_or_less(), ids=lambda config: config.model_type)
 def test_a_model_with_a_cache_of_another_kind_or_none_answers_as_each_prompt_alone(config):
     model, draw = made(config), random.Random(0)
     source, ends = {**GREEDY, "max_new_tokens": 40}, [2, *range(100, 112)]  # some rows end in the first round
-    prompts = [[draw.randrange(3, 300) for _ in range(length)] for length in (9, 4, 1)]
+    prompts = [[draw.randrange(3, 300) for _ in range(length)] for length in (9, 4, 2)]
     alone = [_greedy(model, prompt, ends, 40) for prompt in prompts]
     assert generate_batch(model, ends, prompts, [0] * 3, source) == alone
     twice = [n for n in range(3) for _ in range(2)]

@@ -30,7 +30,8 @@ def require_plain(decoder: torch.nn.Module, cache: Any) -> None:
     if kinds[0] is not DynamicCache or any(kind not in PLAIN for kind in kinds[1:]):
         other = next((kind for kind in kinds[1:] if kind not in PLAIN), kinds[0])
         raise NotImplementedError(f"{other.__name__} holds more than keys and values of tokens")
-    if by_length := sorted(set(_rope_types(decoder.config.get_text_config())).intersection(BY_LENGTH)):
+    config: Any = decoder.config
+    if by_length := sorted(set(_rope_types(config.get_text_config())).intersection(BY_LENGTH)):
         raise NotImplementedError(f"{by_length[0]} embeds positions by the longest text of a pass")
 
 
@@ -86,7 +87,7 @@ def chosen(cache: Any, rows: torch.Tensor) -> DynamicCache | None:
     kinds = map(type, getattr(cache, "layers", ()))
     if type(cache) is not DynamicCache or any(kind.__module__ != DynamicCache.__module__ for kind in kinds):
         return None
-    cache.reorder_cache(rows)  # unlike `batch_select_indices` all layers have it
+    cache.reorder_cache(rows.long())  # type: ignore[arg-type]  # unlike `batch_select_indices` all layers have it
     return cache
 
 

@@ -18,6 +18,7 @@ from clearminds.model.causal_model import CausalModel
 from clearminds.model.decoding import contiguous_before_head, goes_on, own_settings_only
 from clearminds.model.no_numbers import Watched, name_of
 from clearminds.model.padding import pad
+from clearminds.model.padding_trials import padding_shows
 from clearminds.model.plain_cache import NO_CACHE, begun, chosen, copies
 from clearminds.model.shared_prefixes import worth_sharing
 
@@ -105,6 +106,8 @@ def generate_batch(
     Raises:
         NoNumbers: a token's logits are NaN, or its largest is infinite.
     """
+    if len({len(prompt) for prompt in prompts}) > 1 and padding_shows(model):
+        return _by_length(model, ends, prompts, seeds, source)
     device = next(model.parameters()).device
     ends = sorted(ends)
     padding = ends[0]  # is masked, so that any will do
@@ -158,6 +161,22 @@ def generate_batch(
             )
             if sampling:
                 sampling.uniforms = sampling.uniforms[going]
+    return [found[n] for n in range(len(prompts))]
+
+
+def _by_length(
+    model: CausalModel, ends: Iterable[int], prompts: list[list[int]], seeds: list[int], source: dict
+) -> list[list[int]]:
+    """As `generate_batch`, without padding: prompts of one length at a time."""
+    found: dict[int, list[int]] = {}
+    for length in sorted({len(prompt) for prompt in prompts}):
+        rows = [n for n, prompt in enumerate(prompts) if len(prompt) == length]
+        try:
+            new = generate_batch(model, ends, [prompts[n] for n in rows], [seeds[n] for n in rows], source)
+        except NoNumbers as error:
+            error.row = rows[error.row or 0]
+            raise
+        found |= dict(zip(rows, new, strict=True))
     return [found[n] for n in range(len(prompts))]
 
 

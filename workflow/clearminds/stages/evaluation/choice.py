@@ -39,8 +39,8 @@ def evaluate(
     try:
         likelihoods = log_likelihoods(model, [(tokens.prompt, tokens.choices) for _, tokens in items], batch_tokens)
     except NoNumbers as error:
-        example = "" if error.row is None else f"example {examples[error.row]['example_id']}: "
-        raise UserError(f"tasks: {task}: {example}{error}") from error
+        name = "" if error.row is None else f"example {examples[error.row]['example_id']}: "
+        raise UserError(f"tasks: {task}: {name}{error}") from error
     hashes = unique([digest([e["messages"], c.texts, c.gold]) for e, (c, _) in zip(examples, items, strict=True)])
     rows = []
     for example, (choices, tokens), values, doc_hash in zip(examples, items, likelihoods, hashes, strict=True):
