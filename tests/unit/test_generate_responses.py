@@ -322,6 +322,16 @@ def test_each_backend_keeps_its_responses_in_a_place_of_its_own(tmp_path):
     assert served == {**plain, "backend": "vllm", "arithmetic": engine.ARITHMETIC}
 
 
+def test_samples_that_were_wrong_are_not_found_again_and_those_of_other_models_are(tmp_path):
+    def arithmetic(**given):
+        source = Source(**SOURCE, dtype="float32", backend=given.pop("backend", None))
+        store = response_store(tmp_path, "weights", CHAT, source, Loading(), **given)
+        return json.loads((store.folder / "about.json").read_text(encoding="utf-8"))["arithmetic"]
+
+    assert [arithmetic(model_type=name) for name in ("mpt", "gpt_neo", "llama")] == [2, 2, arithmetic()]
+    assert arithmetic(model_type="mpt", backend="vllm") == engine.ARITHMETIC
+
+
 def test_a_rephrasing_is_asked_for_with_the_reference(model):
     plain, shown = sample(model, n=1), sample(model, n=1, kind="rephrase")
     assert {row["seed"] for row in plain}.isdisjoint({row["seed"] for row in shown})

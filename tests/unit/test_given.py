@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from demo_study import DEMO, MODEL, WILDCARDS, demo, spec, study_with
-from peft import IA3Config, LoraConfig
+from peft import IA3Config, LoraConfig, PrefixTuningConfig, PromptEncoderConfig, PromptTuningConfig
 from safetensors.torch import load_file, save_file
 from tiny import tiny_adapter_folder, tiny_model_folder
 from transformers import AutoModelForCausalLM
@@ -195,6 +195,13 @@ def test_what_is_damaged_or_not_of_the_base_is_refused_in_a_line(base, tmp_path,
         taken(origin, base, tmp_path)
     assert str(caught.value).startswith("variants: theirs: adapter: ") and message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("config", [PromptTuningConfig, PrefixTuningConfig, PromptEncoderConfig])
+def test_an_adapter_that_learns_virtual_tokens_is_refused(base, tmp_path, config):
+    origin = tiny_adapter_folder(tmp_path / "origin", base, config(task_type="CAUSAL_LM", num_virtual_tokens=3))
+    with pytest.raises(UserError, match=r"theirs.* adapter learns virtual tokens .*; take one that changes weights"):
+        taken(origin, base, tmp_path)
 
 
 def test_an_adapter_of_a_wider_model_is_refused(base, tmp_path):

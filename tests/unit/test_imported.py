@@ -1,10 +1,12 @@
 """What is noted of the modules that a process imports, and which bytecode it runs."""
 
 import os
+import py_compile
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from py_compile import PycInvalidationMode
 
 import pytest
 
@@ -16,6 +18,7 @@ sys.path.insert(0, {folder!r})
 from clearminds.job import imported
 imported.watch()
 from pathlib import Path
+from py_compile import PycInvalidationMode
 known = {{str(file): imported.hashlib.sha256(file.read_bytes()).hexdigest() for file in Path({folder!r}).rglob("*.py")}}
 if {edit!r}:
     Path({own!r}).write_text("VALUE = 7")
@@ -79,3 +82,30 @@ def test_an_edit_of_equal_size_that_keeps_its_time_runs(package, before):
 def test_where_no_bytecode_may_be_written_none_is(package):
     assert package.value(python=("-B",)) == "1 []"
     assert not list(package.folder.rglob("*.pyc"))
+
+
+@pytest.mark.parametrize("how", [PycInvalidationMode.UNCHECKED_HASH, PycInvalidationMode.TIMESTAMP])
+@pytest.mark.parametrize("python", [(), ("-B",)], ids=["bytecode", "no bytecode"])
+def test_bytecode_that_is_not_checked_by_its_hash_does_not_run(package, how, python):
+    py_compile.compile(str(package.own), doraise=True, invalidation_mode=how)
+    package.write(2)
+    assert package.value(python=python) == "2 []"
+    package.write(3)
+    assert package.value(python=python) == "3 []"
+
+
+def test_what_is_noted_is_what_is_compiled(package):
+    """An edit between the two, which a second reading of the file would run."""
+    script = SCRIPT.format(folder=str(package.folder), own=str(package.own), edit=False)
+    hook = f"""
+real = imported._note
+def noting(path, source):
+    real(path, source)
+    if path == {str(package.own)!r}:
+        Path(path).write_text("VALUE = 9")
+imported._note = noting
+from clearminds.own"""
+    done = subprocess.run(
+        [sys.executable, "-c", script.replace("from clearminds.own", hook)], capture_output=True, text=True
+    )
+    assert done.stdout == "1 []\n", done.stderr

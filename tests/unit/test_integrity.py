@@ -251,7 +251,9 @@ def test_verify_counts_what_is_right(study, capsys):
     assert capsys.readouterr().out == "5 files below results/demo/ are as recorded, 0 are not\n"
 
 
-def test_verify_reads_every_file_whatever_its_stamp_and_names_what_is_wrong(study, capsys):
+def test_verify_reads_every_file_whatever_its_stamp_and_names_what_is_wrong(study, capsys, monkeypatch):
+    real = stamps.stamp  # on a file system whose inodes do not tell when they changed
+    monkeypatch.setattr(stamps, "stamp", lambda file: (found := real(file)) and (*found[:3], 0))
     file = study.folder / SEQUENCES
     os.utime(file, ns=(1, 1))
     assert study.found() == set()  # now its stamp is known

@@ -1,5 +1,6 @@
 """A file is known by its stamp where that is safe, and by its bytes in all other cases."""
 
+import json
 import os
 import time
 
@@ -53,6 +54,32 @@ def test_a_file_of_another_size_time_or_inode_is(file, read):
     os.utime(copy, ns=LONG_AGO)
     copy.replace(file)  # the same size and time
     assert stamps.sha256(file) == file_sha256(file) and len(read) == 3
+
+
+def test_a_file_that_was_changed_where_it_lies_and_has_its_time_back_is_read(file, read):
+    stamps = known(file)
+    file.write_text("WEIGHTS")
+    os.utime(file, ns=LONG_AGO)  # the same size, time and inode
+    assert stamps.sha256(file) == file_sha256(file) and len(read) == 2
+
+
+def test_a_file_that_got_another_name_is_not_read_again_where_that_was_told(file, read):
+    stamps = known(file)
+    os.link(file, file.with_name("kept"))
+    stamps.linked(file)
+    assert stamps.sha256(file) == file_sha256(file) and read == ["weights"]
+    stamps.linked(file.with_name("kept"))  # of which nothing is known
+    os.utime(file)
+    stamps.linked(file)
+    assert stamps.sha256(file) == file_sha256(file) and len(read) == 2, "it was changed too"
+
+
+def test_a_stamp_of_an_earlier_version_costs_one_reading(file, read):
+    size, changed, inode, _ = stamp(file)
+    file.with_name("stamps.json").write_text(json.dumps({str(file): ["old", size, changed, inode]}))
+    stamps = Stamps(file.with_name("stamps.json"))
+    for _ in range(2):
+        assert stamps.sha256(file) == file_sha256(file) and read == ["weights"]
 
 
 def test_a_young_file_is_read_every_time_as_clocks_are_coarse(file, read):

@@ -1,9 +1,11 @@
 """The store: what is written is found, whoever writes and whatever happens to the files; and what a job computes."""
 
+import errno
 import json
 import multiprocessing
 import os
 import random
+import threading
 from itertools import chain
 
 import pyarrow as pa
@@ -87,6 +89,35 @@ def test_a_part_that_was_hashed_slowly_comes_after_one_that_was_read_meanwhile(t
     monkeypatch.setattr("clearminds.reuse.store.file_sha256", slow)
     store.add(rows(store, {"same": [2.0]}))
     assert read == held(store, ["same"]) == expected({"same": [1.0]})
+
+
+def test_a_part_that_came_while_another_looked_for_its_number_does_not_lose_what_was_read(tmp_path, monkeypatch):
+    slow, fast, reader = (store_in(tmp_path) for _ in range(3))
+    other, real, before = threading.Thread(target=lambda: fast.add(rows(fast, {1: [2.0]}))), slow._newest, []
+
+    def looking():
+        found = real()
+        other.start()
+        other.join(0.3)  # it may wait for the number that is being given
+        before.append(held(reader, [1]))
+        return found
+
+    monkeypatch.setattr(slow, "_newest", looking)
+    slow.add(rows(slow, {1: [1.0]}))
+    before.append(held(reader, [1]))
+    other.join()
+    after = held(reader, [1])
+    assert len(reader.parts()) == 2 and all(found in ({}, after) for found in before)
+
+
+def test_a_store_whose_file_system_has_no_locks_is_written_all_the_same(tmp_path, monkeypatch):
+    def none(*given):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("clearminds.reuse.store.fcntl.flock", none)
+    store = store_in(tmp_path)
+    store.add(rows(store, {1: [1.0]}))
+    assert held(store, [1]) == expected({1: [1.0]})
 
 
 def test_values_tell_the_versions_of_the_libraries_that_computed_them(tmp_path, monkeypatch):

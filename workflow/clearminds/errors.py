@@ -30,6 +30,21 @@ class OutOfMemory(UserError):
         self.on_gpu = self.retry_is_pointless = on_gpu
 
 
+class NoNumbers(UserError):
+    """What a model gives is NaN or infinite.
+
+    Args:
+        what: in words, beginning with the model's name.
+        row: which of the texts that were asked for; None: one that the caller does not know by its number.
+    """
+
+    retry_is_pointless = True
+
+    def __init__(self, what: str, row: int | None = None):
+        super().__init__(f"{what}; use bfloat16 or float32 in place of float16, and check the adapter, if there is one")
+        self.row = row
+
+
 def one_line(error: BaseException, limit: int = 300, *, named: bool = False) -> str:
     """What a library's error says, in one line.
 

@@ -20,7 +20,7 @@ from clearminds.stages.generate_responses import (
 
 def main(job: Job[Settings, Runtime], *, examples: Path, model: Path, responses: Output, shard: str = "") -> dict:
     from clearminds.model.conversation import Chat
-    from clearminds.model.fingerprints import fingerprints
+    from clearminds.model.fingerprints import fingerprints, model_type
     from clearminds.model.special_tokens import check_special_tokens
     from clearminds.plugins.load import load
 
@@ -33,7 +33,7 @@ def main(job: Job[Settings, Runtime], *, examples: Path, model: Path, responses:
     if source.kind == "reference" or loading is None:
         found = reference_rows(rows, lambda text: len(chat.text_ids(text)))
     else:
-        store = response_store(Path(job.runtime.store), facts["model"], chat, source, loading)
+        store = response_store(Path(job.runtime.store), facts["model"], chat, source, loading, model_type(model.parent))
         backend = load("backends", source.backend or "transformers")
         how = {"gpus": job.gpus, "vllm_python": job.runtime.vllm_python}
         with backend.Sampler(model.parent, dtype=source.dtype, loading=loading, **how) as sampler:

@@ -1,4 +1,5 @@
-"""Telling quickly that a file is still the one whose hash is known: by its size, its last change and its inode.
+"""Telling quickly that a file is still the one whose hash is known: by its size, its last change, its inode, and the
+last change of that, which no program can set.
 
 A stamp that is the same spares reading gigabytes; where it differs the hash decides, so that a copy, a `touch` or a
 clone is no change. A stamp is trusted only if the file was older than `YOUNGEST` when it was taken: a change within the
@@ -17,19 +18,20 @@ from clearminds.files.tables import content_sha256, write_json
 
 YOUNGEST = 2_000_000_000  # nanoseconds; the coarsest clocks of file systems in use count in 2 s
 
-Stamp = tuple[int, int, int]
+Stamp = tuple[int, int, int, int]
 
 # what this process has found to be as recorded: its hash, and the stamp it had then; see `refuse_changed`
 _checked: dict[Path, tuple[str, Stamp | None]] = {}
 
 
 def stamp(file: Path) -> Stamp | None:
-    """Size in bytes, time of the last change in ns, and inode of what a path leads to; None: to no file."""
+    """Size in bytes, time of the last change in ns, inode, and time of its last change (ctime, in ns) of what a path
+    leads to; None: to no file."""
     try:
         found = file.stat()
     except OSError:
         return None
-    return found.st_size, found.st_mtime_ns, found.st_ino
+    return found.st_size, found.st_mtime_ns, found.st_ino, found.st_ctime_ns
 
 
 class Stamps:
@@ -71,6 +73,13 @@ class Stamps:
             self._known[key] = [found, *now]
             self._changed = True
         return found
+
+    def linked(self, file: Path) -> None:
+        """Note that this process has just given a file another name, which changed its inode and nothing in it."""
+        known, now = self._known.get(str(file)), stamp(file)
+        if known is not None and now is not None and tuple(known[1:-1]) == now[:-1]:
+            self._known[str(file)] = [known[0], *now]
+            self._changed = True
 
     def save(self) -> None:
         """Write what is new; where that is not possible the files are read again next time."""

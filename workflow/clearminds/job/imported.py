@@ -1,7 +1,8 @@
 """Which source each of the project's modules was imported from in this process, told when it is imported.
 
 Its bytecode is that of this source. Python takes a bytecode whose time and size are those of the source, which an edit
-may have kept; one that holds the source's hash it compares by that, and keeps it so when it compiles again.
+may have kept; one that holds the source's hash and is to be checked it compares by that, and keeps it so when it
+compiles again. Every other bytecode is passed by.
 
 Imports come late: what needs torch is imported after a job has waited for a GPU, hours after its code was compared with
 the run's. A comparison of files at the end would not notice an edit that was taken back meanwhile; this does.
@@ -19,7 +20,7 @@ from py_compile import PycInvalidationMode, PyCompileError
 from types import CodeType, ModuleType
 
 PACKAGE = __package__.partition(".")[0]
-HASHED = 1  # the bit of a bytecode's flags, the second four bytes (PEP 552), that says so
+CHECKED = 3  # a bytecode's flags: it holds its source's hash, and is compared by it
 
 _imported: dict[str, str] = {}  # path of a source: the SHA-256 that it had
 
@@ -29,7 +30,8 @@ def watch() -> None:
     if _Finder not in sys.meta_path:
         sys.meta_path.insert(0, _Finder)  # a class, as Python's own finders are
     if launcher := getattr(sys.modules["__main__"], "__file__", None):
-        _note(str(Path(launcher).resolve()))
+        path = Path(launcher).resolve()
+        _note(str(path), path.read_bytes())
 
 
 def others(known: Mapping[str, str], below: Path) -> dict[str, str]:
@@ -41,30 +43,46 @@ def others(known: Mapping[str, str], below: Path) -> dict[str, str]:
     }
 
 
-def _note(path: str) -> None:
-    _imported[path] = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+def _note(path: str, source: bytes) -> None:
+    _imported[path] = hashlib.sha256(source).hexdigest()
 
 
-def _compile_by_hash(path: str) -> None:
-    """Leave the bytecode of a source with its hash, if there is none or one that goes by its time."""
+def _goes_by_hash(path: str) -> bool:
+    """Whether the bytecode of a source holds its hash and is to be checked against it; made so where it can be."""
+    if _flags(path) == CHECKED:
+        return True
     if sys.dont_write_bytecode:
-        return
-    try:
-        head = Path(cache_from_source(path)).read_bytes()[:8]
-    except OSError:
-        head = b""
-    if len(head) == 8 and head[4] & HASHED:
-        return
+        return False
     # where it cannot be written or compiled, the import says so or does without
     with suppress(OSError, PyCompileError):
         py_compile.compile(path, doraise=True, invalidation_mode=PycInvalidationMode.CHECKED_HASH)
+    return _flags(path) == CHECKED
+
+
+def _flags(path: str) -> int | None:
+    """The second four bytes of a bytecode (PEP 552); None: there is none."""
+    try:
+        head = Path(cache_from_source(path)).read_bytes()[:8]
+    except OSError:
+        return None
+    return int.from_bytes(head[4:], "little") if len(head) == 8 else None
 
 
 class _Loader(SourceFileLoader):
     def get_code(self, fullname: str) -> CodeType | None:
-        _note(self.path)
-        _compile_by_hash(self.path)
-        return super().get_code(fullname)
+        source = super().get_data(self.path)
+        _note(self.path, source)
+        if not _goes_by_hash(self.path):
+            return self.source_to_code(source, self.path)
+        self._source = source
+        try:
+            return super().get_code(fullname)
+        finally:
+            del self._source
+
+    def get_data(self, path: str) -> bytes:
+        # what was noted is what is compared and compiled: the file may be another one by now
+        return self._source if path == self.path and hasattr(self, "_source") else super().get_data(path)
 
 
 class _Finder:

@@ -7,12 +7,17 @@ another result with it, every continuation runs behind its own copy of the promp
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 
+import numpy as np
 import torch
 
+from clearminds.errors import NoNumbers
 from clearminds.model.batches import plan
+from clearminds.model.cache_trials import within_noise
 from clearminds.model.causal_model import CausalModel
 from clearminds.model.encoded import Encoded
+from clearminds.model.no_numbers import name_of
 from clearminds.model.padding import pad
 from clearminds.model.plain_cache import NO_CACHE, begun, copies, require_plain
 from clearminds.model.score_sequences import score
@@ -35,6 +40,9 @@ def log_likelihoods(model: CausalModel, items: Sequence[Item], batch_tokens: int
         model: causal language model in evaluation mode.
         items: none of the prompts and continuations is empty.
         batch_tokens: most tokens of a batch, a prompt counted for each of its continuations.
+
+    Raises:
+        NoNumbers: one is NaN or infinite.
     """
     items = list(items)
     if not items:
@@ -42,9 +50,26 @@ def log_likelihoods(model: CausalModel, items: Sequence[Item], batch_tokens: int
     shared = _way(model, items)
     found: dict[int, list[float]] = {}
     progress = Progress(len(items), "items")
-    for batch in plan([_cost(item, batch_tokens) for item in items], batch_tokens):
+    costs = [_cost(item, batch_tokens) for item in items]
+    budget, waiting = batch_tokens, plan(costs, batch_tokens)[::-1]
+    while waiting:
+        batch = waiting.pop()
         members = [items[i] for i in batch]
-        values = shared.of(members) if shared else _apart(model, members, batch_tokens)
+        values = _if_it_fits(shared, members) if shared else _apart(model, members, batch_tokens)
+        if values is None and len(batch) > 1:
+            # what the failed attempt held is free only now, when its frames are gone
+            torch.cuda.empty_cache()
+            budget = max(1, budget // 2)
+            log.warning("out of memory on the GPU: trying again with batches of %d tokens", budget)
+            left = sorted(i for some in [batch, *waiting] for i in some)
+            waiting = [[left[n] for n in some] for some in plan([costs[i] for i in left], budget)][::-1]
+            continue
+        if values is None:
+            torch.cuda.empty_cache()
+            values = _apart(model, members, batch_tokens)  # a continuation at a time, if need be
+        for i, likelihoods in zip(batch, values, strict=True):
+            if not np.isfinite(likelihoods).all():
+                raise NoNumbers(f"{name_of(model)}: no log-likelihoods (NaN or infinite) of a continuation", i)
         found |= dict(zip(batch, values, strict=True))
         progress.add(len(batch), sum(len(prompt) + sum(map(len, ends)) for prompt, ends in members))
     return [found[i] for i in range(len(items))]
@@ -57,6 +82,13 @@ def _cost(item: Item, batch_tokens: int) -> int:
     tokens = max(len(prompt), len(going_on) * (len(prompt) + max(map(len, ends)) - 1))
     logits = 1 + sum(len(end) - 1 for end in going_on)
     return max(tokens, -(-logits * batch_tokens // LOGITS))
+
+
+def _if_it_fits(shared: "_Shared", members: list[Item]) -> list[list[float]] | None:
+    try:
+        return shared.of(members)
+    except torch.OutOfMemoryError:
+        return None
 
 
 class _Shared:
@@ -161,21 +193,26 @@ def _way(model: CausalModel, items: list[Item]) -> _Shared | None:
         try:
             shared = _Shared(model, items, common)
             found = shared.of(few)
-        except NO_CACHE as error:
+        except (*NO_CACHE, torch.OutOfMemoryError) as error:
             log.info("the model's cache cannot be shared (%s): %s", error, _instead(common))
             continue
         apart = apart or _apart(model, few, max(len(prompt) for prompt, _ in few))
-        dtype = next(model.parameters()).dtype
-        room = 1e-3 if dtype == torch.float32 else 0.5  # nats a token; a cache that is wrong is off by far more
-        off = max(
-            abs(a - b) / len(end)
-            for (_, ends), left, right in zip(few, found, apart, strict=True)
-            for end, a, b in zip(ends, left, right, strict=True)
-        )
-        if off <= room:
+        off, dtype = _off(few, found, apart), next(model.parameters()).dtype
+        if within_noise(off, dtype, partial(_noise, model, few, apart)):
             return shared
         log.info("the model's cache gives other results (off by %.3g): %s", off, _instead(common))
     return None
+
+
+def _noise(model: CausalModel, items: list[Item], together: list[list[float]]) -> float:
+    """What a batch of one moves of values that were found in larger ones."""
+    return _off(items, _apart(model, items, 1), together)
+
+
+def _off(items: list[Item], left: list[list[float]], right: list[list[float]]) -> float:
+    """By how many nats a token two results differ at most; NaN where one is."""
+    lengths = np.array([len(end) for _, ends in items for end in ends])
+    return float(np.abs((np.concatenate(left) - np.concatenate(right)) / lengths).max())
 
 
 def _instead(common: int) -> str:

@@ -4,6 +4,7 @@
 penalty or a temperature that its makers recommend would leak into samples and greedy answers.
 """
 
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -44,6 +45,11 @@ def contiguous_before_head(model: CausalModel) -> Iterator[None]:
         yield
     finally:
         hook.remove()
+
+
+def goes_on(model: CausalModel) -> bool:
+    """Whether a model takes keys and values of former tokens. Takes a PEFT model too."""
+    return "past_key_values" in inspect.signature(_inner(model).forward).parameters
 
 
 def _inner(model: CausalModel) -> CausalModel:

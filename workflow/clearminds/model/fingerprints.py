@@ -15,6 +15,11 @@ def fingerprints(model: Path) -> dict[str, str]:
     return {key: found[key] for key in KEYS}
 
 
+def model_type(folder: Path) -> str:
+    """The architecture of a model, as its config names it; "": it names none. Args: the model's folder."""
+    return json.loads((Path(folder) / "config.json").read_text(encoding="utf-8")).get("model_type") or ""
+
+
 def same_tokenizer(model: Path, scorer: Path) -> None:
     """Refuse a scorer whose token ids mean something else than those of the model that is trained."""
     ours, theirs = fingerprints(model)["tokenizer"], fingerprints(scorer)["tokenizer"]

@@ -13,10 +13,13 @@ import torch
 from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 from transformers.cache_utils import DynamicCache
 
+from clearminds.errors import NoNumbers
 from clearminds.model.causal_model import CausalModel
-from clearminds.model.decoding import contiguous_before_head, own_settings_only
+from clearminds.model.decoding import contiguous_before_head, goes_on, own_settings_only
+from clearminds.model.no_numbers import Watched, name_of
 from clearminds.model.padding import pad
-from clearminds.model.plain_cache import NO_CACHE, begun, copies
+from clearminds.model.padding_trials import padding_shows
+from clearminds.model.plain_cache import NO_CACHE, begun, chosen, copies
 from clearminds.model.shared_prefixes import worth_sharing
 
 log = logging.getLogger("clearminds")
@@ -25,6 +28,9 @@ log = logging.getLogger("clearminds")
 # seed give other tokens than before, beyond rounding: after a change here, or of what logits come from in `batches`,
 # `decoding` or `load`. Code that gives the same tokens keeps it, and so finds what has been sampled.
 ARITHMETIC = 1
+# The version of models of these types, by `model_type` of their config: in 1 their tokens were wrong where prompts of
+# one batch began alike, as these models count places, those of padding too (see `plain_cache.begun`).
+OF_TYPE = {"gpt_neo": 2, "mpt": 2}
 ROUND = 16  # new tokens after which finished rows leave a batch
 
 
@@ -96,7 +102,12 @@ def generate_batch(
 
     Returns:
         new token ids per prompt, the end-of-turn token included where the model came to it.
+
+    Raises:
+        NoNumbers: a token's logits are NaN, or its largest is infinite.
     """
+    if len({len(prompt) for prompt in prompts}) > 1 and padding_shows(model):
+        return _by_length(model, ends, prompts, seeds, source)
     device = next(model.parameters()).device
     ends = sorted(ends)
     padding = ends[0]  # is masked, so that any will do
@@ -108,40 +119,64 @@ def generate_batch(
     input_ids = _behind([list(prompt) for prompt in unique], common, padding).to(device)
     attention_mask = _behind([[1] * len(prompt) for prompt in unique], common, 0).to(device)
     sampling = SeededSampling(seeds, source, input_ids.shape[1]) if source["temperature"] > 0 else None
-    if len(unique) < len(prompts):
+    if len(unique) < len(prompts) and input_ids.shape[1] > 1 and goes_on(model):
         cache = _prefix(model, input_ids, attention_mask, rows)
     input_ids, attention_mask = input_ids[rows], attention_mask[rows]
     prompt_length, alive = input_ids.shape[1], list(range(len(prompts)))
     found: dict[int, list[int]] = {}
     with own_settings_only(model), contiguous_before_head(model):
-        # in rounds, so that rows which have ended their turn cost nothing while the longest go on
-        for start in range(0, source["max_new_tokens"], ROUND):
+        # in rounds, so that rows which have ended their turn cost nothing while the longest go on; two of them where a
+        # model hands no cache over, as each runs the whole texts then
+        done = 0
+        while done < source["max_new_tokens"]:
+            left = source["max_new_tokens"] - done
+            new = min(ROUND, left) if cache is not None or not done else left
+            done += new
+            watched = Watched()
             output = model.generate(
                 input_ids=input_ids,
                 attention_mask=attention_mask,
-                past_key_values=cache,
+                **({} if cache is None else {"past_key_values": cache}),
                 generation_config=GenerationConfig(
-                    max_new_tokens=min(ROUND, source["max_new_tokens"] - start),
+                    max_new_tokens=new,
                     do_sample=False,
                     eos_token_id=ends,
                     pad_token_id=padding,
                     return_dict_in_generate=True,
                 ),
-                logits_processor=LogitsProcessorList([sampling] if sampling else []),
+                logits_processor=LogitsProcessorList([watched, *([sampling] if sampling else [])]),
             )
+            if (unsound := watched.first_unsound()) is not None:
+                raise NoNumbers(f"{name_of(model)}: its logits of an answer's token are no numbers", alive[unsound])
             ids = [_until_end(row, set(ends)) for row in output.sequences[:, prompt_length:].tolist()]
             found |= dict(zip(alive, ids, strict=True))
             going = [n for n, row in enumerate(ids) if row[-1] not in ends]
             if not going:
                 break
-            left = torch.tensor(going, device=device)
-            alive, input_ids, cache = [alive[n] for n in going], output.sequences[left], output.past_key_values
+            kept = torch.tensor(going, device=device)
+            alive, input_ids = [alive[n] for n in going], output.sequences[kept]
+            cache = chosen(output.past_key_values, kept) if goes_on(model) else None
             attention_mask = torch.cat(
-                [attention_mask[left], torch.ones_like(input_ids[:, attention_mask.shape[1] :])], 1
+                [attention_mask[kept], torch.ones_like(input_ids[:, attention_mask.shape[1] :])], 1
             )
-            cache.batch_select_indices(left)
             if sampling:
                 sampling.uniforms = sampling.uniforms[going]
+    return [found[n] for n in range(len(prompts))]
+
+
+def _by_length(
+    model: CausalModel, ends: Iterable[int], prompts: list[list[int]], seeds: list[int], source: dict
+) -> list[list[int]]:
+    """As `generate_batch`, without padding: prompts of one length at a time."""
+    found: dict[int, list[int]] = {}
+    for length in sorted({len(prompt) for prompt in prompts}):
+        rows = [n for n, prompt in enumerate(prompts) if len(prompt) == length]
+        try:
+            new = generate_batch(model, ends, [prompts[n] for n in rows], [seeds[n] for n in rows], source)
+        except NoNumbers as error:
+            error.row = rows[error.row or 0]
+            raise
+        found |= dict(zip(rows, new, strict=True))
     return [found[n] for n in range(len(prompts))]
 
 
@@ -165,17 +200,17 @@ def _behind(rows: list[list[int]], common: int, padding: int) -> torch.Tensor:
 
 def _prefix(
     model: CausalModel, input_ids: torch.Tensor, attention_mask: torch.Tensor, rows: torch.Tensor
-) -> DynamicCache:
-    """The cache of each prompt but its last token, computed once per prompt and laid out by `rows`."""
-    cache = model(
+) -> DynamicCache | None:
+    """The cache of each prompt but its last token, computed once per prompt and laid out by `rows`; None: of a model
+    that hands none over."""
+    output = model(
         input_ids=input_ids[:, :-1],
         attention_mask=attention_mask[:, :-1],
         position_ids=(attention_mask.cumsum(-1) - 1).clamp_min(0)[:, :-1],
         use_cache=True,
         logits_to_keep=1,
-    ).past_key_values
-    cache.batch_select_indices(rows)
-    return cache
+    )
+    return chosen(getattr(output, "past_key_values", None), rows)
 
 
 def _until_end(ids: list[int], ends: set[int]) -> list[int]:

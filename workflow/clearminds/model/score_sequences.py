@@ -7,6 +7,8 @@ from itertools import chain
 import numpy as np
 import torch
 
+from clearminds.errors import NoNumbers
+from clearminds.model.cache_trials import within_noise
 from clearminds.model.causal_model import CausalModel
 from clearminds.model.encoded import Encoded
 from clearminds.model.head import ChunkedHead
@@ -93,7 +95,7 @@ class Scorer:
         found: dict[int, np.ndarray] = {}
         for part, hidden in parts:
             chosen = [members[n] for n in part]
-            found |= dict(zip(part, statistics_of(self.head.of_hidden(hidden), chosen), strict=True))
+            found |= dict(zip(part, statistics_of(self.head.of_hidden(hidden), chosen, self.head.model), strict=True))
         return [found[n] for n in range(len(members))], tokens
 
     def _shared(self, members: Sequence[Encoded], lengths: Sequence[int]) -> bool:
@@ -114,14 +116,23 @@ class Scorer:
             return False
         try:
             shared = np.concatenate(self._behind(members, lengths)[0])
-        except (*NO_CACHE, torch.OutOfMemoryError) as error:
+        except (*NO_CACHE, NoNumbers, torch.OutOfMemoryError) as error:
             log.info("the model's cache cannot be shared (%s): every conversation runs whole", error)
             return False
-        room = 1e-3 if next(self.head.model.parameters()).dtype == torch.float32 else 0.5  # nats; a wrong cache: more
-        off = float(np.abs(shared[:, 0] - apart[:, 0]).max())
-        if not off <= room:
+        off = _furthest(shared, apart)
+        agrees = within_noise(off, next(self.head.model.parameters()).dtype, lambda: self._noise(members, apart))
+        if not agrees:
             log.info("the model's cache gives other results (off by %.3g): every conversation runs whole", off)
-        return off <= room
+        return agrees
+
+    def _noise(self, members: list[Encoded], together: np.ndarray) -> float:
+        """What a batch of one moves of scores that were found in a batch of all."""
+        return _furthest(np.concatenate([rows for one in members for rows in score_batch(self.head, [one])]), together)
+
+
+def _furthest(left: np.ndarray, right: np.ndarray) -> float:
+    """By how much two columns of log-probabilities differ at most, in nats; NaN where one is."""
+    return float(np.abs(left[:, 0] - right[:, 0]).max())
 
 
 def _cut(member: Encoded, prefix: int) -> Encoded:

@@ -5,8 +5,10 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 
+from clearminds.errors import NoNumbers
 from clearminds.model.encoded import Encoded
 from clearminds.model.head import ChunkedHead
+from clearminds.model.no_numbers import name_of
 from clearminds.model.padding import pad
 
 # Version of the scores, part of the name of the store's namespace. Raise it when the same model, dtype and tokens give
@@ -98,15 +100,19 @@ def score_batch(head: ChunkedHead, members: list[Encoded]) -> list[np.ndarray]:
     """Per conversation of a batch a float32 array [response tokens, 5], see `token_statistics`."""
     device = next(head.model.parameters()).device
     input_ids, attention_mask, keep = batch_tensors(members, device)
-    return statistics_of(head.logits(input_ids, attention_mask, keep), members)
+    return statistics_of(head.logits(input_ids, attention_mask, keep), members, head.model)
 
 
-def statistics_of(chunks: Iterable[torch.Tensor], members: list[Encoded]) -> list[np.ndarray]:
+def statistics_of(chunks: Iterable[torch.Tensor], members: list[Encoded], model: torch.nn.Module) -> list[np.ndarray]:
     """Per conversation a float32 array [response tokens, 5].
 
     Args:
         chunks: logits of the conversations' response tokens, [some, vocabulary] each.
         members: the conversations.
+        model: whose logits they are, for errors.
+
+    Raises:
+        NoNumbers: a log-probability is NaN or infinite.
     """
     targets = torch.tensor([t for m in members for t in m.response_ids])
     parts, start = [], 0
@@ -114,4 +120,9 @@ def statistics_of(chunks: Iterable[torch.Tensor], members: list[Encoded]) -> lis
         parts.append(token_statistics(logits, targets[start : start + len(logits)].to(logits.device)))
         start += len(logits)
     rows = torch.cat(parts).cpu().numpy()
-    return np.split(rows, np.cumsum([m.n_response for m in members])[:-1])
+    found = np.split(rows, np.cumsum([m.n_response for m in members])[:-1])
+    if not np.isfinite(rows[:, 0]).all():
+        first = next(m for m, values in zip(members, found, strict=True) if not np.isfinite(values[:, 0]).all())
+        begin = f" that begins {first.text[:60]!r}" if first.text else ""
+        raise NoNumbers(f"{name_of(model)}: no log-probabilities (NaN or infinite) of a conversation{begin}")
+    return found

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from clearminds.errors import UserError
 from clearminds.files.digests import digest
 
 BASE = ""  # in `Scores.tables`, what the model that will be trained says of the tokens
@@ -36,8 +37,19 @@ class Scores:
 
     @property
     def loss(self) -> np.ndarray:
-        """float64 [tokens]: -logprob, in nats."""
-        return -self["logprob"].astype(np.float64)
+        """float64 [tokens]: -logprob, in nats.
+
+        Raises:
+            UserError: one is no number, which no threshold would notice.
+        """
+        found = -self["logprob"].astype(np.float64)
+        if (wrong := np.isnan(found)).any():
+            example, sample = self.keys[int(np.searchsorted(self.starts, wrong.argmax(), side="right")) - 1]
+            raise UserError(
+                f"example {example}, sample {sample}: the scores of its tokens are no numbers (NaN); set the file of "
+                "the store aside that has them, and score with bfloat16 or float32"
+            )
+        return found
 
     @property
     def n_tokens(self) -> int:

@@ -83,6 +83,7 @@ class JobMemory:
                 os.link(file, place)
             except OSError:
                 continue  # no hard links here: the result cannot be taken back, which costs time only
+            stamps.linked(file)
         write_json(self.folder / RECORD, {**made_by, "outputs": _hashed(self.outputs, stamps), "companions": beside})
         stamps.save()
         shutil.rmtree(old, ignore_errors=True)

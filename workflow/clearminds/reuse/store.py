@@ -12,12 +12,14 @@ named, set aside as `.damaged`, and its keys count as never computed. Namespaces
 were versions (`former_code`) are read too, and never written.
 """
 
+import fcntl
 import json
 import logging
 import os
 import socket
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +37,7 @@ KEY = pa.binary(16)
 DIGITS = 16  # of a part's SHA-256, in its name
 LIBRARIES = "libraries"  # in a part's metadata: the versions of those that its values were computed with
 NUMBER = 20  # digits of the time in its name
+LOCK_SECONDS = 10.0  # that a writer waits for others to number their parts, which takes each of them milliseconds
 ROW_GROUP = 128  # rows that are decoded together: a look-up often wants a few of a part
 
 
@@ -125,9 +128,11 @@ class Store:
             with open(temporary, "rb") as handle:
                 os.fsync(handle.fileno())
             promised = file_sha256(temporary)[:DIGITS]
-            # numbered last of all, and after every part that is there: whoever reads has read those before this one
-            part = self.folder / f"{max(time.time_ns(), self._newest() + 1):0{NUMBER}d}-{promised}.parquet"
-            os.replace(temporary, part)
+            with self._numbering():
+                # numbered last of all, and after every part that is there: whoever reads has read those before this one
+                newest = self._newest()
+                part = self.folder / f"{max(newest + 1, time.time_ns()):0{NUMBER}d}-{promised}.parquet"
+                os.replace(temporary, part)
         except OSError as error:
             error.filename = error.filename or str(self.folder)
             raise
@@ -139,6 +144,27 @@ class Store:
         """Every part, those of former namespaces among them, first by name first."""
         parts = (part for folder in (self.folder, *self.former) for part in folder.glob("*.parquet"))
         return sorted(parts, key=lambda part: part.name)
+
+    @contextmanager
+    def _numbering(self) -> Iterator[None]:
+        """Within the block no other process gives a part its number, which one that looked before could come to lie
+        before. Not waited for too long, nor where a file system has no locks."""
+        about, end = self.folder / "about.json", time.monotonic() + LOCK_SECONDS
+        # a network file system locks only what may be written, which another user's file may not
+        handle = os.open(about, os.O_RDWR if os.access(about, os.W_OK) else os.O_RDONLY)
+        try:
+            while time.monotonic() < end:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    time.sleep(0.01)
+                except OSError as error:
+                    log.debug("store: %s cannot be locked (%s)", about, error.strerror)
+                    break
+            yield
+        finally:
+            os.close(handle)
 
     def _newest(self) -> int:
         """The number of the last part that is there; 0 where there is none."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from clearminds.errors import NoNumbers, UserError
 from clearminds.files.settings import as_keys, settings
 from clearminds.model.conversation import Chat
 from clearminds.model.loading import Loading
@@ -75,7 +76,9 @@ class Runtime:
     vllm_python: str
 
 
-def response_store(folder: Path, generator: str, chat: Chat, source: Source, loading: Loading) -> Store:
+def response_store(
+    folder: Path, generator: str, chat: Chat, source: Source, loading: Loading, model_type: str = ""
+) -> Store:
     """The store's namespace of a generator.
 
     Args:
@@ -84,13 +87,15 @@ def response_store(folder: Path, generator: str, chat: Chat, source: Source, loa
         chat: its tokenizer, whose end-of-turn tokens end a response.
         source: of it the dtype and the backend.
         loading: of the generator.
+        model_type: of its config; of some the backend has a version of its arithmetic of its own.
     """
+    sampler = load("backends", source.backend or "transformers").Sampler
     about = {
         "generator": generator,
         "ends": sorted(chat.end_of_turn_ids),
         "dtype": source.dtype,
         "loading": as_keys(loading),
-        "arithmetic": load("backends", source.backend or "transformers").Sampler.arithmetic,
+        "arithmetic": getattr(sampler, "of_type", {}).get(model_type, sampler.arithmetic),
         **({"backend": source.backend} if source.backend else {}),
     }
     return Store(Path(folder) / "responses", about, VALUES)
@@ -156,7 +161,11 @@ def generate(
 
     def compute(indices: list[int]) -> tuple[list[dict], int]:
         asked, streams = [prompts[rows[n][0]] for n in indices], [seeds[n] for n in indices]
-        outputs = sampler(chat.end_of_turn_ids, asked, streams, decoding)
+        try:
+            outputs = sampler(chat.end_of_turn_ids, asked, streams, decoding)
+        except NoNumbers as error:
+            example = examples[rows[indices[error.row or 0]][0]]["example_id"]
+            raise UserError(f"example {example}: {error}") from error
         return [{"token_ids": ids} for ids in outputs], sum(map(len, outputs))
 
     lengths = [len(prompts[i]) + source.max_new_tokens for i, _ in rows]

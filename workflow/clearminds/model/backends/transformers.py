@@ -7,7 +7,7 @@ from pathlib import Path
 from clearminds.model.causal_model import CausalModel
 from clearminds.model.load import load_model
 from clearminds.model.loading import Loading
-from clearminds.model.sampling import ARITHMETIC, generate_batch
+from clearminds.model.sampling import ARITHMETIC, OF_TYPE, generate_batch
 from clearminds.model.throughput import throughput
 from clearminds.progress import Progress
 
@@ -23,7 +23,7 @@ class Sampler:
         gpus, vllm_python: matter to vLLM only.
     """
 
-    arithmetic = ARITHMETIC
+    arithmetic, of_type = ARITHMETIC, OF_TYPE
 
     def __init__(
         self,

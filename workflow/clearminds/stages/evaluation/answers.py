@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from clearminds.errors import UserError
+from clearminds.errors import NoNumbers, UserError
 from clearminds.model.causal_model import CausalModel
 from clearminds.model.conversation import Chat
 from clearminds.model.sampling import generate_batch
@@ -89,10 +89,13 @@ def answer_all(
         prompts = [questions[index].ids for index, _ in batch]
         decoding = _decoding(sampling, max_new_tokens)
         seeds = [stream_seed(questions[index].ids, n, SEED) if sampling else 0 for index, n in batch]
-        if sampler:
-            new = sampler(ends, prompts, seeds, decoding)
-        else:
-            new = generate_batch(model, ends, prompts, seeds, decoding)
+        try:
+            if sampler:
+                new = sampler(ends, prompts, seeds, decoding)
+            else:
+                new = generate_batch(model, ends, prompts, seeds, decoding)
+        except NoNumbers as error:
+            raise UserError(f"{questions[batch[error.row or 0][0]].name}: {error}") from error
         answers = [_answer(chat, ids, ends, stop) for ids in new]
         found |= dict(zip(batch, answers, strict=True))
         progress.add(len(batch), sum(answer.n_tokens for answer in answers))

@@ -4,7 +4,7 @@ Measured in the scoring dtype, as likelihood is: choices may be closer than the 
 the result is that of lm-evaluation-harness' multiple_choice; the choices of an item share its prompt's forward pass.
 """
 
-from clearminds.errors import UserError
+from clearminds.errors import NoNumbers, UserError
 from clearminds.files.digests import digest
 from clearminds.model.causal_model import CausalModel
 from clearminds.model.choice_tokens import ChoiceTokens, encode_choices
@@ -32,11 +32,15 @@ def evaluate(
         batch_tokens: most tokens of a batch.
 
     Raises:
-        UserError: as of `encoded`.
+        UserError: as of `encoded`; or the model gives no numbers.
     """
     longest = model.config.get_text_config().max_position_embeddings
     items = [encoded(chat, task, example, lead_in, longest) for example in examples]
-    likelihoods = log_likelihoods(model, [(tokens.prompt, tokens.choices) for _, tokens in items], batch_tokens)
+    try:
+        likelihoods = log_likelihoods(model, [(tokens.prompt, tokens.choices) for _, tokens in items], batch_tokens)
+    except NoNumbers as error:
+        name = "" if error.row is None else f"example {examples[error.row]['example_id']}: "
+        raise UserError(f"tasks: {task}: {name}{error}") from error
     hashes = unique([digest([e["messages"], c.texts, c.gold]) for e, (c, _) in zip(examples, items, strict=True)])
     rows = []
     for example, (choices, tokens), values, doc_hash in zip(examples, items, likelihoods, hashes, strict=True):

@@ -33,7 +33,7 @@ def check_adapter(folder: Path, base: Path, where: str, trust_remote_code: bool)
         its kind in lower case, as PEFT calls it: lora, ia3, ...
 
     Raises:
-        UserError: what does not fit, the first few and how many.
+        UserError: it is none that changes weights; or what does not fit, the first few and how many.
     """
     from peft import PeftConfig, get_peft_model, get_peft_model_state_dict
 
@@ -41,11 +41,16 @@ def check_adapter(folder: Path, base: Path, where: str, trust_remote_code: bool)
     try:
         config = PeftConfig.from_pretrained(str(folder))
         kind = str(config.peft_type.value).lower()
+        if config.is_prompt_learning:
+            raise UserError(
+                f"{where}: a {kind} adapter learns virtual tokens in front of a prompt, which scoring and answering "
+                "run without; take one that changes weights, such as LoRA"
+            )
         if hasattr(config, "init_lora_weights"):
             config.init_lora_weights = True  # others would decompose weights that are not here
         # what is counted among the parameters that are trained is what PEFT saves
         expected = get_peft_model_state_dict(get_peft_model(model, config), save_embedding_layers=False)
-    except MemoryError:
+    except (MemoryError, UserError):
         raise
     except Exception as error:  # an adapter's config makes PEFT raise anything
         raise UserError(
