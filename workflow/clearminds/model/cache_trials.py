@@ -10,7 +10,7 @@ from clearminds.model.causal_model import CausalModel
 
 FLOAT32 = 1e-3  # nats; in float32 a wrong cache is off by far more
 MOST = 0.5  # nats that no rounding explains
-ROUNDINGS = 4  # nothing is told from so many roundings of a number
+ROUNDINGS = 32  # nats, in units of a dtype's rounding, that a model of many layers moves anyway: in bfloat16 a quarter
 NOISES = 4  # nor from so many times the noise, which is known from a few numbers only
 TRIED = 32  # tokens of a trial, and of its padding
 STRIDE = 7919  # a prime, so that ids which are made up differ
@@ -22,7 +22,8 @@ def within_noise(off: float, dtype: torch.dtype, noise: Callable[[], float]) -> 
     """Whether a difference is rounding.
 
     Args:
-        off: nats by which the log-probability of a token differs; NaN is no rounding.
+        off: nats by which the log-probability of a token differs. Of many tokens the root mean square, as the largest of
+            them is mostly chance. NaN is no rounding.
         dtype: of the model's weights.
         noise: the same between two ways that are both right; called only if it decides, and never in float32.
     """

@@ -119,7 +119,7 @@ class Scorer:
         except (*NO_CACHE, NoNumbers, torch.OutOfMemoryError) as error:
             log.info("the model's cache cannot be shared (%s): every conversation runs whole", error)
             return False
-        off = _furthest(shared, apart)
+        off = _apart(shared, apart)
         agrees = within_noise(off, next(self.head.model.parameters()).dtype, lambda: self._noise(members, apart))
         if not agrees:
             log.info("the model's cache gives other results (off by %.3g): every conversation runs whole", off)
@@ -127,12 +127,12 @@ class Scorer:
 
     def _noise(self, members: list[Encoded], together: np.ndarray) -> float:
         """What a batch of one moves of scores that were found in a batch of all."""
-        return _furthest(np.concatenate([rows for one in members for rows in score_batch(self.head, [one])]), together)
+        return _apart(np.concatenate([rows for one in members for rows in score_batch(self.head, [one])]), together)
 
 
-def _furthest(left: np.ndarray, right: np.ndarray) -> float:
-    """By how much two columns of log-probabilities differ at most, in nats; NaN where one is."""
-    return float(np.abs(left[:, 0] - right[:, 0]).max())
+def _apart(left: np.ndarray, right: np.ndarray) -> float:
+    """Root mean square of the difference of two columns of log-probabilities, in nats; NaN where one is."""
+    return float(np.sqrt(np.square(left[:, 0] - right[:, 0]).mean()))
 
 
 def _cut(member: Encoded, prefix: int) -> Encoded:
