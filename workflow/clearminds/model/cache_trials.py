@@ -22,8 +22,8 @@ def within_noise(off: float, dtype: torch.dtype, noise: Callable[[], float]) -> 
     """Whether a difference is rounding.
 
     Args:
-        off: nats by which the log-probability of a token differs. Of many tokens the root mean square, as the largest of
-            them is mostly chance. NaN is no rounding.
+        off: nats by which the log-probability of a token differs; of many tokens the root mean square, as the largest
+            is mostly chance. NaN is no rounding.
         dtype: of the model's weights.
         noise: the same between two ways that are both right; called only if it decides, and never in float32.
     """
