@@ -57,7 +57,7 @@ def scores(tmp_path):
 
 
 def texts(drawing):
-    return [element.text for element in ET.fromstring(drawing).iter("{http://www.w3.org/2000/svg}text")]
+    return [element.text or "" for element in ET.fromstring(drawing).iter("{http://www.w3.org/2000/svg}text")]
 
 
 def points(drawing):

@@ -285,8 +285,11 @@ function startComparisons() {
 }
 
 // --- marks of figures: what Vega wrote for screen readers is shown to pointers and keys too -----------------------
+const MARK = "[aria-roledescription='point']";
+
 function showTip(event) {
-  const mark = event.target.closest("[aria-roledescription='point']");
+  // a mark that has the focus keeps its words while a pointer rests elsewhere in the figure
+  const mark = event.target.closest(MARK) || document.activeElement.closest(MARK);
   const tip = byId("tip");
   tip.hidden = !mark;
   if (!mark) return;
@@ -297,7 +300,7 @@ function showTip(event) {
 }
 
 for (const drawing of document.querySelectorAll(".drawing")) {
-  for (const mark of drawing.querySelectorAll("[aria-roledescription='point']")) mark.setAttribute("tabindex", "0");
+  for (const mark of drawing.querySelectorAll(MARK)) mark.setAttribute("tabindex", "0");
   drawing.addEventListener("pointerover", showTip);
   drawing.addEventListener("focusin", showTip);
   drawing.addEventListener("pointerleave", () => { byId("tip").hidden = true; });
