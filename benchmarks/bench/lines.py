@@ -1,7 +1,5 @@
 """From measurements to the lines of the table, on disk and on the terminal."""
 
-import os
-import platform
 import statistics
 import sys
 from pathlib import Path
@@ -9,6 +7,8 @@ from pathlib import Path
 import polars as pl
 from catalogue import MEMORY, Row
 from measured import Measured
+
+from clearminds.stages.reporting.made import machine
 
 SCHEMA = {
     "stage": pl.String,
@@ -52,7 +52,7 @@ def line(row: Row, own: list[Measured], other: list[Measured], peak: float | Non
         "share_of_peak": None if memory else share,
         "unit": row.unit,
         "pairs": len(own),
-        "machine": _machine(),
+        "machine": machine(),
     }
 
 
@@ -102,13 +102,3 @@ def _speed(one: Measured) -> float:
 
 def _memory(one: Measured) -> float:
     return one.memory
-
-
-def _machine() -> str:
-    models = [one.split(":")[1].strip() for one in _cpu_info() if one.startswith("model name")]
-    return f"{models[0] if models else platform.processor() or platform.machine()}, {os.cpu_count()} cores"
-
-
-def _cpu_info() -> list[str]:
-    path = Path("/proc/cpuinfo")
-    return path.read_text().splitlines() if path.exists() else []

@@ -163,7 +163,6 @@ class Layout:
     analyses_pdf = Artefact("figures/analyses.pdf", "report", "report", first="report")
     best = Artefact("best/{model}/{target}")
     partial_report = Artefact("report.partial.html")
-    partial_ti_bwt = Artefact("figures/ti_bwt.partial.svg")
     own_study = Artefact("study.yaml")
     exported = Artefact("exports/{model}/{target}/{variant}/seed{seed}")
 
