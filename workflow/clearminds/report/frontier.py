@@ -123,7 +123,7 @@ def _range(frames: list[pl.DataFrame], marked: tuple[str, ...], limits: tuple[st
     marks_at, lines_to = _values(frames, marked), _values(frames, limits)
     low, high = min(0.0, *marks_at), max(0.0, *marks_at)
     room = WIDEN * ((high - low) or 1.0)
-    low, high = max(low - room, min(low, *lines_to, low)), min(high + room, max(high, *lines_to, high))
+    low, high = max(low - room, min([low, *lines_to])), min(high + room, max([high, *lines_to]))
     edge = EDGE * ((high - low) or 1.0)
     return [low - edge, high + edge]
 

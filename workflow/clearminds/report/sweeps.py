@@ -112,9 +112,8 @@ def _sweep(
                 "variant": variant,
                 "x": place(variant, key),
                 "series": ", ".join(f"{_short(other)} {one[other]}" for other in others),
-                "other": ""
-                if _number(one[key]) is not None
-                else f"{_short(key)} {one[key]}",  # also of one at its own value
+                # also of one that the data have put at a value
+                "other": "" if _number(one[key]) is not None else f"{_short(key)} {one[key]}",
             }
             for variant, one in values.items()
         ],
