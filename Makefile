@@ -130,7 +130,7 @@ test-browser: setup-test
 	CLEARMINDS_BROWSER=1 $(if $(SHOTS),CLEARMINDS_SCREENSHOTS='$(abspath $(SHOTS))') $(BIN)/python -m pytest tests/browser
 
 # side by side with peers, a process a measurement, one thread; ONLY=scoring: rows with that word; PAIRS=3
-bench: setup-test
+bench: setup-test $(if $(shell command -v nvidia-smi),,setup-vllm)  # vLLM's build for GPUs answers on none but these
 	$(SNAKEMAKE) --cores all results/demo/models/smollm2-135m-q4/model.json
 	$(BIN)/python benchmarks/bench/run.py --model results/demo/models/smollm2-135m-q4 \
 	  $(if $(ONLY),--only '$(ONLY)') $(if $(PAIRS),--pairs $(PAIRS))

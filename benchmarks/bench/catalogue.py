@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 
 from measured import Measured, Places
 
@@ -12,6 +13,7 @@ SPEED, MEMORY = "speed", "memory"
 PEAK, IMPORTS = "matrix_peak:own", "imports:own"
 ADAPTERS = 2
 SAME_LOSS = 0.01  # of a step's loss, in bfloat16
+VLLM_PYTHON = Path(__file__).parents[2] / ".venv-vllm/bin/python"  # of `make setup-vllm`
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Row:
             before, and at most the target.
         dtype: of the matrix products whose peak it is held against.
         within: by what share the numbers that both sides find may differ.
+        needs: a file without which it is not measured.
     """
 
     stage: str
@@ -39,6 +42,7 @@ class Row:
     of: str = SPEED
     dtype: str = "float32"
     within: float = 0.0
+    needs: Path | None = None
 
     @property
     def name(self) -> tuple[str, str]:
@@ -118,17 +122,15 @@ def _training(sizes: Sizes) -> list[Row]:
 
 def _generation(sizes: Sizes) -> list[Row]:
     prompts = max(1, sizes.items // 4)
-    peers = (("transformers' pipeline", "pipeline", 10.0), ("transformers' generate", "generate", 1.3))
+    own = "generation:own", prompts
+    peers = (
+        ("transformers' pipeline", "pipeline", 10.0, None),
+        ("transformers' generate", "generate", 1.3, None),
+        ("vLLM for CPUs", "vllm", 1.2, VLLM_PYTHON),
+    )
     return [
-        Row(
-            "generation, 8 samples",
-            peer,
-            ("generation:own", prompts),
-            (f"generation:{name}", prompts),
-            target,
-            "tokens/s",
-        )
-        for peer, name, target in peers
+        Row("generation, 8 samples", peer, own, (f"generation:{name}", prompts), target, "tokens/s", needs=needs)
+        for peer, name, target, needs in peers
     ]
 
 

@@ -1,36 +1,58 @@
 """Generation: 8 samples a prompt of 4 word problems, temperature .7, top-p .95, bfloat16.
 
-Peers: transformers' pipeline, which answers one prompt at a time unless told otherwise; and `generate` on all of the
-rows at once, prompts padded, as good as it gets. Compared are new tokens, the end of a turn included: samples differ.
+Peers: transformers' pipeline, which answers one prompt at a time unless told otherwise; `generate` on all of the
+rows at once, prompts padded, as good as it gets; and vLLM's build for CPUs, in its own environment, as a study with
+`backend: vllm` runs it. Compared are new tokens, the end of a turn included: samples differ.
 """
 
 import corpus
+import psutil
 import torch
+from catalogue import VLLM_PYTHON
 from measured import Measured, Places, fastest, measure
 
+from clearminds.model.backends.vllm import Sampler
+from clearminds.model.loading import Loading
 from clearminds.model.sampling import generate_batch
 from clearminds.model.streams import stream_seed
 
 SAMPLES = 8
 SOURCE = {"temperature": 0.7, "top_p": 0.95, "max_new_tokens": 96}
+FIRST = {**SOURCE, "max_new_tokens": 2}  # what sets a side up, not measured
 
 
 def _prompts(places: Places, items: int) -> list[list[int]]:
     return [one.input_ids[: one.n_prompt] for one in corpus.single(places.model, items)]
 
 
+def _asked(places: Places, items: int) -> tuple[list[list[int]], list[int]]:
+    """Prompts, each as often as it is answered, and the seeds of the samples."""
+    asked = [(prompt, n) for prompt in _prompts(places, items) for n in range(SAMPLES)]
+    return [prompt for prompt, _ in asked], [stream_seed(prompt, n, 0) for prompt, n in asked]
+
+
 def own(items: int, places: Places) -> Measured:
     """This project's sampler."""
-    model, prompts = corpus.model(places.model, "bfloat16"), _prompts(places, items)
+    model, (prompts, seeds) = corpus.model(places.model, "bfloat16"), _asked(places, items)
     ends = corpus.chat(places.model).end_of_turn_ids
-    asked = [(prompt, n) for prompt in prompts for n in range(SAMPLES)]
-    seeds = [stream_seed(prompt, n, 0) for prompt, n in asked]
 
     def work() -> float:
-        return float(sum(map(len, generate_batch(model, ends, [prompt for prompt, _ in asked], seeds, SOURCE))))
+        return float(sum(map(len, generate_batch(model, ends, prompts, seeds, SOURCE))))
 
-    generate_batch(model, ends, prompts[:1] * 2, seeds[:2], {**SOURCE, "max_new_tokens": 2})
+    generate_batch(model, ends, prompts[:2], seeds[:2], FIRST)
     return measure(work)
+
+
+def vllm(items: int, places: Places) -> Measured:
+    """vLLM's build for CPUs, its start left out; seconds and memory are those of its process."""
+    (prompts, seeds), ends = _asked(places, items), corpus.chat(places.model).end_of_turn_ids
+    with Sampler(places.model, dtype="bfloat16", loading=Loading(), vllm_python=str(VLLM_PYTHON)) as answers:
+        answers(ends, prompts[:2], seeds[:2], FIRST)
+
+        def work() -> float:
+            return float(sum(map(len, answers(ends, prompts, seeds, SOURCE))))
+
+        return measure(work, process=psutil.Process(answers.engine.process.pid))
 
 
 def pipeline(items: int, places: Places) -> Measured:

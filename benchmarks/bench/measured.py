@@ -2,6 +2,7 @@
 
 import ctypes
 import gc
+import os
 import sys
 import threading
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-KERNEL = Path("/proc/self")
+KERNEL = Path("/proc")
 RESET_PEAK = "5"  # written to `clear_refs` it sets the peak of the resident set back to what it is now (Linux, proc(5))
 POLL = 0.005  # seconds between two looks at the resident set, where the kernel cannot be asked for the peak
 
@@ -60,33 +61,34 @@ class Places:
 
 
 @contextmanager
-def peak_above() -> Iterator[Callable[[], float]]:
-    """Watch this process's memory: gives a function that says how many MiB its peak was above where it began.
+def peak_above(process: psutil.Process) -> Iterator[Callable[[], float]]:
+    """Watch a process's memory: gives a function that says how many MiB its peak was above where it began.
 
-    What was freed before is given back first, so that memory used again counts. `ru_maxrss` would not do: it begins at
-    what the parent held when it started this process.
+    What this process freed before is given back first, so that memory used again counts. `ru_maxrss` would not do: it
+    begins at what the parent held when it started the process.
     """
     gc.collect()
     if sys.platform == "linux":
         ctypes.CDLL(None).malloc_trim(0)
+    kernel = KERNEL / str(process.pid)
     try:
-        (KERNEL / "clear_refs").write_text(RESET_PEAK)
+        (kernel / "clear_refs").write_text(RESET_PEAK)
     except OSError:  # no Linux, or one that keeps this to itself
-        with _polled() as highest:
+        with _polled(process) as highest:
             yield highest
         return
-    before = _kernel_mib("VmRSS")
-    yield lambda: max(0.0, _kernel_mib("VmHWM") - before)
+    before = _kernel_mib(kernel, "VmRSS")
+    yield lambda: max(0.0, _kernel_mib(kernel, "VmHWM") - before)
 
 
-def _kernel_mib(name: str) -> float:
-    lines = dict(line.split(":", 1) for line in (KERNEL / "status").read_text().splitlines())
+def _kernel_mib(kernel: Path, name: str) -> float:
+    lines = dict(line.split(":", 1) for line in (kernel / "status").read_text().splitlines())
     return int(lines[name].split()[0]) / 1024
 
 
 @contextmanager
-def _polled() -> Iterator[Callable[[], float]]:
-    process, done = psutil.Process(), threading.Event()
+def _polled(process: psutil.Process) -> Iterator[Callable[[], float]]:
+    done = threading.Event()
     seen = [process.memory_info().rss]
 
     def look() -> None:
@@ -100,13 +102,28 @@ def _polled() -> Iterator[Callable[[], float]]:
     thread.join()
 
 
-def measure(work: Callable[[], float], flops: float = 0.0) -> Measured:
-    """Do some work once. Args: work: gives its amount; flops: as of `Measured`."""
-    with peak_above() as peak:
-        wall, cpu = time.perf_counter(), time.process_time()
+def measure(work: Callable[[], float], flops: float = 0.0, process: psutil.Process | None = None) -> Measured:
+    """Do some work once.
+
+    Args:
+        work: gives its amount.
+        flops: as of `Measured`.
+        process: which does the work for this one, and is measured in its place.
+    """
+    process = process or psutil.Process()
+    with peak_above(process) as peak:
+        wall, cpu = time.perf_counter(), _seconds(process)
         amount = work()
-        cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+        cpu, wall = _seconds(process) - cpu, time.perf_counter() - wall
         return Measured(amount, cpu, wall, peak(), flops)
+
+
+def _seconds(process: psutil.Process) -> float:
+    """Of a core, of all threads; of another process in hundredths, as the kernel tells them."""
+    if process.pid == os.getpid():
+        return time.process_time()
+    used = process.cpu_times()
+    return used.user + used.system
 
 
 def fastest(measured: Iterable[Measured]) -> Measured:

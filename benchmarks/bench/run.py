@@ -109,6 +109,9 @@ def main() -> None:
     if not chosen:
         sys.exit(f"ONLY={given.only}: no row has these words; rows: {', '.join(sorted({row.stage for row in table}))}")
     for row in chosen:
+        if row.needs and not row.needs.exists():
+            print(f"{row.stage}, {row.peer}: left out, as {row.needs} does not exist", file=sys.stderr)
+            continue
         if row.own[0] != PEAK and row.dtype not in peaks:
             peaks[row.dtype] = median_speed(bench.pairs(peak_of(row.dtype))[0])
         found = bench.line(row, peaks)

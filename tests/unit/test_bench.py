@@ -1,8 +1,11 @@
 """The frame of the benchmarks: figures of a row, a table that keeps what is not measured again, memory by process."""
 
+import subprocess
 import sys
+from subprocess import PIPE
 
 import polars as pl
+import psutil
 import pytest
 
 from clearminds.checkout import ROOT
@@ -75,6 +78,20 @@ def test_memory_counts_the_peak_of_the_work_alone():
 
     found = measure(work)
     assert 90 < found.memory < 128, len(held)
+
+
+def test_a_process_that_works_for_this_one_is_measured_in_its_place():
+    worker = "input(); sum(range(10**7)); held = b'x' * (96 * 2**20); print(flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", worker], stdin=PIPE, stdout=PIPE) as process:
+        process.stdin.write(b"\n")
+
+        def work() -> float:
+            process.stdin.flush()
+            return float(len(process.stdout.readline()))
+
+        found = measure(work, process=psutil.Process(process.pid))
+        process.communicate(b"\n")
+    assert found.amount == 1 and found.cpu > 0 and 90 < found.memory < 128
 
 
 def test_every_row_has_a_name_of_its_own_and_work_that_is_there():
