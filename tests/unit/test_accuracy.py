@@ -139,13 +139,14 @@ def test_responses_are_those_of_plain_greedy_decoding_whatever_the_batch(archite
         assert row["n_tokens"] == ids.shape[1] - start
 
 
-def test_the_head_of_a_frozen_model_is_not_copied_for_each_row(model, chat):
+@pytest.mark.parametrize("asked", [range(4), (0, 1, 2, 0)])
+def test_the_head_of_a_frozen_model_is_not_copied_for_each_row(model, chat, asked):
     """Below an adapter, weights are frozen: torch then multiplies a slice of hidden states row by row."""
     model.requires_grad_(False)
     given = []
     hook = model.get_output_embeddings().register_forward_hook(lambda head, inputs, logits: given.append(inputs[0]))
     try:
-        run(model, chat, [example(n) for n in range(4)])
+        run(model, chat, [example(n) for n in asked])
     finally:
         hook.remove()
     assert any(hidden.shape[0] > 1 for hidden in given) and all(hidden.is_contiguous() for hidden in given)

@@ -73,10 +73,13 @@ def test_neighbours_change_no_sample(model, top_p):
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
-def test_what_prompts_begin_with_runs_once_and_changes_nothing(tmp_path, monkeypatch, architecture, temperature):
+@pytest.mark.parametrize(("rests", "samples"), [((1, 5, 2, 30), 1), ((1, 5, 2, 30), 3), ((1, 1, 1), 2)])
+def test_what_prompts_begin_with_runs_once_and_changes_nothing(
+    tmp_path, monkeypatch, architecture, temperature, rests, samples
+):
     model = AutoModelForCausalLM.from_pretrained(tiny_model_folder(tmp_path / "model", architecture)).eval()
     draw = random.Random(0)
-    prompts = [[*range(3, 15), *(draw.randrange(3, 300) for _ in range(rest))] for rest in (1, 5, 2, 30)]
+    prompts = [[*range(3, 15), *(draw.randrange(3, 300) for _ in range(rest))] for rest in rests] * samples
     source = {"temperature": temperature, "top_p": 1.0, "max_new_tokens": 20}
     seeds = list(range(len(prompts)))
     alone = [

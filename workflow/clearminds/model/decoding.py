@@ -11,13 +11,13 @@ from contextlib import contextmanager
 import torch
 from transformers import GenerationConfig
 
-from clearminds.model.causal_model import CausalModel
+from clearminds.model.causal_model import CausalModel, without_adapter
 
 
 @contextmanager
 def own_settings_only(model: CausalModel) -> Iterator[None]:
     """Within the block, the model has no generation settings of its own. Takes a PEFT model too."""
-    inner = _inner(model)
+    inner = without_adapter(model)  # PEFT's generate copies settings onto the base model and calls its forward
     own = inner.generation_config
     inner.generation_config = GenerationConfig()
     try:
@@ -37,7 +37,7 @@ def contiguous_before_head(model: CausalModel) -> Iterator[None]:
     def packed(head: torch.nn.Module, inputs: tuple) -> tuple:
         return tuple(one.contiguous() if isinstance(one, torch.Tensor) else one for one in inputs)
 
-    if (head := _inner(model).get_output_embeddings()) is None:
+    if (head := without_adapter(model).get_output_embeddings()) is None:
         yield  # the model has its own way to its logits
         return
     hook = head.register_forward_pre_hook(packed)
@@ -49,9 +49,4 @@ def contiguous_before_head(model: CausalModel) -> Iterator[None]:
 
 def goes_on(model: CausalModel) -> bool:
     """Whether a model takes keys and values of former tokens. Takes a PEFT model too."""
-    return "past_key_values" in inspect.signature(_inner(model).forward).parameters
-
-
-def _inner(model: CausalModel) -> CausalModel:
-    """PEFT's generate copies settings onto the base model and calls its forward: there they are changed."""
-    return model.get_base_model() if hasattr(model, "get_base_model") else model
+    return "past_key_values" in inspect.signature(without_adapter(model).forward).parameters

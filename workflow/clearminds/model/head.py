@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import torch
 
-from clearminds.model.causal_model import CausalModel
+from clearminds.model.causal_model import CausalModel, without_adapter
 
 log = logging.getLogger("clearminds")
 
@@ -33,7 +33,7 @@ class ChunkedHead:
 
     def __init__(self, model: CausalModel, chunk: int = CHUNK):
         self.model, self.chunk = model, chunk
-        self.inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+        self.inner = without_adapter(model)
         self.trusted: bool | None = None
 
     def logits(

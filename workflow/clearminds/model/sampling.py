@@ -17,6 +17,7 @@ from clearminds.errors import NoNumbers
 from clearminds.model.causal_model import CausalModel
 from clearminds.model.decoding import contiguous_before_head, goes_on, own_settings_only
 from clearminds.model.no_numbers import Watched, name_of
+from clearminds.model.one_query import one_query_masked
 from clearminds.model.padding import pad
 from clearminds.model.padding_trials import padding_shows
 from clearminds.model.plain_cache import NO_CACHE, begun, chosen, copies
@@ -32,6 +33,7 @@ ARITHMETIC = 1
 # one batch began alike, as these models count places, those of padding too (see `plain_cache.begun`).
 OF_TYPE = {"gpt_neo": 2, "mpt": 2}
 ROUND = 16  # new tokens after which finished rows leave a batch
+ROUND_ON_CPU = 4  # there a row costs as much whether it has ended or not, and a new round little
 
 
 class SeededSampling(LogitsProcessor):
@@ -111,26 +113,28 @@ def generate_batch(
     device = next(model.parameters()).device
     ends = sorted(ends)
     padding = ends[0]  # is masked, so that any will do
-    # samples of one prompt share its prefix
+    # samples of one prompt share all of it but the last token, different ones what they begin with
     unique = list(dict.fromkeys(map(tuple, prompts)))
     row = {prompt: n for n, prompt in enumerate(unique)}
     rows = torch.tensor([row[tuple(prompt)] for prompt in prompts], device=device)
-    common, cache = _beginning(model, unique, source["max_new_tokens"]) if len(unique) == len(prompts) else (0, None)
+    shares = goes_on(model)
+    common, cache = _beginning(model, unique, source["max_new_tokens"]) if shares else (0, None)
     input_ids = _behind([list(prompt) for prompt in unique], common, padding).to(device)
     attention_mask = _behind([[1] * len(prompt) for prompt in unique], common, 0).to(device)
     sampling = SeededSampling(seeds, source, input_ids.shape[1]) if source["temperature"] > 0 else None
-    if len(unique) < len(prompts) and input_ids.shape[1] > 1 and goes_on(model):
-        cache = _prefix(model, input_ids, attention_mask, rows)
-    input_ids, attention_mask = input_ids[rows], attention_mask[rows]
     prompt_length, alive = input_ids.shape[1], list(range(len(prompts)))
     found: dict[int, list[int]] = {}
-    with own_settings_only(model), contiguous_before_head(model):
+    with own_settings_only(model), contiguous_before_head(model), one_query_masked(model):
+        if shares and len(unique) < len(prompts) and prompt_length > 1:
+            cache = _prefix(model, input_ids, attention_mask, rows, common, cache)
+        input_ids, attention_mask = input_ids[rows], attention_mask[rows]
         # in rounds, so that rows which have ended their turn cost nothing while the longest go on; two of them where a
         # model hands no cache over, as each runs the whole texts then
         done = 0
         while done < source["max_new_tokens"]:
             left = source["max_new_tokens"] - done
-            new = min(ROUND, left) if cache is not None or not done else left
+            of_round = ROUND_ON_CPU if device.type == "cpu" and cache is not None else ROUND
+            new = min(of_round, left) if cache is not None or not done else left
             done += new
             watched = Watched()
             output = model.generate(
@@ -155,7 +159,7 @@ def generate_batch(
                 break
             kept = torch.tensor(going, device=device)
             alive, input_ids = [alive[n] for n in going], output.sequences[kept]
-            cache = chosen(output.past_key_values, kept) if goes_on(model) else None
+            cache = chosen(output.past_key_values, kept) if shares else None
             attention_mask = torch.cat(
                 [attention_mask[kept], torch.ones_like(input_ids[:, attention_mask.shape[1] :])], 1
             )
@@ -199,14 +203,22 @@ def _behind(rows: list[list[int]], common: int, padding: int) -> torch.Tensor:
 
 
 def _prefix(
-    model: CausalModel, input_ids: torch.Tensor, attention_mask: torch.Tensor, rows: torch.Tensor
+    model: CausalModel,
+    input_ids: torch.Tensor,
+    attention_mask: torch.Tensor,
+    rows: torch.Tensor,
+    common: int,
+    begun: DynamicCache | None,
 ) -> DynamicCache | None:
     """The cache of each prompt but its last token, computed once per prompt and laid out by `rows`; None: of a model
-    that hands none over."""
+    that hands none over. Args: begun: of the first `common` tokens of each prompt, which is changed."""
+    if common == input_ids.shape[1] - 1:
+        return chosen(begun, rows)
     output = model(
-        input_ids=input_ids[:, :-1],
+        input_ids=input_ids[:, common:-1],
         attention_mask=attention_mask[:, :-1],
-        position_ids=(attention_mask.cumsum(-1) - 1).clamp_min(0)[:, :-1],
+        position_ids=(attention_mask.cumsum(-1) - 1).clamp_min(0)[:, common:-1],
+        **({} if begun is None else {"past_key_values": begun}),
         use_cache=True,
         logits_to_keep=1,
     )

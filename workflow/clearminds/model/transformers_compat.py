@@ -10,6 +10,8 @@ and `weighted_loss` give as `logits_to_keep`, which is documented with other sha
 
 from transformers import PreTrainedModel, Trainer, TrainingArguments
 
+from clearminds.model.causal_model import CausalModel
+
 
 def use_one_device(arguments: TrainingArguments) -> None:
     """Keep this process to one device: the Trainer would use every GPU it sees, and multiply the batch by them."""
@@ -21,6 +23,6 @@ def weights_are_spread(trainer: Trainer) -> bool:
     return trainer.is_distributed_loading_by_transformers
 
 
-def attention_of(model: PreTrainedModel) -> str | None:
+def attention_of(model: PreTrainedModel | CausalModel) -> str | None:
     """The attention that a model computes by, as `attn_implementation` names it."""
     return model.config._attn_implementation

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from clearminds.errors import NoNumbers, UserError
-from clearminds.model.causal_model import CausalModel
+from clearminds.model.causal_model import CausalModel, without_adapter
 from clearminds.model.conversation import Chat
 from clearminds.model.sampling import generate_batch
 from clearminds.model.streams import stream_seed
@@ -75,7 +75,7 @@ def answer_all(
     Raises:
         UserError: a prompt and its answer are more than the model's length.
     """
-    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    inner = without_adapter(model)
     _refuse_long(questions, inner.config.get_text_config().max_position_embeddings, max_new_tokens)
     own = inner.generation_config.eos_token_id
     ends = chat.end_of_turn_ids | set(own if isinstance(own, list) else [own]) - {None}

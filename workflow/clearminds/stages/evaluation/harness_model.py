@@ -7,7 +7,7 @@ import jinja2
 import torch
 
 from clearminds.errors import UserError
-from clearminds.model.causal_model import CausalModel
+from clearminds.model.causal_model import CausalModel, without_adapter
 from clearminds.model.conversation import Chat
 from clearminds.model.padding import pad
 from clearminds.model.sampling import generate_batch
@@ -45,7 +45,7 @@ class Model(HookedModel):
         )
         self.chat, self.max_new_tokens, self.sampler = chat, max_new_tokens, sampler
         self.progress = Progress(0, "requests")
-        inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+        inner = without_adapter(model)
         ends = inner.generation_config.eos_token_id
         self.ends = chat.end_of_turn_ids | set(ends if isinstance(ends, list) else [ends]) - {None}
 
