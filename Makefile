@@ -132,7 +132,7 @@ test-browser: setup-test
 # side by side with peers, a process a measurement, one thread; ONLY=scoring: rows with that word; PAIRS=3
 bench: setup-test $(if $(shell command -v nvidia-smi),,setup-vllm)  # vLLM's build for GPUs answers on none but these
 	$(SNAKEMAKE) --cores all results/demo/models/smollm2-135m-q4/model.json
-	$(BIN)/python benchmarks/bench/run.py --model results/demo/models/smollm2-135m-q4 \
+	PYTHONPATH=workflow $(BIN)/python benchmarks/bench/run.py --model results/demo/models/smollm2-135m-q4 \
 	  $(if $(ONLY),--only '$(ONLY)') $(if $(PAIRS),--pairs $(PAIRS))
 
 lint: setup-test

@@ -2,10 +2,14 @@
 
 import shlex
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from clearminds.checkout import ROOT
+
+BIN = str(Path(sys.executable).parent)
 
 
 def dry_run(*asked):
@@ -47,3 +51,10 @@ def test_a_study_that_is_given_as_one_is_planned():
     done = dry_run("plan", "STUDY=studies/quick.yaml")
     assert not done.returncode
     assert ".plan --configfile studies/quick.yaml" in done.stdout
+
+
+def test_the_bench_starts_as_make_calls_it(monkeypatch):
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    done = dry_run("bench", "--assume-old=setup-test", "--assume-old=setup-vllm", f"BIN={shlex.quote(BIN)}")
+    [command] = [line for line in done.stdout.replace("\\\n", "").splitlines() if "bench/run.py" in line]
+    assert "scored" in subprocess.run(f"{command} --help", shell=True, cwd=ROOT, capture_output=True, text=True).stdout
