@@ -9,7 +9,7 @@ rule train_adapter:
         LAYOUT.adapter.pattern,
     log:
         LAYOUT.adapter.log,
-    priority: 1  # before evaluations, which wait for it: what a run ends with is shorter then, and more of it side by side
+    priority: 1  # before evaluations, which wait for it: a run ends with shorter jobs then, of which more run at once
     conda:
         "../../envs/model.yaml"
     threads: 1
