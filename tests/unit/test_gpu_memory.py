@@ -139,6 +139,7 @@ def test_weights_take_what_is_known_of_them():
 def test_memory_goes_by_the_key_that_a_plan_names(stage):
     config = copy.deepcopy(DEMO)
     config["training"]["max_length"] = 4096  # a batch has one optimiser step's examples at most
+    config["runtime"]["batch_tokens"] = 4096
     few = of(stage, config, source="self_output")
     [key] = [key for beginning, key in plan.SMALLER if stage.startswith(beginning)]
     config["runtime"][key] *= 16
@@ -147,6 +148,7 @@ def test_memory_goes_by_the_key_that_a_plan_names(stage):
 
 def test_a_loss_that_asks_the_base_needs_its_logits_beside_the_model_s():
     config = copy.deepcopy(DEMO)
+    config["runtime"]["batch_tokens"] = 4096
     plain = of("train_adapter", config)
     config["variants"][WILDCARDS.variant]["loss"] = {"rule": "dft"}
     assert of("train_adapter", config) == plain

@@ -14,9 +14,10 @@ from clearminds.files import contracts
 from clearminds.files.tables import write_table
 from clearminds.model.causal_model import CausalModel
 from clearminds.model.conversation import Chat
+from clearminds.model.sampling import ROUND_ON_CPU
 from clearminds.stages.evaluate import Evaluation, Runtime, Settings, Task, evaluate_suite
 
-TOKENS = 8  # of an answer
+TOKENS = ROUND_ON_CPU  # of an answer: it ends in the first round of the sampler, each of which is a call of `generate`
 
 
 def answer(
