@@ -158,6 +158,7 @@ from pathlib import Path
 import pyarrow.parquet as pq, torch
 from transformers import AutoModelForCausalLM
 from clearminds.files.layout import checkpoints_of
+from clearminds.job.processes import leave
 from clearminds.stages.training.checkpoints import Checkpoints
 from clearminds.stages.training.save_adapter import save
 from clearminds.stages.train_adapter import Runtime, Training
@@ -184,6 +185,7 @@ save(trainer, adapter, {"spec": spec, "base": "owner/name"}, {"versions": {}}, "
 if rank == 0:
     print("resumed from", resumed)
     kept.remove()
+leave()
 """
 
 

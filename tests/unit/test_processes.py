@@ -1,9 +1,13 @@
 """What several processes of one training fail with together."""
 
+import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
+from clearminds.checkout import WORKFLOW
 from clearminds.errors import OutOfMemory
 from clearminds.files.layout import rank_log, run_records
 from clearminds.job.outcome import Kind, Outcome, State, outcome_of, write_outcome
@@ -49,3 +53,20 @@ def test_a_training_in_several_processes_is_one_job_among_the_records(tmp_path):
     for name in ("seed0.run.json", "seed0.rank0.run.json", "seed0.rank1.run.json", "rank1.run.json"):
         (tmp_path / name).touch()
     assert [path.name for path in run_records(tmp_path)] == ["rank1.run.json", "seed0.run.json"]
+
+
+def test_one_whose_work_is_done_waits_for_no_thread_and_loses_no_line(tmp_path):
+    code = """
+import logging, sys, threading
+from clearminds.job.processes import leave
+threading.Thread(target=threading.Event().wait).start()
+logging.basicConfig(filename=sys.argv[1], level="INFO")
+logging.info("done")
+print("written", end="")
+leave()
+"""
+    command = [sys.executable, "-c", code, str(tmp_path / "log")]
+    environment = {**os.environ, "PYTHONPATH": str(WORKFLOW)}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
+    assert (done.returncode, done.stdout) == (0, "written")
+    assert (tmp_path / "log").read_text().endswith("done\n")

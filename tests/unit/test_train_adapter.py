@@ -226,6 +226,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import torch
 from clearminds.files.layout import checkpoints_of
+from clearminds.job.processes import leave
 from clearminds.stages.training.checkpoints import Checkpoints
 from clearminds.model.load import load_model
 from clearminds.model.loading import Loading
@@ -262,6 +263,7 @@ assert resumed == (3 if how == "resumed" else 0), resumed
 assert trainer.args.world_size == int(os.environ["WORLD_SIZE"]) > 1, trainer.args.world_size
 assert not torch.distributed.is_initialized(), "its threads would abort the process at its end, now and then"
 save(trainer, adapter, json.loads(provenance), {"versions": {}}, "")
+leave()
 """
 
 

@@ -249,6 +249,7 @@ SCRIPT = """
 import json, os, sys
 from pathlib import Path
 import pyarrow.parquet as pq
+from clearminds.job.processes import leave
 from clearminds.model.load import load_model
 from clearminds.model.loading import Loading
 from clearminds.stages.train_adapter import Runtime, Training
@@ -267,6 +268,7 @@ runtime = Runtime(40, 300, fsdp=how == "fsdp", gradient_checkpointing=False, rep
 trainer, _, _ = train(model, pq.read_table(masks), training, 0, runtime, Checkpoints(out / "checkpoints", {}))
 assert trainer.args.world_size == 2
 save(trainer, out / "adapter" / "adapter.json", {"spec": {"training": json.loads(asked)}}, {}, "")
+leave()
 """
 
 

@@ -32,7 +32,7 @@ from clearminds.job.imports_compat import spare
 from clearminds.job.linked_files import refuse_dangling
 from clearminds.job.log import lifecycle, log, open_log, open_terminal
 from clearminds.job.outcome import Kind, Outcome, State
-from clearminds.job.processes import rank
+from clearminds.job.processes import leave, rank
 from clearminds.reuse import known_code
 from clearminds.reuse.forced import is_forced
 from clearminds.reuse.integrity import refuse_altered
@@ -144,6 +144,8 @@ def launch(
         lifecycle.warning("what this run cost is not recorded: %s", ended.line)
     lifecycle.info("done in %.0f s", cost["seconds"])
     _end(job, given, Outcome(State.DONE, exit_code=0))
+    if rank() is not None:
+        leave()
 
 
 def _job(stage: str, given: Arguments) -> Job:

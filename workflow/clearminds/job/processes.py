@@ -5,6 +5,7 @@ of its own beside the job's; the first one writes the result and the terminal's 
 """
 
 import json
+import logging
 import os
 import signal
 import sys
@@ -22,6 +23,17 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 def rank() -> int | None:
     """Which of several processes this one is; None: it is none of several."""
     return int(os.environ["LOCAL_RANK"]) if "LOCAL_RANK" in os.environ else None
+
+
+def leave() -> None:
+    """End one of several processes whose work is done, at once.
+
+    At the end of Python a thread that torch.distributed has left running would abort it, now and then.
+    """
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(0)
 
 
 def run_in_processes(count: int, log: Path) -> dict:
