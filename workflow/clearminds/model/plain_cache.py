@@ -74,12 +74,12 @@ def copies(cache: DynamicCache, rows: torch.Tensor) -> DynamicCache:
     return own
 
 
-def chosen(cache: Any, rows: torch.Tensor) -> DynamicCache | None:
+def chosen(cache: Any, rows: torch.Tensor | None) -> DynamicCache | None:
     """Rows of a cache, which is changed; states that run through a text are taken along.
 
     Args:
         cache: of several texts; what a model hands over.
-        rows: their numbers, which may repeat.
+        rows: their numbers, which may repeat; None: all, as they are.
 
     Returns:
         the cache; None where it is of a kind of a model's own, whose rows may be kept elsewhere too.
@@ -87,6 +87,8 @@ def chosen(cache: Any, rows: torch.Tensor) -> DynamicCache | None:
     kinds = map(type, getattr(cache, "layers", ()))
     if type(cache) is not DynamicCache or any(kind.__module__ != DynamicCache.__module__ for kind in kinds):
         return None
+    if rows is None:
+        return cache
     cache.reorder_cache(rows.long())  # type: ignore[arg-type]  # unlike `batch_select_indices` all layers have it
     return cache
 

@@ -158,8 +158,9 @@ def generate_batch(
             if not going:
                 break
             kept = torch.tensor(going, device=device)
+            fewer = kept if len(going) < len(alive) else None
             alive, input_ids = [alive[n] for n in going], output.sequences[kept]
-            cache = chosen(output.past_key_values, kept) if shares else None
+            cache = chosen(output.past_key_values, fewer) if shares else None
             attention_mask = torch.cat(
                 [attention_mask[kept], torch.ones_like(input_ids[:, attention_mask.shape[1] :])], 1
             )
