@@ -18,8 +18,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 from clearminds.model.causal_model import CausalModel, without_adapter
-from clearminds.model.short_attention import uses_fused_kernel
-from clearminds.model.transformers_compat import attention_of
+from clearminds.model.transformers_compat import attention_of, uses_fused_kernel
 
 NAME = "one_query_on_cpu"
 

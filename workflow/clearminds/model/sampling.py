@@ -133,8 +133,10 @@ def generate_batch(
         done = 0
         while done < source["max_new_tokens"]:
             left = source["max_new_tokens"] - done
-            of_round = ROUND_ON_CPU if device.type == "cpu" and cache is not None else ROUND
-            new = min(of_round, left) if cache is not None or not done else left
+            if cache is None:
+                new = left if done else min(ROUND, left)
+            else:
+                new = min(ROUND_ON_CPU if device.type == "cpu" else ROUND, left)
             done += new
             watched = Watched()
             output = model.generate(
@@ -209,17 +211,17 @@ def _prefix(
     attention_mask: torch.Tensor,
     rows: torch.Tensor,
     common: int,
-    begun: DynamicCache | None,
+    beginning: DynamicCache | None,
 ) -> DynamicCache | None:
     """The cache of each prompt but its last token, computed once per prompt and laid out by `rows`; None: of a model
-    that hands none over. Args: begun: of the first `common` tokens of each prompt, which is changed."""
+    that hands none over. Args: beginning: of the first `common` tokens of each prompt, which is changed."""
     if common == input_ids.shape[1] - 1:
-        return chosen(begun, rows)
+        return chosen(beginning, rows)
     output = model(
         input_ids=input_ids[:, common:-1],
         attention_mask=attention_mask[:, :-1],
         position_ids=(attention_mask.cumsum(-1) - 1).clamp_min(0)[:, common:-1],
-        **({} if begun is None else {"past_key_values": begun}),
+        **({} if beginning is None else {"past_key_values": beginning}),
         use_cache=True,
         logits_to_keep=1,
     )

@@ -16,9 +16,8 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-from clearminds.model.causal_model import CausalModel
 from clearminds.model.torch_compat import softmax_backward
-from clearminds.model.transformers_compat import attention_of
+from clearminds.model.transformers_compat import uses_fused_kernel
 
 NAME = "short_texts_on_cpu"
 LONGEST = 512  # tokens: twice as fast as the fused kernel there, with 5 MB of probabilities a layer and 1,024 tokens
@@ -34,12 +33,6 @@ def attend_short(model: PreTrainedModel) -> None:
         AttentionInterface.register(NAME, attention)
         AttentionMaskInterface.register(NAME, sdpa_mask)
         model.set_attn_implementation(NAME)
-
-
-def uses_fused_kernel(model: PreTrainedModel | CausalModel) -> bool:
-    """Whether transformers chose torch's fused kernel for a model of one part that is on a CPU."""
-    on_cpu = all(parameter.device.type == "cpu" for parameter in model.parameters())
-    return on_cpu and attention_of(model) == "sdpa" and not model.config.sub_configs
 
 
 def attention(

@@ -26,3 +26,9 @@ def weights_are_spread(trainer: Trainer) -> bool:
 def attention_of(model: PreTrainedModel | CausalModel) -> str | None:
     """The attention that a model computes by, as `attn_implementation` names it."""
     return model.config._attn_implementation
+
+
+def uses_fused_kernel(model: PreTrainedModel | CausalModel) -> bool:
+    """Whether transformers chose torch's fused kernel for a model of one part that is on a CPU."""
+    on_cpu = all(parameter.device.type == "cpu" for parameter in model.parameters())
+    return on_cpu and attention_of(model) == "sdpa" and not model.config.sub_configs
