@@ -1,114 +1,15 @@
 """Pruning a made-up tree of results: what is listed and removed is what the study does not name, and nothing else."""
 
-import copy
-import fcntl
 import os
-import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-import yaml
+from pruned import Tree, below
 
 from clearminds.commands import prune
-from clearminds.config.load import load_study
 from clearminds.files.layout import Layout, earlier_memory_of, job_name, memory_of
-from clearminds.run.specs import Specs
 
-ROOT = Path(__file__).parents[2]
-VARIANTS = {
-    "plain": {"responses": "reference"},
-    "stm-2.5": {"responses": "reference", "weights": {"rule": "perplexity", "tau": "2.5"}},
-    "random-2.5": {"responses": "reference", "weights": {"rule": "random", "like": "stm-2.5"}},
-}
 SEED0 = "evaluations/m/sums/plain/seed0"
-
-
-class Tree:
-    """A study `mine` with all results that it names, and much that is not a result, in a folder of its own."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self.results = folder / "results" / "mine"
-        demo = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
-        [model] = demo["models"].values()
-        self.study = demo | {"study": "mine", "models": {"m": model}, "variants": copy.deepcopy(VARIANTS)}
-        self.study |= {"targets": ["sums"], "suites": {"all": ["sums"], "more": ["gcd"]}, "seeds": [0, 1]}
-        self.results.mkdir(parents=True)
-
-    @property
-    def configfile(self) -> Path:
-        return self.folder / "study.yaml"
-
-    def save(self) -> None:
-        self.configfile.write_text(yaml.safe_dump(self.study, sort_keys=False), encoding="utf-8")
-
-    def specs(self) -> Specs:
-        self.save()
-        return Specs(load_study([self.configfile]))
-
-    def fill(self) -> None:
-        """Make every result that the study names now, as jobs leave it."""
-        specs = self.specs()
-        for path in [*specs.inputs.masks(), *specs.inputs.evaluations(), *specs.inputs.scores()]:
-            self.write(path.removeprefix("results/mine/"))
-        for model, target, variant, seed in self.trainings():
-            folder = f"adapters/{model}/{target}/{variant}/seed{seed}"
-            for name in ("adapter.json", "adapter_model.safetensors", "README.md", "run.json"):
-                self.write(f"{folder}/{name}")
-        for path in ("examples/sums/train", "responses/m/sums/train.reference", "verdicts/m/sums/train.reference"):
-            self.write(f"{path}.parquet")
-        for path in ("report.html", "tables/summary.parquet", "models/m/model.json"):
-            self.write(path)
-
-    def trainings(self):
-        s = self.study
-        return [(m, t, v, n) for m in s["models"] for t in s["targets"] for v in s["variants"] for n in s["seeds"]]
-
-    def write(self, path: str, size: int = 1000) -> Path:
-        file = self.results / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(path.encode() + bytes(size - len(path)))
-        return file
-
-    def all(self) -> dict[str, bytes | str | None]:
-        """Everything below the working folder but the study's file: files' bytes, links' targets, None for folders."""
-        found: dict[str, bytes | str | None] = {}
-        for top, folders, files in os.walk(self.folder):
-            for name in [*folders, *files]:
-                path = Path(top, name)
-                key = str(path.relative_to(self.folder))
-                found[key] = path.read_bytes() if path.is_file() else None
-                if path.is_symlink():
-                    found[key] = str(path.readlink())
-        return {k: v for k, v in found.items() if k != "study.yaml" and not k.startswith(".snakemake")}
-
-    def stale(self) -> list[str]:
-        """What is listed, below the study's results; checks that looking changes nothing."""
-        specs, before = self.specs(), self.all()
-        found = [str(one.pieces[-1].relative_to(self.results)) for one in prune.stale(specs, self.folder)]
-        assert self.all() == before
-        return found
-
-    def prune(self) -> set[str]:
-        """Remove what is listed, and give the paths below the study's results that are gone; the rest is untouched."""
-        before = self.all()
-        prune.remove(prune.stale(self.specs(), self.folder), self.results)
-        after = self.all()
-        assert after.items() <= before.items()
-        assert self.stale() == []
-        return {path.removeprefix("results/mine/") for path in before.keys() - after.keys()}
-
-    def run(self, *options: str, configfile: bool = True) -> subprocess.CompletedProcess:
-        self.save()
-        chosen = ["--configfile", str(self.configfile)] if configfile else []
-        return subprocess.run(
-            [sys.executable, "-m", "clearminds.commands.prune", *chosen, "--directory", str(self.folder), *options],
-            capture_output=True,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT / "workflow")},
-        )
 
 
 @pytest.fixture
@@ -116,14 +17,6 @@ def tree(tmp_path):
     made = Tree(tmp_path)
     made.fill()
     return made
-
-
-def below(folders: list[str], gone: set[str]) -> bool:
-    """Whether all that is gone was at or below these."""
-    return all(any(path == f or path.startswith(f"{f}/") for f in folders) for path in gone)
-
-
-# --- what is stale ----------------------------------------------------------------------------------------------------
 
 
 def test_a_study_that_names_everything_has_nothing_to_prune(tree):
@@ -233,9 +126,6 @@ def test_what_is_not_a_result_stays(tree):
     assert all(file.is_file() for file in files)
 
 
-# --- pieces of a result -----------------------------------------------------------------------------------------------
-
-
 def test_hidden_neighbours_go_with_their_result_and_only_then(tree):
     tree.study["variants"]["a.parquet.b"] = tree.study["variants"]["seedy"] = {"responses": "reference"}
     tree.fill()
@@ -298,9 +188,6 @@ def test_a_job_s_memory_is_found_under_both_keys(tmp_path, kind):
         folder.mkdir(parents=True)
     result = Path(str(output).removesuffix(kind.declaration))
     assert prune._memories(result, Path(layout.results)) == [own, earlier]
-
-
-# --- links ------------------------------------------------------------------------------------------------------------
 
 
 def test_a_link_is_removed_and_what_it_points_to_stays(tree):
@@ -366,138 +253,3 @@ def test_a_study_s_folder_on_another_disk_is_pruned_there(tree, tmp_path):
     assert tree.results.is_symlink()
     assert disk.is_dir()
     assert not (disk / "masks").exists()
-
-
-# --- the command ------------------------------------------------------------------------------------------------------
-
-
-def test_the_command_lists_and_removes_nothing_without_yes(tree):
-    del tree.study["variants"]["plain"]
-    before = tree.all()
-    done = tree.run()
-    assert (done.returncode, done.stderr) == (0, "")
-    assert tree.all() == before
-    assert done.stdout.splitlines() == [
-        "   4.0 kB  results/mine/adapters/m/sums/plain/seed0",
-        "   4.0 kB  results/mine/adapters/m/sums/plain/seed1",
-        "   1.0 kB  results/mine/evaluations/m/sums/plain/seed0/all.parquet",
-        "   1.0 kB  results/mine/evaluations/m/sums/plain/seed0/more.parquet",
-        "   1.0 kB  results/mine/evaluations/m/sums/plain/seed1/all.parquet",
-        "   1.0 kB  results/mine/evaluations/m/sums/plain/seed1/more.parquet",
-        "   1.0 kB  results/mine/masks/m/sums/plain.parquet",
-        "total: 7 results, 13.0 kB",
-        "nothing removed: run the same command with --yes to remove these",
-    ]
-
-
-def test_the_command_removes_with_yes_and_then_finds_nothing(tree):
-    del tree.study["variants"]["plain"]
-    done = tree.run("--yes")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[-1] == "removed: 7 results, 13.0 kB"
-    assert len(done.stdout.splitlines()) == 8
-    before = tree.all()
-    done = tree.run("--yes")
-    said = "nothing to prune: all masks, adapters and evaluations below results/mine/ are named by the study\n"
-    assert (done.returncode, done.stdout, done.stderr) == (0, said, "")
-    assert tree.all() == before
-
-
-def by_make(*variables: str) -> list[str]:
-    """The arguments that `make prune` with these variables gives the command."""
-    done = subprocess.run(["make", "-n", "prune", *variables], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
-    [line] = [line for line in done.stdout.splitlines() if "clearminds.commands.prune" in line]
-    return shlex.split(line.partition("clearminds.commands.prune")[2])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("value", ["0", "no", "yes", "true", "10", "1 2"])
-def test_nothing_but_1_is_a_yes(tree, value):
-    del tree.study["variants"]["plain"]
-    before = tree.all()
-    assert one_error(tree.run(*by_make(f"YES={value}"))) == (
-        f"--yes: {value!r} is not 1, so nothing is removed; `make prune` lists results, `make prune YES=1` removes them"
-    )
-    assert tree.all() == before
-
-
-@pytest.mark.slow
-def test_make_asks_before_it_removes(tree):
-    del tree.study["variants"]["plain"]
-    before = tree.all()
-    for nothing in ([], ["YES="], ["YES= "]):
-        assert tree.run(*by_make(*nothing)).returncode == 0
-        assert tree.all() == before
-    assert tree.run(*by_make("YES=1")).stdout.splitlines()[-1] == "removed: 7 results, 13.0 kB"
-
-
-def test_without_a_configfile_the_study_is_the_one_beside_the_snakefile(tree):
-    tree.results.rename(tree.results.with_name("demo"))
-    done = tree.run(configfile=False)
-    assert done.stdout.splitlines()[-1] == "nothing removed: run `make prune YES=1` to remove these"
-    assert "  results/demo/evaluations/m/base/all.parquet" in done.stdout
-
-
-def one_error(done: subprocess.CompletedProcess) -> str:
-    assert done.returncode == 1
-    assert done.stderr.count("\n") == 1
-    assert "Traceback" not in done.stderr
-    return done.stderr.strip().removeprefix("error: ")
-
-
-@pytest.mark.slow
-def test_mistakes_are_one_line(tree):
-    done = tree.run("--directory", str(tree.folder / "not-there"))
-    assert one_error(done) == (
-        f"--directory: {tree.folder}/not-there is not a folder; give the one where the workflow was run"
-    )
-    done = tree.run("--configfile", str(tree.folder / "not-there.yaml"))
-    assert one_error(done).startswith(f"{tree.folder}/not-there.yaml: cannot be read (No such file or directory)")
-    tree.study["variants"] = {}
-    assert "variants: there is none; add one" in one_error(tree.run())
-
-
-def test_nothing_is_removed_while_a_run_goes_on(tree):
-    del tree.study["variants"]["plain"]
-    lock = tree.folder / ".snakemake" / "clearminds.run"
-    lock.parent.mkdir()
-    before = tree.all()
-    with open(lock, "w") as handle:
-        handle.write("4321")
-        handle.flush()
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        assert one_error(tree.run("--yes")) == (
-            f"a run (process 4321) is going on in {tree.folder}; wait for it or stop it, then prune again"
-        )
-        assert tree.run().returncode == 0
-    assert tree.all() == before
-
-
-def test_names_never_bring_control_characters_to_the_terminal(tree):
-    tree.write("masks/m/sums/\x1b[2J\nold.parquet")
-    assert "results/mine/masks/m/sums/\\x1b[2J\\nold.parquet" in tree.run().stdout
-    assert tree.prune() == {"masks/m/sums/\x1b[2J\nold.parquet"}
-
-
-def test_what_cannot_be_removed_is_one_line(tree, monkeypatch):
-    del tree.study["variants"]["plain"]
-
-    def refuse(path):
-        raise PermissionError(13, "Permission denied", "a part")
-
-    monkeypatch.setattr(prune.shutil, "rmtree", refuse)
-    with pytest.raises(prune.UserError) as caught:
-        prune.remove(prune.stale(tree.specs(), tree.folder), tree.results)
-    assert str(caught.value) == (
-        f"{tree.results}/adapters/m/sums/plain/seed0: cannot be removed (Permission denied); fix its permissions, "
-        "then prune again"
-    )
-    assert not (tree.results / "adapters/m/sums/plain/seed0/adapter.json").exists()
-
-
-@pytest.mark.parametrize(
-    ("size", "text"),
-    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (99_400, "99.4 kB"), (99_960, "100 kB"), (999_600, "1.0 MB")],
-)
-def test_sizes_are_readable(size, text):
-    assert prune._readable(size) == text
